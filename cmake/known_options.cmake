@@ -1,0 +1,17 @@
+# Collects the names in every options.def into generated/known_options.inc, for conf.c: a SIEM_* name
+# that stands in none of them is a typing error and stops the start.
+set(tables ${CMAKE_SOURCE_DIR}/common/options.def)
+foreach(service ingest detector incident alerter siemctl)
+    list(APPEND tables ${CMAKE_SOURCE_DIR}/services/${service}/options.def)
+endforeach()
+set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${tables})
+set(names "")
+foreach(table ${tables})
+    file(STRINGS ${table} rows REGEX "^OPTION\\(")
+    foreach(row ${rows})
+        string(REGEX REPLACE "^OPTION\\([a-z0-9_]+, ([A-Z0-9_]+),.*" "\"\\1\",\n" name "${row}")
+        string(APPEND names "${name}")
+    endforeach()
+endforeach()
+file(CONFIGURE OUTPUT ${CMAKE_BINARY_DIR}/generated/known_options.inc CONTENT "${names}" @ONLY)
+include_directories(${CMAKE_BINARY_DIR}/generated)

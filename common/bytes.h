@@ -1,0 +1,57 @@
+/* bytes.h: borrowed runs of bytes and of UTF-8 text, never NUL-terminated by contract.
+ *
+ * Owner: whoever owns the memory they point into; these are plain values. data == NULL is "null",
+ * which differs from empty. Units: length in bytes. Threads: pure functions.
+ */
+#ifndef SIEM_COMMON_BYTES_H
+#define SIEM_COMMON_BYTES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+/* Any bytes. */
+struct bytes {
+    const uint8_t *data;
+    size_t length;
+};
+
+/* Valid UTF-8, checked where it entered the process. */
+struct text {
+    const char *data;
+    size_t length;
+};
+
+/* A text from a string literal. */
+#define TEXT(literal) ((struct text){(literal), sizeof(literal) - 1})
+
+/* For printf("%.*s"): the two arguments of a text. */
+#define TEXT_ARG(text) (int)(text).length, (text).data ? (text).data : ""
+
+/* The text of a C string; NULL gives null. Borrows. */
+static inline struct text text_of(const char *string) {
+    return (struct text){string, string ? strlen(string) : 0};
+}
+
+/* True when both are null, or both hold the same bytes. */
+static inline bool text_equal(struct text a, struct text b) {
+    if (a.data == NULL || b.data == NULL)
+        return a.data == b.data;
+    return a.length == b.length && memcmp(a.data, b.data, a.length) == 0;
+}
+
+/* True when the text holds exactly this C string. */
+static inline bool text_is(struct text a, const char *string) {
+    return text_equal(a, text_of(string));
+}
+
+/* Orders by bytes, null first. */
+static inline int text_compare(struct text a, struct text b) {
+    if (a.data == NULL || b.data == NULL)
+        return (a.data != NULL) - (b.data != NULL);
+    int order = memcmp(a.data, b.data, a.length < b.length ? a.length : b.length);
+    return order != 0 ? order : (a.length > b.length) - (a.length < b.length);
+}
+
+#endif

@@ -1,0 +1,2 @@
+/* counters.c: to be written */
+#include "common/counters.h"

@@ -1,0 +1,2 @@
+/* http_server.c: to be written */
+#include "common/http_server.h"

@@ -1,0 +1,98 @@
+/* http_server.h: HTTP/1.1 on libmicrohttpd; the only file that sees it. A table of routes, requests that
+ * can be answered at once or later from any thread.
+ *
+ * Each worker thread runs its own MHD daemon in external epoll mode around MHD_run, on one shared
+ * listening socket; its own eventfd wakes it once for any number of answers given elsewhere. (libmicrohttpd's
+ * own epoll thread stalls at 128 active connections.) Requests with doubtful framing are refused before
+ * the body is read (see http_guard.c).
+ * Owner: new/destroy; a request lives until it is answered and released. Threads: route callbacks run on
+ * worker threads; http_answer may be called from any thread, once. Errors: the API's error bodies are
+ * the routes' business; the server itself answers 400, 404, 405 (with Allow), 408, 413, 503.
+ * Limits: body per route, headers 8 KiB, connections in total, 10 s from first byte to whole request.
+ * Source: RFC 9110, RFC 9112; libmicrohttpd 0.9.75.
+ */
+#ifndef SIEM_COMMON_HTTP_SERVER_H
+#define SIEM_COMMON_HTTP_SERVER_H
+
+#include "common/buffer.h"
+#include "common/clock.h"
+#include "common/status.h"
+
+struct http_server;
+struct http_request;
+
+/* What a route needs of its caller; the service decides what counts (see http_options.authorize). */
+enum http_access { HTTP_OPEN, HTTP_READ, HTTP_WRITE };
+
+struct http_route {
+    const char *method;    /* "GET"; HEAD is answered by GET's route */
+    const char *path;      /* "/incidents/{id}": a {name} takes one whole segment */
+    enum http_access access;
+    size_t body_limit;     /* bytes; more is refused with 413, from Content-Length alone if it says so */
+    /* Called at the headers; may answer (e.g. 415). NULL: nothing to do. */
+    void (*on_begin)(struct http_request *request);
+    /* Called for each piece of the body, borrowed. NULL: the body is collected for http_body. */
+    void (*on_body)(struct http_request *request, struct bytes piece);
+    /* Called when the request is whole, unless it was answered: answers, or defers. */
+    void (*on_complete)(struct http_request *request);
+};
+
+struct http_options {
+    const char *listen;        /* "0.0.0.0:8000", "[::]:8000", "127.0.0.1:0" */
+    int workers;               /* threads */
+    int connections_max;       /* in total */
+    int64_t request_timeout_ms;/* from the first byte to the whole request */
+    const struct http_route *routes;
+    size_t routes_count;
+    void *context;             /* for http_context */
+    /* Called before on_begin for routes that are not HTTP_OPEN; answers and returns false to refuse. NULL: all may. */
+    bool (*authorize)(struct http_request *request, enum http_access access);
+    /* Writes the body of an error the server itself makes ({"detail": ...}); NULL: that default. */
+    void (*on_error)(struct http_request *request, int code, const char *reason);
+};
+
+/* Starts the threads. On failure logs the remedy (address in use, permission) and returns NULL. */
+struct http_server *http_server_new(const struct http_options *options);
+
+/* Stops listening, answers what is deferred with 503, joins the threads. */
+void http_server_destroy(struct http_server **server);
+
+/* Stops accepting new connections; those that exist are served on. */
+void http_server_quiesce(struct http_server *server);
+
+/* The port it listens on (useful after ":0"). */
+int http_server_port(const struct http_server *server);
+
+/* Looking at a request; texts borrow until it is released, null when absent. */
+void *http_context(const struct http_request *request);
+const struct http_route *http_route_of(const struct http_request *request);
+struct text http_method(const struct http_request *request);
+struct text http_path(const struct http_request *request);
+struct text http_path_value(const struct http_request *request, const char *name);
+struct text http_query(const struct http_request *request, const char *name);
+struct text http_header(const struct http_request *request, const char *name);
+struct bytes http_body(const struct http_request *request);
+struct text http_peer(const struct http_request *request);
+
+/* The route's own state for this request; `destroy` is called when the request is released. */
+void http_state_set(struct http_request *request, void *state, void (*destroy)(void *state));
+void *http_state(const struct http_request *request);
+
+/* Adds a header to the answer to come; before http_answer. `name` and `value` are copied. */
+void http_answer_header(struct http_request *request, const char *name, const char *value);
+
+/* Answers; takes the buffer's memory (it is empty afterwards). The first answer counts: false when the
+ * request was answered before (the buffer is emptied all the same). */
+bool http_answer(struct http_request *request, int code, const char *content_type,
+                 struct buffer *body);
+
+/* Keeps the request open after on_complete returns; someone must http_answer it. If none has by
+ * `deadline_ms`, `on_deadline` runs on the worker and must answer. One reference is taken for the
+ * answering side, which ends it with http_release. */
+void http_defer(struct http_request *request, int64_t deadline_ms,
+                void (*on_deadline)(struct http_request *request));
+
+/* Ends the reference http_defer took. */
+void http_release(struct http_request *request);
+
+#endif

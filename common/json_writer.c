@@ -1,0 +1,2 @@
+/* json_writer.c: to be written */
+#include "common/json_writer.h"

@@ -1,0 +1,58 @@
+/* msgpack_frame.h: what every frame from a peer goes through before msgpack-c unpacks it, and the glue
+ * between msgpack-c and our buffers.
+ *
+ * msgpack-c reserves memory for a count it has only been told (5 bytes ask for 8 GB). msgpack_frame_check
+ * walks the bytes first: declared counts and lengths must fit what is left, depth is bounded, EXT types
+ * are refused, every string is UTF-8, and one value is the whole frame.
+ * Owner: a msgpack_frame owns its zone; objects point into the zone and into the frame's bytes.
+ * Threads: one at a time. Limits: MSGPACK_DEPTH_MAX. Source: the MessagePack specification;
+ * msgpack-c's unpack_template.h.
+ */
+#ifndef SIEM_COMMON_MSGPACK_FRAME_H
+#define SIEM_COMMON_MSGPACK_FRAME_H
+
+#include "common/buffer.h"
+#include "common/status.h"
+
+#include <msgpack.h>
+
+/* Nesting allowed in a control frame, and in an event's metadata (which JSON bounds at 32). */
+#define MSGPACK_DEPTH_MAX 8
+#define MSGPACK_DEPTH_EVENT 34
+
+struct msgpack_frame {
+    msgpack_zone zone;
+    msgpack_object root;
+};
+
+/* Makes an empty frame whose zone is reused by every unpack. */
+void msgpack_frame_init(struct msgpack_frame *frame);
+void msgpack_frame_fini(struct msgpack_frame *frame);
+
+/* TRUNCATED, TRAILING, TOO_DEEP, BAD_TYPE (EXT, or the reserved 0xc1) or BAD_TEXT. */
+MUST_CHECK enum status msgpack_frame_check(struct bytes bytes, int depth_max);
+
+/* Length of the one value at the start of `bytes`, checked the same way. */
+MUST_CHECK enum status msgpack_value_length(struct bytes bytes, int depth_max, size_t *ret_length);
+
+/* Checks, then unpacks into frame->root, dropping what it held. Borrows `bytes` while root is used. */
+MUST_CHECK enum status msgpack_frame_unpack(struct msgpack_frame *frame, struct bytes bytes,
+                                            int depth_max);
+
+/* A packer that appends to a buffer. */
+void msgpack_packer_to_buffer(msgpack_packer *packer, struct buffer *out);
+
+/* Packing helpers: a null text packs nil. */
+void msgpack_pack_text(msgpack_packer *packer, struct text text);
+void msgpack_pack_key(msgpack_packer *packer, const char *key);
+
+/* Reading helpers: BAD_TYPE when the object is of another type; nil reads as a null text, or as 0 only
+ * where `optional`. */
+MUST_CHECK enum status msgpack_read_u64(const msgpack_object *object, uint64_t *ret_value);
+MUST_CHECK enum status msgpack_read_text(const msgpack_object *object, struct text *ret_text);
+MUST_CHECK enum status msgpack_read_bytes(const msgpack_object *object, struct bytes *ret_bytes);
+
+/* The element of an array object, or NULL past its end or when it is no array. */
+const msgpack_object *msgpack_element(const msgpack_object *array, size_t index);
+
+#endif

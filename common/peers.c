@@ -1,0 +1,2 @@
+/* peers.c: to be written */
+#include "common/peers.h"

@@ -1,0 +1,2 @@
+/* redis_client.c: to be written */
+#include "common/redis_client.h"

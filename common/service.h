@@ -1,0 +1,57 @@
+/* service.h: the skeleton every service stands on. It owns arguments, options, log, signals, the loop,
+ * ticks, the health and metrics server, the heartbeat and the drain on SIGTERM; a service's main.c is a
+ * table of options, start, stop and one call.
+ *
+ * Life: parse options → log → start() → loop → SIGTERM/SIGINT: drain() each tick until it says true or
+ * SIEM_DRAIN_TIMEOUT passes → stop() → exit 0. A second signal ends at once. SIGHUP calls reload().
+ * Threads: all callbacks run on the loop's thread, except `ready`, which the health server may call
+ * from its own. Errors: a failing start prints the remedy and exits 1.
+ * Source: Postfix's single_server/master skeletons.
+ */
+#ifndef SIEM_COMMON_SERVICE_H
+#define SIEM_COMMON_SERVICE_H
+
+#include "common/conf.h"
+#include "common/status.h"
+
+#include <czmq.h>
+
+struct service;
+
+struct service_spec {
+    const char *name;    /* "detector" */
+    const char *summary; /* one line for --help */
+    const struct conf_option *options;
+    size_t options_count;
+    void *config;        /* the service's struct that options fill */
+    enum status (*start)(struct service *service);
+    void (*stop)(struct service *service);
+    void (*reload)(struct service *service);   /* may be NULL */
+    bool (*drained)(struct service *service);  /* may be NULL: nothing to drain */
+    bool (*ready)(struct service *service, struct buffer *why_not); /* may be NULL: ready when started */
+    bool own_http;       /* the service serves /healthz, /readyz and /metrics itself */
+};
+
+/* Options that every service has (common/options.def). */
+struct service_common {
+#define OPTION CONF_FIELD
+#include "common/options.def"
+#undef OPTION
+};
+
+/* Runs a service until it is told to stop; the process's exit status. */
+int service_main(int argc, char **argv, const struct service_spec *spec);
+
+/* The loop handlers are added to; borrows. */
+zloop_t *service_loop(struct service *service);
+
+/* The common options, and the instance's name; borrows. */
+const struct service_common *service_common(const struct service *service);
+
+/* True once a stop was asked for; input should no longer be taken. */
+bool service_is_draining(const struct service *service);
+
+/* Writes /readyz's JSON body; returns whether everything is ready. For services with own_http. */
+bool service_render_ready(struct service *service, struct buffer *out);
+
+#endif

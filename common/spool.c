@@ -1,0 +1,2 @@
+/* spool.c: to be written */
+#include "common/spool.h"

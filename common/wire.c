@@ -1,0 +1,2 @@
+/* wire.c: to be written */
+#include "common/wire.h"

@@ -1,0 +1,78 @@
+/* wire.h: ZeroMQ sockets made from the rows of proto/wiring.def, and the only two ways to use them.
+ *
+ * Every option is set before bind or connect: IMMEDIATE 1, LINGER 0, SNDHWM/RCVHWM of the row,
+ * MAXMSGSIZE 1 MiB, HANDSHAKE_IVL 5 s, no heartbeats. Sends and receives never wait.
+ * Owner: new/destroy. Threads: a wire belongs to one thread. Limits: WIRE_FRAMES_MAX frames a message,
+ * 1 MiB a frame. Source: zmq_setsockopt(3).
+ */
+#ifndef SIEM_COMMON_WIRE_H
+#define SIEM_COMMON_WIRE_H
+
+#include "common/bytes.h"
+#include "common/status.h"
+
+#include <zmq.h>
+
+#define WIRE_FRAMES_MAX 2
+#define WIRE_FRAME_SIZE_MAX (1024 * 1024)
+
+enum wire_pattern { WIRE_PUSH_PULL, WIRE_PUB_SUB };
+enum wire_full { WIRE_PAUSE, WIRE_DROP };
+
+struct wire_row {
+    const char *name;
+    enum wire_pattern pattern;
+    const char *endpoint;
+    int high_water;
+    enum wire_full when_full;
+};
+
+struct wire;
+struct peers;
+
+/* The message of one receive: up to WIRE_FRAMES_MAX frames. init once, close after each use. */
+struct wire_message {
+    zmq_msg_t frames[WIRE_FRAMES_MAX];
+    int count;
+};
+
+/* Opens the binding end. `endpoint` NULL takes the row's. `sends` says the direction. On failure logs
+ * the endpoint and the reason and returns NULL. */
+struct wire *wire_bind(const struct wire_row *row, const char *endpoint, bool sends);
+
+/* Opens the connecting end and keeps it connected to all addresses of `endpoints`, a comma-separated
+ * list (see peers.h); call wire_refresh from a tick. Never fails for an unreachable peer. */
+struct wire *wire_connect(const struct wire_row *row, const char *endpoints, bool sends);
+
+/* Closes it; queued messages are dropped (LINGER 0). */
+void wire_destroy(struct wire **wire);
+
+/* Connects and disconnects by the difference since the last resolve; cheap when nothing changed. */
+void wire_refresh(struct wire *wire);
+
+/* The raw socket, for zloop/zpoller/zmq_poll and SUB topics; borrows. */
+void *wire_socket(struct wire *wire);
+
+/* Sends the frames as one message, taking their content when it returns STATUS_OK. STATUS_AGAIN: the
+ * wire is full or has no peer, nothing was taken; a DROP wire then counts it as STATUS_FULL and returns OK. */
+MUST_CHECK enum status wire_send(struct wire *wire, zmq_msg_t *frames, int count);
+
+/* Makes a frame with a copy of the bytes. */
+void wire_frame_copy(zmq_msg_t *frame, struct bytes bytes);
+
+/* The bytes of a frame; borrows. */
+struct bytes wire_frame_bytes(zmq_msg_t *frame);
+
+/* Takes one whole message if one waits: STATUS_AGAIN if none does. A message with more than
+ * WIRE_FRAMES_MAX frames is read to its end, counted and skipped (STATUS_BAD_FRAMES). After STATUS_OK
+ * the caller closes it with wire_message_close. */
+MUST_CHECK enum status wire_receive(struct wire *wire, struct wire_message *ret_message);
+
+/* Frees a received message's frames. */
+void wire_message_close(struct wire_message *message);
+
+/* Peers now connected, and how often one has gone (from the socket monitor); for evidence of loss. */
+int wire_peer_count(struct wire *wire);
+uint64_t wire_peers_lost(struct wire *wire);
+
+#endif

@@ -1,0 +1,2 @@
+/* batch_codec.c: to be written */
+#include "proto/batch.h"

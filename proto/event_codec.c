@@ -1,0 +1,2 @@
+/* event_codec.c: to be written */
+#include "proto/event.h"

@@ -1,0 +1,97 @@
+/* finding.h: what a detector says of a batch, expanded from finding.def, and its codec.
+ *
+ * Owner: decoded texts borrow from the bytes; the lists live in the frame's zone. Errors: as event.h.
+ * Threads: one decoder per thread. Limits: FINDINGS_PER_EVENT_MAX findings an event (a detector keeps the
+ * highest levels and counts the rest as dropped), FINDING_TAGS_MAX tags each.
+ */
+#ifndef SIEM_PROTO_FINDING_H
+#define SIEM_PROTO_FINDING_H
+
+#include "common/msgpack_frame.h"
+#include "proto/batch.h"
+#include "proto/vocabulary.h"
+
+#define FINDINGS_PER_EVENT_MAX 16
+#define FINDING_TAGS_MAX 16
+
+struct text_list {
+    uint32_t count;
+    struct text items[FINDING_TAGS_MAX];
+};
+
+#define FINDING_C_TEXT struct text
+#define FINDING_C_LEVEL enum severity
+#define FINDING_C_LIST struct text_list
+
+struct finding {
+#define FIELD(name, type, need, unit, meaning) FINDING_C_##type name;
+#include "proto/finding.def"
+#undef FIELD
+};
+
+/* The head of a findings frame. */
+struct findings_head {
+    uint64_t generation;  /* of the rule set that judged */
+    struct text detector; /* instance name */
+};
+
+/* Encoding streams: begin, one call per event with findings (ascending index), end.  The frame's counts
+ * are patched at the end. */
+struct findings_encoder {
+    struct buffer entries;
+    uint32_t entry_count;
+    uint16_t quarantined[BATCH_EVENTS_MAX];
+    uint32_t quarantined_count;
+};
+
+/* init/fini on the caller's struct; the encoder is reused batch after batch. */
+void findings_encoder_init(struct findings_encoder *encoder);
+void findings_encoder_fini(struct findings_encoder *encoder);
+
+/* Empties it for the next batch. */
+void findings_encoder_begin(struct findings_encoder *encoder);
+
+/* One event's findings. */
+void findings_encoder_add(struct findings_encoder *encoder, uint32_t index,
+                          const struct finding *findings, size_t count);
+
+/* One event that was skipped because detectors died over it. */
+void findings_encoder_quarantine(struct findings_encoder *encoder, uint32_t index);
+
+/* Appends the whole frame to `out`. */
+void findings_encoder_end(struct findings_encoder *encoder, const struct findings_head *head,
+                          struct buffer *out);
+
+/* One event's findings, as decoded. */
+struct event_findings {
+    uint32_t index;
+    uint32_t count;
+    const struct finding *findings;
+};
+
+struct findings_view {
+    struct findings_head head;
+    uint32_t entry_count;
+    const struct event_findings *entries; /* ascending index; in the frame's zone */
+    uint32_t quarantined_count;
+    uint16_t quarantined[BATCH_EVENTS_MAX];
+};
+
+/* Reads a findings frame. `frame` owns the memory until its next unpack or fini. */
+MUST_CHECK enum status findings_decode(struct bytes bytes, struct msgpack_frame *frame,
+                                       struct findings_view *ret_view);
+
+/* A detector that finds, at start, that its predecessor died over an event sends this single frame on
+ * FINDINGS instead: [version, producer, epoch, seq, index]. The incident process passes it on in a
+ * receipt's `crashes`. A message of one frame is a crash report, of two frames findings and batch. */
+struct crash_report {
+    uint64_t producer;
+    uint32_t epoch;
+    uint64_t seq;
+    uint32_t index;
+};
+
+void crash_report_encode(const struct crash_report *report, struct buffer *out);
+MUST_CHECK enum status crash_report_decode(struct bytes bytes, struct crash_report *ret_report);
+
+#endif

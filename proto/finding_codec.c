@@ -1,0 +1,2 @@
+/* finding_codec.c: to be written */
+#include "proto/finding.h"

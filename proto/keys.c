@@ -1,0 +1,2 @@
+/* keys.c: to be written */
+#include "proto/keys.h"

@@ -1,0 +1,2 @@
+/* receipt_codec.c: to be written */
+#include "proto/receipt.h"

@@ -1,0 +1,2 @@
+/* vocabulary.c: to be written */
+#include "proto/vocabulary.h"

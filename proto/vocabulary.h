@@ -1,0 +1,45 @@
+/* vocabulary.h: the closed lists: event types, severities, incident statuses, expanded from their tables.
+ *
+ * Threads: pure functions; all strings are static. Errors: parsers return false and leave the output.
+ */
+#ifndef SIEM_PROTO_VOCABULARY_H
+#define SIEM_PROTO_VOCABULARY_H
+
+#include "common/bytes.h"
+
+enum event_type {
+#define TYPE(name, number, text) EVENT_TYPE_##name = (number),
+#include "proto/event_type.def"
+#undef TYPE
+    EVENT_TYPE_COUNT_
+};
+
+enum severity {
+#define SEVERITY(name, number, text, level) SEVERITY_##name = (number),
+#include "proto/severity.def"
+#undef SEVERITY
+    SEVERITY_COUNT_
+};
+
+enum incident_status {
+#define INCIDENT_STATUS(name, text, active) INCIDENT_STATUS_##name,
+#include "proto/incident_status.def"
+#undef INCIDENT_STATUS
+    INCIDENT_STATUS_COUNT_
+};
+
+/* The text of a value. */
+const char *event_type_text(enum event_type type);
+const char *severity_text(enum severity severity);
+const char *incident_status_text(enum incident_status status);
+
+/* The value of exactly this text. */
+bool event_type_parse(struct text text, enum event_type *ret_type);
+bool severity_parse(struct text text, enum severity *ret_severity);
+bool severity_parse_level(struct text sigma_level, enum severity *ret_severity);
+bool incident_status_parse(struct text text, enum incident_status *ret_status);
+
+/* True while the incident is worked on (detected, analyzing, in_progress). */
+bool incident_status_is_active(enum incident_status status);
+
+#endif

@@ -1,0 +1,2 @@
+/* wiring.c: to be written */
+#include "proto/wiring.h"
