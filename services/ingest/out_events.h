@@ -13,6 +13,7 @@
 #ifndef SIEM_INGEST_OUT_EVENTS_H
 #define SIEM_INGEST_OUT_EVENTS_H
 
+#include "common/clock.h"
 #include "common/service.h"
 #include "proto/batch.h"
 #include "proto/receipt.h"
