@@ -1,0 +1,88 @@
+/* redis_script.c: Lua scripts by their SHA-1, loaded when Redis does not know them. */
+#include "common/redis_client.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#define SHA1_LENGTH 40
+#define SCRIPT_ARGUMENTS_MAX 65536
+#define EVALSHA_WORDS 4
+
+struct redis_script {
+    struct text source;
+    char sha1[SHA1_LENGTH + 1]; /* as Redis answered; "" until the first load */
+};
+
+struct redis_script *redis_script_new(struct text source) {
+    struct redis_script *script = calloc(1, sizeof(*script));
+    if (script == NULL)
+        abort();
+    script->source = source;
+    return script;
+}
+
+void redis_script_destroy(struct redis_script **script) {
+    free(*script);
+    *script = NULL;
+}
+
+enum status redis_script_load(struct redis_client *client, struct redis_script *script) {
+    struct redis_reply *reply = NULL;
+    enum status status =
+        redis_command(client, &reply, TEXT("SCRIPT"), TEXT("LOAD"), script->source);
+    if (status != STATUS_OK)
+        return status;
+    struct text sha1 = redis_reply_text(reply);
+    if (sha1.data == NULL || sha1.length != SHA1_LENGTH)
+        status = STATUS_BAD_TYPE;
+    else
+        memcpy(script->sha1, sha1.data, SHA1_LENGTH);
+    redis_reply_destroy(&reply);
+    return status;
+}
+
+/* EVALSHA sha1 1 key argument...; gives a vector to free. */
+static struct text *make_vector(const struct redis_script *script, struct text key, size_t count,
+                                const struct text *arguments) {
+    assert(script->sha1[0] != '\0');
+    assert(count <= SCRIPT_ARGUMENTS_MAX);
+    struct text *vector = calloc(count + EVALSHA_WORDS, sizeof(*vector));
+    if (vector == NULL)
+        abort();
+    vector[0] = TEXT("EVALSHA");
+    vector[1] = (struct text){script->sha1, SHA1_LENGTH};
+    vector[2] = TEXT("1");
+    vector[3] = key;
+    if (count > 0)
+        memcpy(vector + EVALSHA_WORDS, arguments, count * sizeof(*vector));
+    return vector;
+}
+
+enum status redis_script_append(struct redis_client *client, struct redis_script *script,
+                                struct text key, size_t count, const struct text *arguments) {
+    struct text *vector = make_vector(script, key, count, arguments);
+    enum status status = redis_client_append(client, count + EVALSHA_WORDS, vector);
+    free(vector);
+    return status;
+}
+
+static bool met_noscript(const struct redis_client *client, enum status status) {
+    return status == STATUS_REFUSED && strncmp(redis_client_error(client), "NOSCRIPT", 8) == 0;
+}
+
+enum status redis_script_run(struct redis_client *client, struct redis_script *script,
+                             struct text key, size_t count, const struct text *arguments,
+                             struct redis_reply **ret_reply) {
+    enum status status = script->sha1[0] == '\0' ? redis_script_load(client, script) : STATUS_OK;
+    if (status != STATUS_OK)
+        return status;
+    struct text *vector = make_vector(script, key, count, arguments);
+    status = redis_client_command(client, count + EVALSHA_WORDS, vector, ret_reply);
+    if (met_noscript(client, status)) {
+        status = redis_script_load(client, script);
+        if (status == STATUS_OK)
+            status = redis_client_command(client, count + EVALSHA_WORDS, vector, ret_reply);
+    }
+    free(vector);
+    return status;
+}
