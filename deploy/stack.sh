@@ -1,0 +1,119 @@
+# What deploy/up, deploy/down and deploy/scale share: where things lie in a state directory, how a
+# process becomes a supervised service, and how all of them are stopped. Sourced by bash.
+#
+# STATE/lock        held (flock) by the supervisor and all it started, for as long as one of them lives
+# STATE/stack.env   what deploy/up decided: port, sockets, release directory
+# STATE/supervise/  one runit service directory per process
+# STATE/log/        one svlogd directory per process, bounded, newest in `current`
+# STATE/ingest/     spool and API key        STATE/redis/  the append-only log
+
+stack_top=$(dirname "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")")
+stack_log_size=10000000 # bytes of a log file before svlogd starts the next
+stack_log_files=5       # old log files kept, per process
+stack_stop_seconds=20   # longest a process may take to stop before it is killed
+
+# Prints a message and ends the script.
+stack_die() {
+    printf '%s: %s\n' "$(basename "$0")" "$1" >&2
+    exit 1
+}
+
+# Makes PATH absolute without needing it to exist.
+stack_absolute() {
+    readlink -m -- "$1"
+}
+
+# Quotes a value for sh.
+stack_quote() {
+    printf "'%s'" "${1//\'/\'\\\'\'}"
+}
+
+# Writes the service directory NAME: stack_service NAME "sh lines that export and exec".
+# It is made aside and renamed, because the supervisor may look at any moment.
+stack_service() {
+    local name=$1 body=$2 making=$state/making
+    mkdir -p "$state/log/$name"
+    printf 's%s\nn%s\n' $stack_log_size $stack_log_files >"$state/log/$name/config"
+    rm -rf "$making"
+    mkdir -p "$making/log"
+    printf '#!/bin/bash\nexec 2>&1\ncd %s || exit 1\n%s\n' "$(stack_quote "$stack_top")" "$body" >"$making/run"
+    printf '#!/bin/sh\nexec svlogd %s\n' "$(stack_quote "$state/log/$name")" >"$making/log/run"
+    chmod +x "$making/run" "$making/log/run"
+    rm -rf "$state/supervise/$name"
+    mv "$making" "$state/supervise/$name"
+}
+
+# Writes the service directory of detector NUMBER.
+stack_detector() {
+    mkdir -p "$state/detector-$1"
+    stack_service "detector-$1" "export SIEM_INSTANCE=detector-$1
+export SIEM_REDIS_URL=$(stack_quote "unix://$sockets/redis.sock")
+export SIEM_EVENTS_FROM=$(stack_quote "ipc://$sockets/events.sock")
+export SIEM_FINDINGS_TO=$(stack_quote "ipc://$sockets/findings.sock")
+export SIEM_SCRATCH_DIR=$(stack_quote "$state/detector-$1")
+export SIEM_METRICS_LISTEN=127.0.0.1:$2
+exec $(stack_quote "$release/bin/siem-detector")"
+}
+
+# The API key that works here: of the environment, of .env, or the one ingest made.
+stack_key() {
+    local key=${API_KEY:-}
+    [ -n "$key" ] || key=$(sed -n 's/^API_KEY=//p' "$stack_top/.env" 2>/dev/null) || true
+    [ -n "$key" ] || key=$(cat "$state/ingest/api_key" 2>/dev/null) || true
+    printf '%s' "$key"
+}
+
+# True when somebody accepts connections on 127.0.0.1:PORT.
+stack_port_taken() {
+    (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null
+}
+
+# Sets `port_found` to the first free port from FROM on that is not in `ports_given`.
+stack_free_port() {
+    port_found=$1
+    while [[ " ${ports_given:-} " == *" $port_found "* ]] || stack_port_taken "$port_found"; do
+        port_found=$((port_found + 1))
+    done
+    ports_given="${ports_given:-} $port_found"
+}
+
+# True while a stack runs on this state directory.
+stack_running() {
+    [ -e "$state/lock" ] && ! flock -n "$state/lock" true
+}
+
+# The supervisor's process id, if the one noted is ours and alive.
+stack_supervisor() {
+    local pid
+    pid=$(cat "$state/supervisor.pid" 2>/dev/null) || return 1
+    tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null | grep -qF "runsvdir -P $state/supervise" || return 1
+    printf '%s' "$pid"
+}
+
+# Stops one service and says so: SIGTERM, and SIGKILL only after stack_stop_seconds.
+stack_stop_service() {
+    [ -d "$state/supervise/$1/supervise" ] || return 0
+    printf '  stopping %s\n' "$1"
+    sv -w $stack_stop_seconds force-stop "$state/supervise/$1" >/dev/null || true
+}
+
+# Stops everything: what takes events first, so that the others can finish them; Redis last.
+stack_stop() {
+    local pid detector
+    stack_stop_service demo
+    stack_stop_service ingest
+    for detector in "$state"/supervise/detector-*; do
+        stack_stop_service "$(basename "$detector")"
+    done
+    stack_stop_service incident
+    stack_stop_service alerter
+    stack_stop_service redis
+    if pid=$(stack_supervisor); then
+        kill -HUP "$pid"
+    fi
+    flock -w $stack_stop_seconds "$state/lock" true || {
+        printf 'Something still holds %s; see: fuser %s\n' "$state/lock" "$state/lock" >&2
+        return 1
+    }
+    rm -f "$state/supervisor.pid" "$state/stack.env"
+}
