@@ -47,14 +47,19 @@ struct wire *wire_connect(const struct wire_row *row, const char *endpoints, boo
 /* Closes it; queued messages are dropped (LINGER 0). */
 void wire_destroy(struct wire **wire);
 
-/* Connects and disconnects by the difference since the last resolve; cheap when nothing changed. */
+/* Connects and disconnects by the difference since the last resolve, and reads the socket monitor; cheap
+ * when nothing changed. From a tick, at both ends. */
 void wire_refresh(struct wire *wire);
 
 /* The raw socket, for zloop/zpoller/zmq_poll and SUB topics; borrows. */
 void *wire_socket(struct wire *wire);
 
+/* Where the binding end really listens (the port after tcp://127.0.0.1:*); "" at the connecting end. */
+const char *wire_endpoint(const struct wire *wire);
+
 /* Sends the frames as one message, taking their content when it returns STATUS_OK. STATUS_AGAIN: the
- * wire is full or has no peer, nothing was taken; a DROP wire then counts it as STATUS_FULL and returns OK. */
+ * wire is full or has no peer, nothing was taken; a DROP wire then counts it as STATUS_FULL and returns OK.
+ * STATUS_TOO_LARGE: a frame above WIRE_FRAME_SIZE_MAX; counted, nothing was taken, and never will be. */
 MUST_CHECK enum status wire_send(struct wire *wire, zmq_msg_t *frames, int count);
 
 /* Makes a frame with a copy of the bytes. */
