@@ -1,0 +1,20 @@
+"""Waiting for a condition with a deadline: the only way tests wait."""
+import select
+import time
+
+
+def pause(seconds):
+    """Lets others run; only for the poll below and for pacing a load."""
+    select.select([], [], [], seconds)
+
+
+def wait_until(condition, what, seconds=20.0, every=0.01):
+    """Returns the first true value of condition(); fails, naming `what`, after `seconds`."""
+    deadline = time.monotonic() + seconds
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > deadline:
+            raise AssertionError(f"not within {seconds:g} s: {what} (last seen: {value!r})")
+        pause(every)
