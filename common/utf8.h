@@ -1,7 +1,8 @@
 /* utf8.h: tells whether bytes are well-formed UTF-8, and where its characters end.
  *
  * Threads: pure functions. Limits: none; one pass, no memory.
- * Source: The Unicode Standard, table 3-7 (no overlong forms, no surrogates, nothing above U+10FFFF).
+ * Source: The Unicode Standard, table 3-7 (no overlong forms, no surrogates, nothing above
+ * U+10FFFF).
  */
 #ifndef SIEM_COMMON_UTF8_H
 #define SIEM_COMMON_UTF8_H

@@ -1,16 +1,16 @@
 /* batch.h: the batch and its parts, expanded from batch.def, and the delivery frame before it.
  *
- * EVENTS is two frames: the delivery [version, attempt, skip: [index, ...]], which may differ each time,
- * and the batch, which never does. Owner: a view borrows the frame's bytes. Errors: of msgpack_frame.h and
- * BAD_TYPE, BAD_VALUE, BAD_VERSION. Threads: pure functions. Limits: BATCH_EVENTS_MAX events, BATCH_SIZE_MAX bytes.
+ * EVENTS is two frames: the delivery [version, attempt, skip: [index, ...]], which may differ each
+ * time, and the batch, which never does. Owner: a view borrows the frame's bytes. Errors: of
+ * msgpack_frame.h and BAD_TYPE, BAD_VALUE, BAD_VERSION. Threads: pure functions. Limits:
+ * BATCH_EVENTS_MAX events, BATCH_SIZE_MAX bytes.
  */
 #ifndef SIEM_PROTO_BATCH_H
 #define SIEM_PROTO_BATCH_H
 
-#include "common/msgpack_frame.h"
 #include "proto/event.h"
+#include "proto/frame.h"
 
-#define PROTO_VERSION 1
 #define BATCH_EVENTS_MAX 256
 #define BATCH_SIZE_MAX (256 * 1024)
 #define BATCH_WANTS_VERDICTS 1u
@@ -41,9 +41,9 @@ MUST_CHECK enum status batch_open(struct bytes frame, struct batch_view *ret_vie
 MUST_CHECK enum status batch_peek_head(struct bytes frame, struct batch_head *ret_head);
 
 struct delivery {
-    uint32_t attempt;               /* 1 at the first send */
+    uint32_t attempt; /* 1 at the first send */
     uint32_t skip_count;
-    uint16_t skip[BATCH_EVENTS_MAX];/* indices to quarantine unread, ascending */
+    uint16_t skip[BATCH_EVENTS_MAX]; /* indices to quarantine unread, ascending */
 };
 
 /* The frame before the batch. */

@@ -1,8 +1,9 @@
 /* event.h: the normalised event, expanded from event.def, and its codec.
  *
- * Owner: a decoded event borrows from the bytes (and, for metadata, keeps raw MessagePack). Errors: of
- * msgpack_frame.h, and BAD_TYPE/BAD_VALUE/BAD_VERSION for a field that does not fit its row; nothing of
- * *ret is written then. Threads: one decoder per thread. Limits: an encoded event of EVENT_SIZE_MAX.
+ * Owner: a decoded event borrows from the bytes (and, for metadata, keeps raw MessagePack). Errors:
+ * of msgpack_frame.h, and BAD_TYPE/BAD_VALUE/BAD_VERSION for a field that does not fit its row;
+ * nothing of *ret is written then. Threads: one decoder per thread. Limits: an encoded event of
+ * EVENT_SIZE_MAX; metadata nested EVENT_METADATA_DEPTH_MAX deep.
  */
 #ifndef SIEM_PROTO_EVENT_H
 #define SIEM_PROTO_EVENT_H
@@ -12,6 +13,12 @@
 
 /* 64 KiB of JSON can grow a little in MessagePack (numbers); nothing larger is accepted. */
 #define EVENT_SIZE_MAX (96 * 1024)
+
+/* Containers within containers in metadata, itself counted; as deep as msgpack-c unpacks. */
+#define EVENT_METADATA_DEPTH_MAX 32
+
+/* The last millisecond that RFC 3339 can write: 9999-12-31T23:59:59.999Z. */
+#define EVENT_TIME_MAX INT64_C(253402300799999)
 
 #define EVENT_C_TIME int64_t
 #define EVENT_C_COUNT uint64_t
@@ -25,12 +32,18 @@ struct event {
 #undef FIELD
 };
 
-/* Appends the event, wrapped as a MessagePack bin, ready to stand in a batch. */
+/* Appends the event, wrapped as a MessagePack bin, ready to stand in a batch. An event larger than
+ * EVENT_SIZE_MAX is not appended: the buffer is marked as overflown instead (buffer_is_whole). */
 void event_encode(const struct event *event, struct buffer *out);
 
-/* Reads an event (the content of the bin). `frame` holds the memory of nested values. */
+/* Reads an event (the content of the bin), all of it checked, metadata's inside too, but metadata
+ * not unpacked: few events are asked for it. `frame` drops what it held and is ready for that. */
 MUST_CHECK enum status event_decode(struct bytes bytes, struct msgpack_frame *frame,
                                     struct event *ret_event);
+
+/* Unpacks the metadata of a decoded event into frame->root, as a map object; nil when it has none.
+ */
+void event_metadata_unpack(const struct event *event, struct msgpack_frame *frame);
 
 /* Reads only time_ms, without unpacking: what statistics need of every event. */
 MUST_CHECK enum status event_peek_time(struct bytes bytes, int64_t *ret_time_ms);

@@ -1,8 +1,9 @@
 /* finding.h: what a detector says of a batch, expanded from finding.def, and its codec.
  *
- * Owner: decoded texts borrow from the bytes; the lists live in the frame's zone. Errors: as event.h.
- * Threads: one decoder per thread. Limits: FINDINGS_PER_EVENT_MAX findings an event (a detector keeps the
- * highest levels and counts the rest as dropped), FINDING_TAGS_MAX tags each.
+ * Owner: decoded texts borrow from the bytes; the lists live in the frame's zone. Errors: as
+ * event.h. Threads: one decoder per thread. Limits: FINDINGS_PER_EVENT_MAX findings an event (a
+ * detector keeps the highest levels, first, and counts the rest as dropped), FINDING_TAGS_MAX tags
+ * each, texts cut to their FINDING_LIMIT_*, a frame of FINDINGS_SIZE_MAX.
  */
 #ifndef SIEM_PROTO_FINDING_H
 #define SIEM_PROTO_FINDING_H
@@ -13,6 +14,24 @@
 
 #define FINDINGS_PER_EVENT_MAX 16
 #define FINDING_TAGS_MAX 16
+
+/* A findings frame is never larger: it must fit the wire. */
+#define FINDINGS_SIZE_MAX (1024 * 1024)
+
+/* Bytes of each text of a finding (of each tag); the encoder cuts what is longer. Who makes a group
+ * key keeps it within its limit by other means, for two keys cut alike would share an incident. */
+#define FINDING_LIMIT_rule_id 64
+#define FINDING_LIMIT_rule_title 256
+#define FINDING_LIMIT_level 0
+#define FINDING_LIMIT_tags 48
+#define FINDING_LIMIT_details 768
+#define FINDING_LIMIT_incident 64
+#define FINDING_LIMIT_group_key 256
+
+/* Texts in a field of each type. */
+#define FINDING_ITEMS_TEXT 1
+#define FINDING_ITEMS_LEVEL 1
+#define FINDING_ITEMS_LIST FINDING_TAGS_MAX
 
 struct text_list {
     uint32_t count;
@@ -35,8 +54,8 @@ struct findings_head {
     struct text detector; /* instance name */
 };
 
-/* Encoding streams: begin, one call per event with findings (ascending index), end.  The frame's counts
- * are patched at the end. */
+/* Encoding streams: begin, one call per event with findings (ascending index), end.  The frame's
+ * counts are patched at the end. */
 struct findings_encoder {
     struct buffer entries;
     uint32_t entry_count;
@@ -51,7 +70,8 @@ void findings_encoder_fini(struct findings_encoder *encoder);
 /* Empties it for the next batch. */
 void findings_encoder_begin(struct findings_encoder *encoder);
 
-/* One event's findings. */
+/* One event's findings, the gravest first; ones the frame has no room for are dropped and counted,
+ * never the first. */
 void findings_encoder_add(struct findings_encoder *encoder, uint32_t index,
                           const struct finding *findings, size_t count);
 
@@ -81,9 +101,10 @@ struct findings_view {
 MUST_CHECK enum status findings_decode(struct bytes bytes, struct msgpack_frame *frame,
                                        struct findings_view *ret_view);
 
-/* A detector that finds, at start, that its predecessor died over an event sends this single frame on
- * FINDINGS instead: [version, producer, epoch, seq, index]. The incident process passes it on in a
- * receipt's `crashes`. A message of one frame is a crash report, of two frames findings and batch. */
+/* A detector that finds, at start, that its predecessor died over an event sends this single frame
+ * on FINDINGS instead: [version, producer, epoch, seq, index]. The incident process passes it on in
+ * a receipt's `crashes`. A message of one frame is a crash report, of two frames findings and
+ * batch. */
 struct crash_report {
     uint64_t producer;
     uint32_t epoch;

@@ -1,2 +1,197 @@
-/* finding_codec.c: to be written */
+/* finding_codec.c: the findings of a batch, and the crash report, as MessagePack and back.
+ *
+ * Layout of the findings frame (its message's second frame is the batch itself):
+ *
+ *   95   uint version   uint generation   str detector
+ *        array quarantined: uint index, ascending
+ *        array entries: 92  uint index, ascending   array findings (finding_list.c)
+ *
+ * Layout of a crash report (a message of one frame):
+ *
+ *   95   uint version   uint producer   uint epoch   uint seq   uint index
+ *
+ * A frame must stay below the wire's 1 MiB whatever the findings say. So every event is sure of
+ * room for its first finding; further ones are kept as long as that holds, and dropped and counted
+ * beyond it.
+ */
 #include "proto/finding.h"
+
+#include "common/counters.h"
+#include "common/utf8.h"
+#include "proto/finding_list.h"
+
+#include <assert.h>
+
+/* The frame without its entries: the detector's name and 256 quarantined indices. */
+#define HEAD_SIZE_MAX 2048
+#define DETECTOR_LIMIT 256
+#define ENTRIES_SIZE_MAX (FINDINGS_SIZE_MAX - HEAD_SIZE_MAX)
+
+/* The most bytes an entry of one finding takes: its cut texts, and the heads around them. */
+enum {
+    BOUND_ENTRY = 16
+#define FIELD(name, type, need, unit, meaning)                                                     \
+    +((FINDING_LIMIT_##name + 3) * FINDING_ITEMS_##type) + 3
+#include "proto/finding.def"
+#undef FIELD
+};
+
+/* Up to here an event's findings are kept whatever their number. */
+#define ENTRIES_SIZE_FREE (ENTRIES_SIZE_MAX - BATCH_EVENTS_MAX * BOUND_ENTRY)
+static_assert(ENTRIES_SIZE_FREE >= 256 * 1024, "the limits of a finding's texts leave little room");
+static_assert(BATCH_EVENTS_MAX * BOUND_ENTRY >= FINDINGS_PER_EVENT_MAX * BOUND_ENTRY,
+              "an entry that begins below ENTRIES_SIZE_FREE always fits");
+
+void findings_encoder_init(struct findings_encoder *encoder) {
+    *encoder = (struct findings_encoder){.entry_count = 0};
+    buffer_init(&encoder->entries, ENTRIES_SIZE_MAX);
+}
+
+void findings_encoder_fini(struct findings_encoder *encoder) {
+    buffer_fini(&encoder->entries);
+    findings_encoder_init(encoder);
+}
+
+void findings_encoder_begin(struct findings_encoder *encoder) {
+    buffer_reset(&encoder->entries);
+    encoder->entry_count = 0;
+    encoder->quarantined_count = 0;
+}
+
+static void pack_entry(struct buffer *entries, uint32_t index, const struct finding *findings,
+                       size_t count) {
+    msgpack_packer packer;
+    msgpack_packer_to_buffer(&packer, entries);
+    msgpack_pack_array(&packer, 2);
+    msgpack_pack_uint32(&packer, index);
+    finding_list_pack(&packer, findings, count);
+}
+
+void findings_encoder_add(struct findings_encoder *encoder, uint32_t index,
+                          const struct finding *findings, size_t count) {
+    assert(index < BATCH_EVENTS_MAX && encoder->entry_count < BATCH_EVENTS_MAX);
+    assert(count > 0 && count <= FINDINGS_PER_EVENT_MAX);
+    struct buffer *entries = &encoder->entries;
+    size_t start = entries->length;
+    size_t kept = start <= ENTRIES_SIZE_FREE ? count : 1;
+    pack_entry(entries, index, findings, kept);
+    if (kept > 1 && entries->length > ENTRIES_SIZE_FREE) {
+        entries->length = start;
+        kept = 1;
+        pack_entry(entries, index, findings, kept);
+    }
+    for (; kept < count; kept++)
+        count_drop(STATUS_TOO_LARGE);
+    assert(buffer_is_whole(entries));
+    encoder->entry_count++;
+}
+
+void findings_encoder_quarantine(struct findings_encoder *encoder, uint32_t index) {
+    uint32_t count = encoder->quarantined_count;
+    assert(index < BATCH_EVENTS_MAX && count < BATCH_EVENTS_MAX);
+    assert(count == 0 || encoder->quarantined[count - 1] < index);
+    encoder->quarantined[count] = (uint16_t)index;
+    encoder->quarantined_count++;
+}
+
+void findings_encoder_end(struct findings_encoder *encoder, const struct findings_head *head,
+                          struct buffer *out) {
+    msgpack_packer packer;
+    msgpack_packer_to_buffer(&packer, out);
+    msgpack_pack_array(&packer, 5);
+    msgpack_pack_uint32(&packer, PROTO_VERSION);
+    msgpack_pack_uint64(&packer, head->generation);
+    msgpack_pack_text(&packer, utf8_cut(head->detector, DETECTOR_LIMIT));
+    msgpack_pack_array(&packer, encoder->quarantined_count);
+    for (uint32_t i = 0; i < encoder->quarantined_count; i++)
+        msgpack_pack_uint16(&packer, encoder->quarantined[i]);
+    msgpack_pack_array(&packer, encoder->entry_count);
+    buffer_append(out, encoder->entries.data, encoder->entries.length);
+}
+
+static enum status take_entry(struct msgpack_cursor *cursor, struct msgpack_frame *frame,
+                              struct event_findings *entry) {
+    uint32_t left = 0;
+    enum status status = frame_take_tuple(cursor, 2, &left);
+    if (status == STATUS_OK)
+        status = msgpack_take_u32(cursor, BATCH_EVENTS_MAX - 1, &entry->index);
+    if (status == STATUS_OK)
+        status = finding_list_take(cursor, frame, &entry->count, &entry->findings);
+    if (status == STATUS_OK)
+        status = frame_pass_over(cursor, left - 2);
+    return status;
+}
+
+static enum status take_entries(struct msgpack_cursor *cursor, struct msgpack_frame *frame,
+                                struct findings_view *view) {
+    enum status status = frame_take_list(cursor, BATCH_EVENTS_MAX, &view->entry_count);
+    if (status != STATUS_OK)
+        return status;
+    struct event_findings *entries =
+        msgpack_frame_allocate(frame, view->entry_count, sizeof *entries);
+    for (uint32_t i = 0; status == STATUS_OK && i < view->entry_count; i++) {
+        status = take_entry(cursor, frame, &entries[i]);
+        if (status == STATUS_OK && i > 0 && entries[i].index <= entries[i - 1].index)
+            status = STATUS_BAD_VALUE;
+    }
+    view->entries = entries;
+    return status;
+}
+
+enum status findings_decode(struct bytes bytes, struct msgpack_frame *frame,
+                            struct findings_view *ret_view) {
+    msgpack_frame_clear(frame);
+    struct msgpack_cursor cursor = msgpack_cursor_of(bytes);
+    struct findings_view view = {.entry_count = 0};
+    uint32_t left = 0;
+    enum status status = frame_begin(&cursor, &left);
+    if (status == STATUS_OK && left < 4)
+        status = STATUS_BAD_VALUE;
+    if (status == STATUS_OK)
+        status = msgpack_take_u64(&cursor, &view.head.generation);
+    if (status == STATUS_OK)
+        status = msgpack_take_text(&cursor, &view.head.detector);
+    if (status == STATUS_OK)
+        status = frame_take_indices(&cursor, BATCH_EVENTS_MAX, view.quarantined,
+                                    &view.quarantined_count);
+    if (status == STATUS_OK)
+        status = take_entries(&cursor, frame, &view);
+    if (status == STATUS_OK)
+        status = frame_end(&cursor, left - 4);
+    if (status == STATUS_OK)
+        *ret_view = view;
+    return status;
+}
+
+void crash_report_encode(const struct crash_report *report, struct buffer *out) {
+    msgpack_packer packer;
+    msgpack_packer_to_buffer(&packer, out);
+    msgpack_pack_array(&packer, 5);
+    msgpack_pack_uint32(&packer, PROTO_VERSION);
+    msgpack_pack_uint64(&packer, report->producer);
+    msgpack_pack_uint32(&packer, report->epoch);
+    msgpack_pack_uint64(&packer, report->seq);
+    msgpack_pack_uint32(&packer, report->index);
+}
+
+enum status crash_report_decode(struct bytes bytes, struct crash_report *ret_report) {
+    struct msgpack_cursor cursor = msgpack_cursor_of(bytes);
+    struct crash_report report = {.producer = 0};
+    uint32_t left = 0;
+    enum status status = frame_begin(&cursor, &left);
+    if (status == STATUS_OK && left < 4)
+        status = STATUS_BAD_VALUE;
+    if (status == STATUS_OK)
+        status = msgpack_take_u64(&cursor, &report.producer);
+    if (status == STATUS_OK)
+        status = msgpack_take_u32(&cursor, UINT32_MAX, &report.epoch);
+    if (status == STATUS_OK)
+        status = msgpack_take_u64(&cursor, &report.seq);
+    if (status == STATUS_OK)
+        status = msgpack_take_u32(&cursor, BATCH_EVENTS_MAX - 1, &report.index);
+    if (status == STATUS_OK)
+        status = frame_end(&cursor, left - 4);
+    if (status == STATUS_OK)
+        *ret_report = report;
+    return status;
+}

@@ -1,7 +1,7 @@
 /* keys.h: the names of all Redis keys, expanded from keys.def.
  *
- * Threads: pure functions. Errors: a name that does not fit KEY_SIZE is our bug (assert): every argument
- * is bounded where it is made. Source: Redis Cluster's hash tags.
+ * Threads: pure functions. Errors: a name that does not fit KEY_SIZE is our bug (assert): every
+ * argument is bounded where it is made. Source: Redis Cluster's hash tags.
  */
 #ifndef SIEM_PROTO_KEYS_H
 #define SIEM_PROTO_KEYS_H
@@ -31,7 +31,8 @@ static inline struct text key_text(const struct key_name *name) {
     return (struct text){name->data, name->length};
 }
 
-/* Appends `local key = {floors = "siem:{0}:floors", day = "siem:{0}:day:%s", ...}` for the scripts. */
+/* Appends `local key = {floors = "siem:{0}:floors", day = "siem:{0}:day:%s", ...}` for the scripts.
+ */
 void keys_lua_table(struct buffer *out);
 
 #endif

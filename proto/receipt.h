@@ -1,8 +1,8 @@
 /* receipt.h: what the incident process tells a producer, expanded from receipt.def, and its codec.
  *
  * Owner: decoded lists live in the frame's zone, texts borrow from the bytes. Errors: as event.h.
- * Threads: one decoder per thread. Limits: RECEIPT_RANGES_MAX ranges (what does not fit is said again
- * later), verdicts of at most RECEIPT_BATCHES_MAX batches, 1 MiB a frame.
+ * Threads: one decoder per thread. Limits: RECEIPT_RANGES_MAX ranges (what does not fit is said
+ * again later), verdicts of at most RECEIPT_BATCHES_MAX batches, 1 MiB a frame.
  */
 #ifndef SIEM_PROTO_RECEIPT_H
 #define SIEM_PROTO_RECEIPT_H
@@ -21,14 +21,14 @@ struct receipt_range {
     uint64_t to; /* included */
 };
 
-/* The judgement of one event. On the wire: [severity, incident_id, alert_queued, details, findings],
- * findings as in finding.def. */
+/* The judgement of one event. On the wire: [severity, incident_id, alert_queued, details,
+ * findings], findings as in finding.def. */
 struct verdict {
     uint32_t index;
     enum severity severity;
     struct text incident_id; /* null when the findings raise no incident */
     bool alert_queued;
-    struct text details;     /* findings' details joined by " | " */
+    struct text details; /* findings' details joined by " | " */
     uint32_t finding_count;
     const struct finding *findings;
 };

@@ -1,6 +1,8 @@
-/* vocabulary.h: the closed lists: event types, severities, incident statuses, expanded from their tables.
+/* vocabulary.h: the closed lists: event types, severities, incident statuses, expanded from their
+ * tables.
  *
- * Threads: pure functions; all strings are static. Errors: parsers return false and leave the output.
+ * Threads: pure functions; all strings are static. Errors: parsers return false and leave the
+ * output.
  */
 #ifndef SIEM_PROTO_VOCABULARY_H
 #define SIEM_PROTO_VOCABULARY_H

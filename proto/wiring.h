@@ -5,7 +5,8 @@
 #include "common/wire.h"
 
 enum wire_id {
-#define WIRE(name, pattern, binder, connector, endpoint, message, high_water, when_full) WIRE_##name,
+#define WIRE(name, pattern, binder, connector, endpoint, message, high_water, when_full)           \
+    WIRE_##name,
 #include "proto/wiring.def"
 #undef WIRE
     WIRE_COUNT_
