@@ -6,6 +6,10 @@
  * working directory, default. SIEM_SPOOL_DIR is --spool-dir on the command line. A SIEM_* name that is in
  * no options.def (the build collects them all), or a value out of range, stops the start with a line
  * that names it and says the remedy; other services' options are passed over, so that one `.env` serves all.
+ * An empty value of a number, size, duration or switch means "not set". A switch alone on the command line
+ * (--name) is on. A row whose NAME begins with "--" is for the command line only (siemctl's commands).
+ * `.env` lines: NAME=VALUE, after an optional `export`; 'as it is', "with \n \t \" \\ escapes", or bare up to
+ * " #"; # begins a comment; the last line of a name counts.
  * Owner: texts live as long as the process. Threads: read-only after start.
  * Limits: a `.env` file of 64 KiB, a value of 4 KiB. Source: OpenBSD's parse.y files; twelve-factor III.
  */
@@ -63,7 +67,20 @@ struct conf_option {
 MUST_CHECK enum status conf_load(const struct conf_option *options, size_t count, void *config,
                                  int argc, char **argv);
 
-/* Prints the table for --help: name, type, default, help. `markdown` prints README's table. */
+/* A table and the struct it fills; a process may have several. */
+struct conf_section {
+    const struct conf_option *options;
+    size_t count;
+    void *config;
+};
+
+/* The same for several tables. Takes the options out of `argv` and leaves the operands (what is no
+ * option, "-", and all behind "--") in argv[1..*argc - 1], followed by NULL. */
+MUST_CHECK enum status conf_load_sections(const struct conf_section *sections, size_t count,
+                                          int *argc, char **argv);
+
+/* Prints the table for --help: name, type, default, help. `markdown` prints the rows of README's table:
+ * | `NAME` | type | `default` | help |. */
 void conf_print_help(const struct conf_option *options, size_t count, bool markdown);
 
 /* Value readers, also for tests: each reads all of `text`. */

@@ -4,6 +4,9 @@
  *
  * Life: parse options → log → start() → loop → SIGTERM/SIGINT: drain() each tick until it says true or
  * SIEM_DRAIN_TIMEOUT passes → stop() → exit 0. A second signal ends at once. SIGHUP calls reload().
+ * Heartbeat: once a second a thread writes field "service/instance" of spec.heartbeat_key: JSON {"service",
+ * "instance","pid","host","version","started","time","draining","counters":{...}}, times in RFC 3339; a clean
+ * stop removes it. Readers ignore rows older than 10 s and delete rows older than 1 hour.
  * Threads: all callbacks run on the loop's thread, except `ready`, which the health server may call
  * from its own. Errors: a failing start prints the remedy and exits 1.
  * Source: Postfix's single_server/master skeletons.
@@ -30,6 +33,7 @@ struct service_spec {
     bool (*drained)(struct service *service);  /* may be NULL: nothing to drain */
     bool (*ready)(struct service *service, struct buffer *why_not); /* may be NULL: ready when started */
     bool own_http;       /* the service serves /healthz, /readyz and /metrics itself */
+    const char *heartbeat_key; /* Redis hash its row is written to (proto/keys.def: PROCESSES); NULL: none */
 };
 
 /* Options that every service has (common/options.def). */
@@ -45,8 +49,14 @@ int service_main(int argc, char **argv, const struct service_spec *spec);
 /* The loop handlers are added to; borrows. */
 zloop_t *service_loop(struct service *service);
 
-/* The common options, and the instance's name; borrows. */
+/* The common options; borrows. */
 const struct service_common *service_common(const struct service *service);
+
+/* The instance's name: SIEM_INSTANCE, or host and pid; borrows. */
+const char *service_instance(const struct service *service);
+
+/* True while the loop turns (its last tick is younger than 10 s); from any thread. For /healthz. */
+bool service_is_alive(const struct service *service);
 
 /* True once a stop was asked for; input should no longer be taken. */
 bool service_is_draining(const struct service *service);
