@@ -1,2 +1,83 @@
-/* http_server.c: to be written */
-#include "common/http_server.h"
+/* http_server.c: a server's life: listening socket, workers, stop. */
+#include "common/http_private.h"
+
+#include "common/log.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+void http_server_release(struct http_server *server) {
+    if (atomic_fetch_sub(&server->references, 1) != 1)
+        return;
+    free(server->workers);
+    free(server);
+}
+
+/* Stops the workers that run; frees what nobody refers to any more. */
+static void server_finish(struct http_server *server) {
+    atomic_store(&server->stopping, true);
+    for (int i = 0; i < server->options.workers; i++)
+        http_worker_wake(&server->workers[i]);
+    for (int i = 0; i < server->options.workers; i++)
+        http_worker_finish(&server->workers[i]);
+    if (server->listen_fd >= 0)
+        close(server->listen_fd);
+    http_metrics_destroy(&server->metrics);
+    atomic_store(&server->closed, true);
+    for (int i = 0; i < server->options.workers; i++)
+        http_request_free_list(server, atomic_exchange(&server->workers[i].returned, NULL));
+    http_server_release(server);
+}
+
+static void server_init(struct http_server *server, const struct http_options *options) {
+    server->options = *options;
+    atomic_store(&server->references, 1);
+    server->metrics = http_metrics_new(options);
+    server->workers = calloc((size_t)options->workers, sizeof *server->workers);
+    if (server->workers == NULL)
+        abort();
+    for (int i = 0; i < options->workers; i++) {
+        server->workers[i].server = server;
+        server->workers[i].index = i;
+        server->workers[i].epoll_fd = -1;
+        server->workers[i].wake_fd = -1;
+    }
+}
+
+struct http_server *http_server_new(const struct http_options *options) {
+    assert(options->workers > 0 && options->connections_max > 0);
+    struct http_server *server = calloc(1, sizeof *server);
+    if (server == NULL)
+        abort();
+    server_init(server, options);
+    server->listen_fd = http_listen_open(options->listen, &server->port);
+    enum status status = server->listen_fd < 0 ? STATUS_UNAVAILABLE : STATUS_OK;
+    for (int i = 0; i < options->workers && status == STATUS_OK; i++) {
+        status = http_worker_start(&server->workers[i]);
+        if (status != STATUS_OK)
+            log_error("cannot start an HTTP worker", LOG_INT("worker", i),
+                      LOG_STRING("remedy", "raise the limits of processes and open files"));
+    }
+    if (status != STATUS_OK) {
+        server_finish(server);
+        return NULL;
+    }
+    return server;
+}
+
+void http_server_destroy(struct http_server **server) {
+    if (*server == NULL)
+        return;
+    server_finish(*server);
+    *server = NULL;
+}
+
+void http_server_quiesce(struct http_server *server) {
+    atomic_store(&server->quiesced, true);
+    http_worker_wake(&server->workers[0]);
+}
+
+int http_server_port(const struct http_server *server) {
+    return server->port;
+}

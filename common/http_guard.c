@@ -1,0 +1,161 @@
+/* http_guard.c: refuses requests whose framing two readers could see differently, before their body
+ * is read: Content-Length with Transfer-Encoding, either of them twice, another coding than
+ * chunked, names that are no tokens (a space before the colon ends up in the name), control
+ * characters, no Host or two. libmicrohttpd lets most of these pass. Source: RFC 9112 §2.2, §3.2,
+ * §5.1, §6.1, §11.2. */
+#include "common/http_private.h"
+
+#include "common/utf8.h"
+
+#include <strings.h>
+
+/* What one pass over the headers gathers. */
+struct guard {
+    size_t bytes;
+    int hosts;
+    int lengths;
+    int encodings;
+    bool odd_name;
+    bool odd_value;
+    bool odd_encoding;
+    bool odd_host;
+    bool expects;
+    uint64_t length;
+};
+
+/* RFC 9110's tchar. */
+static bool is_token(const char *data, size_t length) {
+    static const char symbols[] = "!#$%&'*+-.^_`|~";
+    for (size_t i = 0; i < length; i++) {
+        char c = data[i];
+        bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+        if (!letter && (c == '\0' || strchr(symbols, c) == NULL))
+            return false;
+    }
+    return length > 0;
+}
+
+/* Text without control characters other than the tabulator. */
+static bool is_plain(const char *data, size_t length) {
+    for (size_t i = 0; i < length; i++) {
+        unsigned char c = (unsigned char)data[i];
+        if ((c < 0x20 && c != '\t') || c == 0x7f)
+            return false;
+    }
+    return true;
+}
+
+/* A host and perhaps a port: nothing that could be two of them, or a path. */
+static bool is_host(const char *data, size_t length) {
+    for (size_t i = 0; i < length; i++) {
+        if (data[i] <= ' ' || strchr(",/?#@\\<>\"", data[i]) != NULL)
+            return false;
+    }
+    return true;
+}
+
+/* Decimal digits only, below 2^63. */
+static bool parse_length(const char *data, size_t length, uint64_t *ret_value) {
+    uint64_t value = 0;
+    if (length == 0 || length > 18)
+        return false;
+    for (size_t i = 0; i < length; i++) {
+        if (data[i] < '0' || data[i] > '9')
+            return false;
+        value = value * 10 + (uint64_t)(data[i] - '0');
+    }
+    *ret_value = value;
+    return true;
+}
+
+static bool is_name(const char *name, size_t length, const char *wanted) {
+    return strlen(wanted) == length && strncasecmp(name, wanted, length) == 0;
+}
+
+/* The headers that decide about framing. */
+static void guard_note(struct guard *guard, struct text name, struct text value) {
+    if (is_name(name.data, name.length, "host")) {
+        guard->hosts++;
+        guard->odd_host |= !is_host(value.data, value.length);
+    } else if (is_name(name.data, name.length, "content-length")) {
+        guard->lengths++;
+        guard->odd_value |= !parse_length(value.data, value.length, &guard->length);
+    } else if (is_name(name.data, name.length, "transfer-encoding")) {
+        guard->encodings++;
+        guard->odd_encoding |= !is_name(value.data, value.length, "chunked");
+    } else if (is_name(name.data, name.length, "expect")) {
+        guard->expects = true;
+    }
+}
+
+/* One header, as libmicrohttpd saw it. */
+static enum MHD_Result on_header(void *context, enum MHD_ValueKind kind, const char *name,
+                                 size_t name_length, const char *value, size_t value_length) {
+    (void)kind;
+    struct guard *guard = context;
+    guard->bytes += name_length + value_length + 4;
+    guard->odd_name |= !is_token(name, name_length);
+    guard->odd_value |= !is_plain(value, value_length);
+    guard_note(guard, (struct text){name, name_length},
+               (struct text){value ? value : "", value_length});
+    return MHD_YES;
+}
+
+/* One argument of the query: it will stand in texts. */
+static enum MHD_Result on_argument(void *context, enum MHD_ValueKind kind, const char *name,
+                                   size_t name_length, const char *value, size_t value_length) {
+    (void)kind;
+    bool *odd = context;
+    *odd |= !utf8_is_valid((const uint8_t *)name, name_length) ||
+            (value != NULL && !utf8_is_valid((const uint8_t *)value, value_length));
+    return MHD_YES;
+}
+
+/* The request line. */
+static int check_line(const struct http_request *request, const char *version,
+                      const char **ret_reason) {
+    bool odd = false;
+    MHD_get_connection_values_n(request->mhd, MHD_GET_ARGUMENT_KIND, on_argument, &odd);
+    if (strcmp(version, "HTTP/1.1") != 0 && strcmp(version, "HTTP/1.0") != 0) {
+        *ret_reason = "HTTP Version Not Supported";
+        return 505;
+    }
+    if (!is_token(request->method.data, request->method.length) || request->path.length == 0 ||
+        request->path.data[0] != '/' || odd ||
+        !utf8_is_valid((const uint8_t *)request->path.data, request->path.length)) {
+        *ret_reason = "Malformed request line";
+        return 400;
+    }
+    return 0;
+}
+
+int http_guard_check(struct http_request *request, const char *version, const char **ret_reason) {
+    struct guard guard = {0};
+    MHD_get_connection_values_n(request->mhd, MHD_HEADER_KIND, on_header, &guard);
+    int code = check_line(request, version, ret_reason);
+    if (code != 0)
+        return code;
+    bool old = strcmp(version, "HTTP/1.0") == 0;
+    *ret_reason = NULL;
+    if (guard.odd_name)
+        *ret_reason = "Malformed header name";
+    else if (guard.odd_value)
+        *ret_reason = "Malformed header value";
+    else if (guard.encodings > 0 &&
+             (guard.lengths > 0 || guard.encodings > 1 || guard.odd_encoding || old))
+        *ret_reason = "Ambiguous body framing";
+    else if (guard.lengths > 1)
+        *ret_reason = "More than one Content-Length";
+    else if (guard.hosts > 1 || guard.odd_host || (guard.hosts == 0 && !old))
+        *ret_reason = "Missing or malformed Host";
+    if (*ret_reason != NULL)
+        return 400;
+    if (guard.bytes > HTTP_HEADERS_MAX) {
+        *ret_reason = "Request Header Fields Too Large";
+        return 431;
+    }
+    request->has_body = guard.encodings > 0 || guard.length > 0;
+    request->body_length = guard.encodings > 0 ? UINT64_MAX : guard.length;
+    request->expects = guard.expects;
+    return 0;
+}

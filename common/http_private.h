@@ -1,0 +1,243 @@
+/* http_private.h: what the files of the HTTP server share with each other, and with nobody else.
+ *
+ * http_server.c opens the listening socket and the workers · http_worker.c is a worker's loop ·
+ * http_handler.c is the way of one request through libmicrohttpd · http_guard.c refuses doubtful
+ * framing · http_route.c finds the route · http_listen.c accepts connections and deals them out ·
+ * http_request.c holds requests, answers and their accessors · http_connection.c holds connections
+ * and their time limits · http_metrics.c counts. Owner: a server owns its workers, a worker its
+ * connections and its free requests. A request belongs to its worker, but for the reference
+ * http_defer gave away. Threads: everything of a worker is its thread's, except what is marked
+ * atomic. Limits: as named here.
+ */
+#ifndef SIEM_COMMON_HTTP_PRIVATE_H
+#define SIEM_COMMON_HTTP_PRIVATE_H
+
+#include "common/http_server.h"
+
+#include <microhttpd.h>
+#include <netinet/in.h>
+#include <pthread.h>
+#include <stdatomic.h>
+
+/* Bytes of all header names and values of a request; more is answered 431. */
+#define HTTP_HEADERS_MAX 8192
+/* Memory of a connection in libmicrohttpd: headers twice (received, parsed), and pieces of the
+ * body. */
+#define HTTP_CONNECTION_MEMORY (32 * 1024)
+/* Bytes of a refused body that are read and dropped, so that the sender gets to see the answer. */
+#define HTTP_SWALLOW_MAX (2 * 1024 * 1024)
+/* A connection may wait this long for its next request, and an answer this long to be fetched. */
+#define HTTP_IDLE_MS 60000
+/* How often connections are looked over for time limits. */
+#define HTTP_SCAN_MS 500
+/* Names in a route's path. */
+#define HTTP_PATH_VALUES_MAX 4
+/* Headers a route can add to an answer, and the bytes of them all. */
+#define HTTP_ANSWER_HEADERS_SIZE 1024
+/* Memory of a body or an answer kept for the next request. */
+#define HTTP_KEEP_BYTES (64 * 1024)
+/* Requests kept for reuse by a worker. */
+#define HTTP_FREE_MAX 256
+
+struct http_worker;
+struct http_route_metrics;
+
+/* Where a request stands; its worker's thread only. */
+enum http_phase {
+    HTTP_PHASE_BODY,     /* headers are there, the body is coming */
+    HTTP_PHASE_DEFERRED, /* suspended until somebody answers */
+    HTTP_PHASE_ANSWERED, /* the answer was given to libmicrohttpd */
+};
+
+struct http_request {
+    struct http_worker *worker;
+    struct http_request *next;          /* in the done list, or in a free list */
+    struct http_request *deferred_prev; /* list of deferred requests of the worker */
+    struct http_request *deferred_next;
+    struct http_connection *connection;
+    struct MHD_Connection *mhd; /* NULL once libmicrohttpd is done with it */
+    const struct http_route *route;
+    size_t route_index;
+    struct text method;
+    struct text path;
+    struct text path_values[HTTP_PATH_VALUES_MAX];
+    enum http_phase phase;
+    bool deferred;        /* http_defer was called */
+    bool close_after;     /* the connection ends with this answer */
+    bool has_body;        /* the headers announce one */
+    bool expects;         /* the sender waits for 100 Continue */
+    uint64_t body_length; /* announced; UINT64_MAX when chunked */
+    uint64_t body_seen;
+    struct mono_time began_at;
+    struct mono_time deadline;
+    void (*on_deadline)(struct http_request *request);
+    struct buffer body;
+    void *state;
+    void (*state_destroy)(void *state);
+    char peer[INET6_ADDRSTRLEN];
+
+    atomic_int references;
+    atomic_bool answered; /* the first answer won; what follows is then its */
+    int code;
+    const char *content_type;
+    struct buffer answer;
+    char headers[HTTP_ANSWER_HEADERS_SIZE]; /* name NUL value NUL ... */
+    size_t headers_length;
+};
+
+/* A connection, from accept to close; its worker's thread only. */
+struct http_connection {
+    struct http_worker *worker;
+    struct http_connection *prev, *next;
+    struct http_request *request; /* the one under way */
+    int fd;
+    bool served;                 /* has completed a request */
+    bool marked;                 /* bytes_mark is set */
+    uint64_t bytes_mark;         /* bytes received when it began to wait */
+    struct mono_time since;      /* accepted, or done with its last request */
+    struct mono_time started_at; /* bytes of a next request were seen; 0: none */
+    char peer[INET6_ADDRSTRLEN]; /* its address as text */
+};
+
+/* A connection that was accepted, on its way to its worker. */
+struct http_arrival {
+    struct http_arrival *next;
+    int fd;
+    struct sockaddr_storage address;
+    socklen_t address_length;
+};
+
+struct http_worker {
+    struct http_server *server;
+    struct MHD_Daemon *daemon;
+    pthread_t thread;
+    bool started;
+    int index;
+    int epoll_fd;
+    int wake_fd;
+    struct http_connection *connections;
+    struct http_request *deferred;
+    int64_t next_deadline_ns; /* earliest that may be due; INT64_MAX: none */
+    struct mono_time scanned_at;
+    struct http_request *free_requests;
+    int free_count;
+
+    _Atomic(struct http_request *) done;     /* answered elsewhere: to be resumed */
+    _Atomic(struct http_request *) returned; /* released elsewhere: to be reused */
+    _Atomic(struct http_arrival *) arrivals;
+    atomic_int connection_count;
+};
+
+struct http_server {
+    struct http_options options;
+    struct http_worker *workers;
+    struct http_route_metrics *metrics; /* one per route, and one for no route */
+    int listen_fd;
+    int port;
+    bool accepting;                   /* worker 0 only: the listening socket is in its epoll */
+    struct mono_time accept_again_at; /* after descriptors ran out */
+    atomic_bool quiesced;             /* no new connections */
+    atomic_bool stopping;             /* workers end */
+    atomic_bool closed;               /* workers have ended; requests are freed, not reused */
+    atomic_int references;            /* the owner, and each request in existence */
+};
+
+/* http_server.c */
+
+/* Ends one reference to the server's memory. */
+void http_server_release(struct http_server *server);
+
+/* http_worker.c */
+
+/* Makes a worker's daemon and descriptors and starts its thread. */
+MUST_CHECK enum status http_worker_start(struct http_worker *worker);
+
+/* Joins the thread and closes what it had. */
+void http_worker_finish(struct http_worker *worker);
+
+/* True on the worker's own thread. */
+bool http_worker_is_current(const struct http_worker *worker);
+
+/* Wakes the worker; any thread. */
+void http_worker_wake(struct http_worker *worker);
+
+/* Hands an answered, deferred request back to its worker; any thread. */
+void http_worker_give_back(struct http_request *request);
+
+/* Puts a request into, or takes it from, the worker's list of deferred ones. */
+void http_worker_watch(struct http_request *request);
+void http_worker_unwatch(struct http_request *request);
+
+/* http_listen.c */
+
+/* Opens a listening socket from "host:port"; logs the remedy and gives -1 when it can not. */
+int http_listen_open(const char *listen, int *ret_port);
+
+/* Watches the listening socket, or leaves it alone (worker 0's thread). */
+void http_listen_watch(struct http_worker *worker, bool on);
+
+/* Accepts what waits and deals it to the workers with the fewest connections (worker 0's thread).
+ */
+void http_listen_accept(struct http_worker *worker);
+
+/* Takes over the connections dealt to this worker. */
+void http_listen_take_arrivals(struct http_worker *worker);
+
+/* http_connection.c */
+
+/* libmicrohttpd's notice of a connection's start and end. */
+void http_connection_notify(void *context, struct MHD_Connection *mhd, void **socket_context,
+                            enum MHD_ConnectionNotificationCode code);
+
+/* The connection is between requests again. */
+void http_connection_wait(struct http_connection *connection);
+
+/* Closes the worker's connections that took too long. */
+void http_connection_scan(struct http_worker *worker, struct mono_time now);
+
+/* http_handler.c */
+
+/* libmicrohttpd's access handler and its notice that a request is over. */
+enum MHD_Result http_handler_access(void *context, struct MHD_Connection *mhd, const char *url,
+                                    const char *method, const char *version,
+                                    const char *upload_data, size_t *upload_size,
+                                    void **request_context);
+void http_handler_completed(void *context, struct MHD_Connection *mhd, void **request_context,
+                            enum MHD_RequestTerminationCode code);
+
+/* Answers with the server's own error body, or the service's (http_options.on_error). */
+void http_handler_fail(struct http_request *request, int code, const char *reason);
+
+/* http_guard.c */
+
+/* Looks at the framing. 0 when it is beyond doubt, else the code to refuse it with and why; sets
+ * the request's has_body, expects and body_length. */
+int http_guard_check(struct http_request *request, const char *version, const char **ret_reason);
+
+/* http_route.c */
+
+/* Finds the route of a request and its path values; 0, or 404, or 405 with `Allow` added. */
+int http_route_find(struct http_request *request);
+
+/* http_request.c */
+
+/* Takes a request from the worker's free list, or makes one; it has the server's reference. */
+struct http_request *http_request_new(struct http_worker *worker);
+
+/* Frees the requests in a list linked by `next`. */
+void http_request_free_list(struct http_server *server, struct http_request *list);
+
+/* Gives the answer to libmicrohttpd. */
+enum MHD_Result http_request_send(struct http_request *request);
+
+/* http_metrics.c */
+
+/* Makes the counters of every route. */
+struct http_route_metrics *http_metrics_new(const struct http_options *options);
+void http_metrics_destroy(struct http_route_metrics **metrics);
+
+/* A request began, or was answered. */
+void http_metrics_begin(struct http_server *server);
+void http_metrics_end(struct http_request *request);
+
+#endif

@@ -1,0 +1,227 @@
+/* http_request.c: a request's memory, what a route may ask of it, and its answer. */
+#include "common/http_private.h"
+
+#include <arpa/inet.h>
+#include <assert.h>
+#include <stdlib.h>
+
+/* Everything a next request must not see goes; memory worth keeping stays. */
+static void request_reset(struct http_request *request) {
+    struct buffer body = request->body;
+    struct buffer answer = request->answer;
+    struct http_worker *worker = request->worker;
+    if (body.capacity > HTTP_KEEP_BYTES)
+        buffer_fini(&body);
+    buffer_fini(&answer);
+    memset(request, 0, offsetof(struct http_request, headers));
+    buffer_reset(&body);
+    request->worker = worker;
+    request->body = body;
+    request->headers_length = 0;
+}
+
+/* Takes back what other threads released. */
+static void worker_collect(struct http_worker *worker) {
+    struct http_request *list = atomic_exchange(&worker->returned, NULL);
+    while (list != NULL) {
+        struct http_request *next = list->next;
+        list->next = worker->free_requests;
+        worker->free_requests = list;
+        worker->free_count++;
+        list = next;
+    }
+}
+
+static void request_free(struct http_server *server, struct http_request *request) {
+    buffer_fini(&request->body);
+    free(request);
+    http_server_release(server);
+}
+
+void http_request_free_list(struct http_server *server, struct http_request *list) {
+    while (list != NULL) {
+        struct http_request *next = list->next;
+        request_free(server, list);
+        list = next;
+    }
+}
+
+struct http_request *http_request_new(struct http_worker *worker) {
+    if (worker->free_requests == NULL)
+        worker_collect(worker);
+    struct http_request *request = worker->free_requests;
+    if (request != NULL) {
+        worker->free_requests = request->next;
+        worker->free_count--;
+        request->next = NULL;
+    } else {
+        request = calloc(1, sizeof *request);
+        if (request == NULL)
+            abort();
+        request->worker = worker;
+        atomic_fetch_add(&worker->server->references, 1);
+    }
+    atomic_store_explicit(&request->references, 1, memory_order_relaxed);
+    return request;
+}
+
+/* The last reference is gone. */
+static void request_retire(struct http_request *request) {
+    struct http_worker *worker = request->worker;
+    struct http_server *server = worker->server;
+    if (request->state_destroy != NULL)
+        request->state_destroy(request->state);
+    request_reset(request);
+    if (http_worker_is_current(worker)) {
+        if (worker->free_count >= HTTP_FREE_MAX) {
+            request_free(server, request);
+            return;
+        }
+        request->next = worker->free_requests;
+        worker->free_requests = request;
+        worker->free_count++;
+        return;
+    }
+    request->next = atomic_load(&worker->returned);
+    while (!atomic_compare_exchange_weak(&worker->returned, &request->next, request))
+        continue;
+    if (atomic_load(&server->closed))
+        http_request_free_list(server, atomic_exchange(&worker->returned, NULL));
+}
+
+void http_release(struct http_request *request) {
+    if (atomic_fetch_sub(&request->references, 1) == 1)
+        request_retire(request);
+}
+
+void http_defer(struct http_request *request, int64_t deadline_ms,
+                void (*on_deadline)(struct http_request *request)) {
+    assert(!request->deferred && on_deadline != NULL);
+    request->deferred = true;
+    request->deadline = clock_mono_add_ms(clock_mono(), deadline_ms);
+    request->on_deadline = on_deadline;
+    atomic_fetch_add(&request->references, 1);
+}
+
+void http_answer_header(struct http_request *request, const char *name, const char *value) {
+    size_t name_size = strlen(name) + 1;
+    size_t value_size = strlen(value) + 1;
+    size_t left = sizeof request->headers - request->headers_length;
+    assert(name_size + value_size <= left);
+    if (atomic_load(&request->answered))
+        return;
+    memcpy(request->headers + request->headers_length, name, name_size);
+    memcpy(request->headers + request->headers_length + name_size, value, value_size);
+    request->headers_length += name_size + value_size;
+}
+
+bool http_answer(struct http_request *request, int code, const char *content_type,
+                 struct buffer *body) {
+    assert(buffer_is_whole(body));
+    if (atomic_exchange(&request->answered, true)) {
+        buffer_fini(body);
+        return false;
+    }
+    request->code = code;
+    request->content_type = content_type;
+    request->answer = *body;
+    buffer_init(body, body->limit);
+    if (request->deferred)
+        http_worker_give_back(request);
+    return true;
+}
+
+/* The headers of an answer: the route's, and those every answer has. */
+static void response_add_headers(const struct http_request *request,
+                                 struct MHD_Response *response) {
+    size_t at = 0;
+    while (at < request->headers_length) {
+        const char *name = request->headers + at;
+        const char *value = name + strlen(name) + 1;
+        MHD_add_response_header(response, name, value);
+        at = (size_t)(value - request->headers) + strlen(value) + 1;
+    }
+    MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
+    if (request->code == 503)
+        MHD_add_response_header(response, "Retry-After", "1");
+    if (request->content_type != NULL)
+        MHD_add_response_header(response, "Content-Type", request->content_type);
+    if (request->close_after)
+        MHD_add_response_header(response, "Connection", "close");
+}
+
+enum MHD_Result http_request_send(struct http_request *request) {
+    request->phase = HTTP_PHASE_ANSWERED;
+    http_metrics_end(request);
+    struct MHD_Response *response = MHD_create_response_from_buffer(
+        request->answer.length, request->answer.data, MHD_RESPMEM_PERSISTENT);
+    if (response == NULL)
+        return MHD_NO;
+    response_add_headers(request, response);
+    enum MHD_Result result = MHD_queue_response(request->mhd, (unsigned)request->code, response);
+    MHD_destroy_response(response);
+    return result;
+}
+
+void *http_context(const struct http_request *request) {
+    return request->worker->server->options.context;
+}
+
+const struct http_route *http_route_of(const struct http_request *request) {
+    return request->route;
+}
+
+struct text http_method(const struct http_request *request) {
+    return request->method;
+}
+
+struct text http_path(const struct http_request *request) {
+    return request->path;
+}
+
+struct text http_path_value(const struct http_request *request, const char *name) {
+    size_t index = 0;
+    size_t length = strlen(name);
+    for (const char *at = request->route->path; (at = strchr(at, '{')) != NULL; at++, index++) {
+        if (strncmp(at + 1, name, length) == 0 && at[1 + length] == '}')
+            return request->path_values[index];
+    }
+    return (struct text){NULL, 0};
+}
+
+/* A header or an argument of the query; a name without a value is empty. */
+static struct text request_value(const struct http_request *request, enum MHD_ValueKind kind,
+                                 const char *name) {
+    const char *value = NULL;
+    size_t length = 0;
+    if (request->mhd == NULL ||
+        MHD_lookup_connection_value_n(request->mhd, kind, name, strlen(name), &value, &length) !=
+            MHD_YES)
+        return (struct text){NULL, 0};
+    return (struct text){value != NULL ? value : "", length};
+}
+
+struct text http_query(const struct http_request *request, const char *name) {
+    return request_value(request, MHD_GET_ARGUMENT_KIND, name);
+}
+
+struct text http_header(const struct http_request *request, const char *name) {
+    return request_value(request, MHD_HEADER_KIND, name);
+}
+
+struct bytes http_body(const struct http_request *request) {
+    return buffer_bytes(&request->body);
+}
+
+struct text http_peer(const struct http_request *request) {
+    return text_of(request->peer);
+}
+
+void http_state_set(struct http_request *request, void *state, void (*destroy)(void *state)) {
+    request->state = state;
+    request->state_destroy = destroy;
+}
+
+void *http_state(const struct http_request *request) {
+    return request->state;
+}

@@ -1,0 +1,54 @@
+/* http_route.c: which route a method and a path mean. */
+#include "common/http_private.h"
+
+#include <stdio.h>
+
+/* Compares a path with a route's, noting the segments that stand for names. */
+static bool path_matches(const char *pattern, struct text path, struct text *values) {
+    const char *at = path.data;
+    const char *end = path.data + path.length;
+    size_t count = 0;
+    while (*pattern != '\0') {
+        if (*pattern != '{') {
+            if (at == end || *at++ != *pattern++)
+                return false;
+            continue;
+        }
+        const char *start = at;
+        while (at < end && *at != '/')
+            at++;
+        if (at == start || count == HTTP_PATH_VALUES_MAX)
+            return false;
+        values[count++] = (struct text){start, (size_t)(at - start)};
+        pattern = strchr(pattern, '}') + 1;
+    }
+    return at == end;
+}
+
+/* HEAD is GET without the body, which libmicrohttpd leaves out by itself. */
+static bool method_matches(const char *method, struct text asked) {
+    return text_is(asked, method) || (text_is(asked, "HEAD") && strcmp(method, "GET") == 0);
+}
+
+int http_route_find(struct http_request *request) {
+    const struct http_options *options = &request->worker->server->options;
+    char allow[64] = "";
+    for (size_t i = 0; i < options->routes_count; i++) {
+        const struct http_route *route = &options->routes[i];
+        if (!path_matches(route->path, request->path, request->path_values))
+            continue;
+        if (method_matches(route->method, request->method)) {
+            request->route = route;
+            request->route_index = i;
+            return 0;
+        }
+        size_t length = strlen(allow);
+        snprintf(allow + length, sizeof allow - length, "%s%s%s", length > 0 ? ", " : "",
+                 route->method, strcmp(route->method, "GET") == 0 ? ", HEAD" : "");
+    }
+    request->route_index = options->routes_count;
+    if (allow[0] == '\0')
+        return 404;
+    http_answer_header(request, "Allow", allow);
+    return 405;
+}

@@ -1,0 +1,207 @@
+/* http_worker.c: a worker's loop. It waits on libmicrohttpd's epoll, its own eventfd and (worker 0)
+ * the listening socket, runs the daemon, and resumes what was answered elsewhere.
+ *
+ * The loop is ours because libmicrohttpd's own epoll thread waits without limit after exactly 128
+ * events. Answers from other threads go on a list without a lock; only the one that finds it empty
+ * wakes. */
+#include "common/http_private.h"
+
+#include "common/log.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+/* The worker this thread runs. */
+static _Thread_local const struct http_worker *current;
+
+bool http_worker_is_current(const struct http_worker *worker) {
+    return current == worker;
+}
+
+void http_worker_wake(struct http_worker *worker) {
+    uint64_t one = 1;
+    (void)!write(worker->wake_fd, &one, sizeof one);
+}
+
+void http_worker_give_back(struct http_request *request) {
+    struct http_worker *worker = request->worker;
+    request->next = atomic_load(&worker->done);
+    while (!atomic_compare_exchange_weak(&worker->done, &request->next, request))
+        continue;
+    if (request->next == NULL)
+        http_worker_wake(worker);
+}
+
+void http_worker_watch(struct http_request *request) {
+    struct http_worker *worker = request->worker;
+    request->deferred_prev = NULL;
+    request->deferred_next = worker->deferred;
+    if (worker->deferred != NULL)
+        worker->deferred->deferred_prev = request;
+    worker->deferred = request;
+    if (request->deadline.ns < worker->next_deadline_ns)
+        worker->next_deadline_ns = request->deadline.ns;
+}
+
+void http_worker_unwatch(struct http_request *request) {
+    if (request->deferred_prev != NULL)
+        request->deferred_prev->deferred_next = request->deferred_next;
+    else
+        request->worker->deferred = request->deferred_next;
+    if (request->deferred_next != NULL)
+        request->deferred_next->deferred_prev = request->deferred_prev;
+}
+
+/* Resumes what was answered; libmicrohttpd then asks the access handler again, which sends. */
+static bool worker_resume(struct http_worker *worker) {
+    struct http_request *list = atomic_exchange(&worker->done, NULL);
+    bool any = list != NULL;
+    while (list != NULL) {
+        struct http_request *next = list->next;
+        http_worker_unwatch(list);
+        MHD_resume_connection(list->mhd);
+        list = next;
+    }
+    return any;
+}
+
+/* Calls on_deadline of what waited too long. The earliest deadline is kept without being lowered
+ * when its request is answered, so the list is walked about once a deadline's length, not once a
+ * request. */
+static void worker_expire(struct http_worker *worker, struct mono_time now) {
+    if (now.ns < worker->next_deadline_ns)
+        return;
+    int64_t earliest = INT64_MAX;
+    for (struct http_request *at = worker->deferred; at != NULL; at = at->deferred_next) {
+        if (atomic_load(&at->answered))
+            continue;
+        if (at->deadline.ns > now.ns) {
+            earliest = at->deadline.ns < earliest ? at->deadline.ns : earliest;
+            continue;
+        }
+        at->on_deadline(at);
+        assert(atomic_load(&at->answered));
+    }
+    worker->next_deadline_ns = earliest;
+}
+
+/* How long the loop may sleep. */
+static int worker_wait_ms(struct http_worker *worker, struct mono_time now) {
+    MHD_UNSIGNED_LONG_LONG mhd_ms = 0;
+    if (MHD_get_timeout(worker->daemon, &mhd_ms) == MHD_YES && mhd_ms == 0)
+        return 0;
+    int64_t wait_ms = worker->connections != NULL ? HTTP_SCAN_MS : -1;
+    if (worker->index == 0 && !worker->server->accepting && !atomic_load(&worker->server->quiesced))
+        wait_ms = 50;
+    if (worker->next_deadline_ns != INT64_MAX) {
+        int64_t due_ms = (worker->next_deadline_ns - now.ns + 999999) / 1000000;
+        due_ms = due_ms < 0 ? 0 : due_ms;
+        wait_ms = wait_ms < 0 || due_ms < wait_ms ? due_ms : wait_ms;
+    }
+    return (int)(wait_ms > 60000 ? 60000 : wait_ms);
+}
+
+/* Worker 0 minds the listening socket. */
+static void worker_listen(struct http_worker *worker, struct mono_time now) {
+    struct http_server *server = worker->server;
+    if (atomic_load(&server->quiesced))
+        http_listen_watch(worker, false);
+    else if (!server->accepting && now.ns >= server->accept_again_at.ns)
+        http_listen_watch(worker, true);
+}
+
+static void worker_turn(struct http_worker *worker) {
+    struct mono_time now = clock_mono();
+    if (worker->index == 0)
+        worker_listen(worker, now);
+    struct epoll_event events[4];
+    int count = epoll_wait(worker->epoll_fd, events, 4, worker_wait_ms(worker, now));
+    for (int i = 0; i < count; i++) {
+        if (events[i].data.fd == worker->server->listen_fd)
+            http_listen_accept(worker);
+    }
+    http_listen_take_arrivals(worker);
+    worker_resume(worker);
+    MHD_run(worker->daemon);
+    now = clock_mono();
+    worker_expire(worker, now);
+    http_connection_scan(worker, now);
+}
+
+/* The server stops: everything deferred is answered 503, and what can be sent at once is sent. */
+static void worker_wind_up(struct http_worker *worker) {
+    for (struct http_request *at = worker->deferred; at != NULL; at = at->deferred_next) {
+        at->close_after = true;
+        if (!atomic_load(&at->answered))
+            http_handler_fail(at, 503, "Service is stopping");
+    }
+    while (worker->deferred != NULL)
+        worker_resume(worker);
+    http_listen_take_arrivals(worker);
+    for (int i = 0; i < 3; i++)
+        MHD_run(worker->daemon);
+}
+
+static void *worker_main(void *context) {
+    struct http_worker *worker = context;
+    current = worker;
+    while (!atomic_load(&worker->server->stopping))
+        worker_turn(worker);
+    worker_wind_up(worker);
+    MHD_stop_daemon(worker->daemon);
+    return NULL;
+}
+
+/* A daemon without thread and listening socket. */
+static struct MHD_Daemon *worker_daemon(struct http_worker *worker) {
+    unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_NO_LISTEN_SOCKET;
+    return MHD_start_daemon(
+        flags, 0, NULL, NULL, http_handler_access, worker, MHD_OPTION_NOTIFY_COMPLETED,
+        http_handler_completed, worker, MHD_OPTION_NOTIFY_CONNECTION, http_connection_notify,
+        worker, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HTTP_CONNECTION_MEMORY,
+        MHD_OPTION_CONNECTION_LIMIT, (unsigned)worker->server->options.connections_max,
+        MHD_OPTION_CONNECTION_TIMEOUT, 0u, MHD_OPTION_STRICT_FOR_CLIENT, 1,
+        MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1, MHD_OPTION_END);
+}
+
+static void worker_add(struct http_worker *worker, int fd, unsigned events) {
+    struct epoll_event event = {.events = events, .data.fd = fd};
+    epoll_ctl(worker->epoll_fd, EPOLL_CTL_ADD, fd, &event);
+}
+
+enum status http_worker_start(struct http_worker *worker) {
+    worker->next_deadline_ns = INT64_MAX;
+    worker->scanned_at = clock_mono();
+    worker->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+    worker->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    worker->daemon = worker_daemon(worker);
+    if (worker->epoll_fd < 0 || worker->wake_fd < 0 || worker->daemon == NULL)
+        return STATUS_UNAVAILABLE;
+    int daemon_fd = MHD_get_daemon_info(worker->daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd;
+    worker_add(worker, daemon_fd, EPOLLIN);
+    worker_add(worker, worker->wake_fd, EPOLLIN | EPOLLET);
+    if (pthread_create(&worker->thread, NULL, worker_main, worker) != 0)
+        return STATUS_UNAVAILABLE;
+    worker->started = true;
+    return STATUS_OK;
+}
+
+void http_worker_finish(struct http_worker *worker) {
+    if (worker->started) {
+        http_worker_wake(worker);
+        pthread_join(worker->thread, NULL);
+        worker->started = false;
+    } else if (worker->daemon != NULL) {
+        MHD_stop_daemon(worker->daemon);
+    }
+    if (worker->epoll_fd >= 0)
+        close(worker->epoll_fd);
+    if (worker->wake_fd >= 0)
+        close(worker->wake_fd);
+    http_request_free_list(worker->server, worker->free_requests);
+    worker->free_requests = NULL;
+}
