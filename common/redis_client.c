@@ -279,7 +279,9 @@ static enum status greet_all(struct redis_client *client) {
 /* True when an idle connection has something to read: its end, or words nobody asked for. */
 static bool is_stale(const struct redis_client *client) {
     char byte;
-    return recv(client->context->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) >= 0 ||
+    const redisReader *reader = client->context->reader;
+    return reader->len > reader->pos ||
+           recv(client->context->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) >= 0 ||
            (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR);
 }
 
