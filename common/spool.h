@@ -1,7 +1,7 @@
 /* spool.h: an append-only journal of records in a directory, synced before it answers.
  *
  * Segments `%016x.spool` hold records one behind the other: magic u32, length u32, number u64, checksum
- * u64 (XXH3 of the number, the length and the bytes), bytes, padding to 8; little endian. The byte
+ * u64 (seeded XXH3 of the number, the length and the bytes), bytes, padding to 8; little endian. The byte
  * layout stands on top of spool.c. Numbers are the spool's own, gapless from 0 over all segments.
  * Owner: open/destroy. Threads: one. Units: bytes. Errors: spool_sync's IO_ERROR is final: after a failed fsync the
  * page cache says nothing about the disk, so the caller must stop the process. DISK_FULL when appending
@@ -55,8 +55,12 @@ uint64_t spool_first(const struct spool *spool);
 uint64_t spool_next(const struct spool *spool);
 
 /* Tells that everything below `floor` is committed; deletes segments that are wholly below it and past
- * the retention. The newest segment always stays. */
+ * the retention; room that an append needs goes before the retention. The segment with the last record
+ * always stays. */
 void spool_release(struct spool *spool, uint64_t floor, struct wall_time now);
+
+/* The floor last told to spool_release, also by earlier processes; a hint that may be old. */
+uint64_t spool_floor(const struct spool *spool);
 
 /* Bytes in segments. */
 int64_t spool_bytes(const struct spool *spool);
