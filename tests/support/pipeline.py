@@ -203,6 +203,8 @@ class Pipeline:
             if process.name == "redis":
                 self.wait_redis()
         self.wait_ready()
+        if self.webhook:
+            wait_until(lambda: self.redis.hlen(self.key("channels")), "the alerter has announced its channel", START_SECONDS)
 
     def wait_redis(self):
         def answers():

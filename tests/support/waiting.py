@@ -9,12 +9,12 @@ def pause(seconds):
 
 
 def wait_until(condition, what, seconds=20.0, every=0.01):
-    """Returns the first true value of condition(); fails, naming `what`, after `seconds`."""
+    """Returns the first true value of condition(); fails, naming `what` (a text, or a function that gives one), after `seconds`."""
     deadline = time.monotonic() + seconds
     while True:
         value = condition()
         if value:
             return value
         if time.monotonic() > deadline:
-            raise AssertionError(f"not within {seconds:g} s: {what} (last seen: {value!r})")
+            raise AssertionError(f"not within {seconds:g} s: {what() if callable(what) else what} (last seen: {value!r})")
         pause(every)

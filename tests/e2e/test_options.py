@@ -1,0 +1,54 @@
+"""What is written about options, in README, .env.example and docker-compose.yml, is what the programs have."""
+import os
+import subprocess
+
+import pytest
+import yaml
+from support.options import SERVICES, env_example, options_of
+from support.pipeline import BIN, TOP
+
+# Not set in a container: its address, and the wires that listen on every address there anyway.
+OF_THE_CONTAINER = {"SIEM_INSTANCE", "SIEM_METRICS_LISTEN", "SIEM_EVENTS_LISTEN", "SIEM_FINDINGS_LISTEN",
+                    "SIEM_RECEIPTS_LISTEN", "SIEM_THREATS_LISTEN"}
+
+
+def read(name):
+    with open(os.path.join(TOP, name)) as file:
+        return file.read()
+
+
+def program(service):
+    return os.path.join(BIN, service if service == "siemctl" else "siem-" + service)
+
+
+def test_env_example_lists_every_option_and_its_default():
+    assert read(".env.example") == env_example()
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_help_lists_every_option(service):
+    printed = subprocess.run([program(service), "--help"], capture_output=True, text=True, check=True).stdout
+    for name, default, text in options_of(service):
+        assert text in printed, name
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_readme_has_the_table_of_help(service):
+    printed = subprocess.run([program(service), "--help-markdown"], capture_output=True, text=True, check=True).stdout
+    assert printed.strip() and printed in read("README.md")
+
+
+@pytest.mark.parametrize("service", [name for name in SERVICES if name != "siemctl"])
+def test_compose_passes_every_option_on(service):
+    compose = yaml.safe_load(read("docker-compose.yml"))["services"][service]["environment"]
+    wanted = {name for name, _, _ in options_of(service) + options_of("common")} - OF_THE_CONTAINER
+    assert wanted <= set(compose)
+
+
+@pytest.mark.parametrize("service, wrong, said", [
+    ("detector", {"SIEM_RULE_DIR": "x"}, "SIEM_RULE_DIR"),
+    ("ingest", {"SIEM_HTTP_WORKERS": "0"}, "SIEM_HTTP_WORKERS"),
+    ("alerter", {"SIEM_ALERT_RETRY": "soon"}, "SIEM_ALERT_RETRY")])
+def test_a_wrong_option_stops_the_start_and_is_named(service, wrong, said):
+    ended = subprocess.run([program(service)], env=dict(os.environ, **wrong), capture_output=True, text=True, timeout=30)
+    assert ended.returncode == 1 and said in ended.stderr
