@@ -1,0 +1,79 @@
+/* test_findings.c: what detectors say to incident processes: findings and crash reports. */
+#include "golden.h"
+#include "samples.h"
+
+#include <criterion/criterion.h>
+
+Test(findings, findings_are_encoded_as_golden) {
+    struct findings_encoder encoder;
+    findings_encoder_init(&encoder);
+    struct buffer out;
+    buffer_init(&out, FINDINGS_SIZE_MAX);
+    for (int round = 0; round < 2; round++) { /* the encoder is as new after each begin */
+        findings_encoder_begin(&encoder);
+        findings_encoder_add(&encoder, 0, sample_findings, 2);
+        findings_encoder_quarantine(&encoder, 7);
+        findings_encoder_add(&encoder, 255, &sample_findings[1], 1);
+        buffer_reset(&out);
+        findings_encoder_end(&encoder, &sample_findings_head, &out);
+        golden_expect("findings", buffer_bytes(&out));
+    }
+    findings_encoder_begin(&encoder);
+    buffer_reset(&out);
+    findings_encoder_end(&encoder, &sample_findings_head, &out);
+    golden_expect("findings_none", buffer_bytes(&out));
+    buffer_fini(&out);
+    findings_encoder_fini(&encoder);
+}
+
+static void expect_findings(const char *name) {
+    struct buffer golden = golden_load(name);
+    struct msgpack_frame frame;
+    msgpack_frame_init(&frame);
+    struct findings_view view;
+    cr_assert_eq(findings_decode(buffer_bytes(&golden), &frame, &view), STATUS_OK);
+    cr_assert_eq(view.head.generation, 42);
+    cr_assert(text_is(view.head.detector, "detector-1"));
+    cr_assert_eq(view.quarantined_count, 1);
+    cr_assert_eq(view.quarantined[0], 7);
+    cr_assert_eq(view.entry_count, 2);
+    cr_assert_eq(view.entries[0].index, 0);
+    cr_assert_eq(view.entries[0].count, 2);
+    sample_expect_finding(&view.entries[0].findings[0], &sample_findings[0]);
+    sample_expect_finding(&view.entries[0].findings[1], &sample_findings[1]);
+    cr_assert_eq(view.entries[1].index, 255);
+    cr_assert_eq(view.entries[1].count, 1);
+    sample_expect_finding(&view.entries[1].findings[0], &sample_findings[1]);
+    msgpack_frame_fini(&frame);
+    buffer_fini(&golden);
+}
+
+Test(findings, golden_findings_are_decoded) {
+    expect_findings("findings");
+}
+
+Test(findings, newer_findings_are_read_without_their_new_fields) {
+    expect_findings("findings_newer");
+}
+
+Test(findings, crash_report_is_encoded_as_golden) {
+    struct buffer out;
+    buffer_init(&out, 1024);
+    crash_report_encode(&sample_crash_report, &out);
+    golden_expect("crash_report", buffer_bytes(&out));
+    buffer_fini(&out);
+}
+
+Test(findings, golden_crash_report_is_decoded) {
+    const char *const names[] = {"crash_report", "crash_report_newer"};
+    for (size_t i = 0; i < 2; i++) {
+        struct buffer golden = golden_load(names[i]);
+        struct crash_report report;
+        cr_assert_eq(crash_report_decode(buffer_bytes(&golden), &report), STATUS_OK);
+        cr_assert_eq(report.producer, sample_crash_report.producer);
+        cr_assert_eq(report.epoch, sample_crash_report.epoch);
+        cr_assert_eq(report.seq, sample_crash_report.seq);
+        cr_assert_eq(report.index, sample_crash_report.index);
+        buffer_fini(&golden);
+    }
+}
