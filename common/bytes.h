@@ -26,6 +26,10 @@ struct text {
 /* A text from a string literal. */
 #define TEXT(literal) ((struct text){(literal), sizeof(literal) - 1})
 
+/* The same as an initialiser of static data. */
+#define TEXT_CONSTANT(literal)                                                                     \
+    { (literal), sizeof(literal) - 1 }
+
 /* For printf("%.*s"): the two arguments of a text. */
 #define TEXT_ARG(text) (int)(text).length, (text).data ? (text).data : ""
 

@@ -4,7 +4,7 @@
 #include <assert.h>
 
 static const struct text names[] = {
-#define FIELD(name, need, unit, meaning) {#name, sizeof(#name) - 1},
+#define FIELD(name, need, unit, meaning) TEXT_CONSTANT(#name),
 #include "proto/incident.def"
 #undef FIELD
 };

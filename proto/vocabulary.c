@@ -4,25 +4,25 @@
 #include <assert.h>
 
 static const struct text event_types[] = {
-#define TYPE(name, number, text) [number] = {text, sizeof(text) - 1},
+#define TYPE(name, number, text) [number] = TEXT_CONSTANT(text),
 #include "proto/event_type.def"
 #undef TYPE
 };
 
 static const struct text severities[] = {
-#define SEVERITY(name, number, text, level) [number] = {text, sizeof(text) - 1},
+#define SEVERITY(name, number, text, level) [number] = TEXT_CONSTANT(text),
 #include "proto/severity.def"
 #undef SEVERITY
 };
 
 static const struct text sigma_levels[] = {
-#define SEVERITY(name, number, text, level) [number] = {level, sizeof(level) - 1},
+#define SEVERITY(name, number, text, level) [number] = TEXT_CONSTANT(level),
 #include "proto/severity.def"
 #undef SEVERITY
 };
 
 static const struct text incident_statuses[] = {
-#define INCIDENT_STATUS(name, text, active) {text, sizeof(text) - 1},
+#define INCIDENT_STATUS(name, text, active) TEXT_CONSTANT(text),
 #include "proto/incident_status.def"
 #undef INCIDENT_STATUS
 };

@@ -3,10 +3,6 @@
 
 #include <criterion/criterion.h>
 
-/* A constant text. */
-#define CONSTANT(literal)                                                                          \
-    { (literal), sizeof(literal) - 1 }
-
 /* {"port": 22, "note": "grüße", "nested": {"list": [1, -1, null, true, 2.5]}} */
 static const uint8_t metadata[] = {
     0x83, 0xa4, 'p',  'o',  'r',  't',  0x16, 0xa4, 'n',  'o', 't', 'e',  0xa7, 'g', 'r', 0xc3,
@@ -18,11 +14,11 @@ const struct event sample_event = {
     .received_ms = 1767225600456,
     .event_type = EVENT_TYPE_LOGIN_FAILED,
     .count = 8,
-    .source_ip = CONSTANT("203.0.113.7"),
-    .destination_ip = CONSTANT("10.0.0.5"),
-    .username = CONSTANT("admin"),
-    .description = CONSTANT("8 failed logins"),
-    .raw_log = CONSTANT("Failed password for admin"),
+    .source_ip = TEXT_CONSTANT("203.0.113.7"),
+    .destination_ip = TEXT_CONSTANT("10.0.0.5"),
+    .username = TEXT_CONSTANT("admin"),
+    .description = TEXT_CONSTANT("8 failed logins"),
+    .raw_log = TEXT_CONSTANT("Failed password for admin"),
     .metadata = {metadata, sizeof metadata},
 };
 
@@ -46,25 +42,25 @@ const struct delivery sample_delivery = {.attempt = 2, .skip_count = 2, .skip = 
 
 const struct finding sample_findings[2] = {
     {
-        .rule_id = CONSTANT("d2a4f7c2-9a51-4b8e-8a3d-1d5c0f6a7b10"),
-        .rule_title = CONSTANT("Brute force"),
+        .rule_id = TEXT_CONSTANT("d2a4f7c2-9a51-4b8e-8a3d-1d5c0f6a7b10"),
+        .rule_title = TEXT_CONSTANT("Brute force"),
         .level = SEVERITY_HIGH,
-        .tags = {2, {CONSTANT("attack.credential_access"), CONSTANT("attack.t1110")}},
-        .details = CONSTANT("8 failed logins for admin from 203.0.113.7"),
-        .incident = CONSTANT("brute_force"),
-        .group_key = CONSTANT("203.0.113.7"),
+        .tags = {2, {TEXT_CONSTANT("attack.credential_access"), TEXT_CONSTANT("attack.t1110")}},
+        .details = TEXT_CONSTANT("8 failed logins for admin from 203.0.113.7"),
+        .incident = TEXT_CONSTANT("brute_force"),
+        .group_key = TEXT_CONSTANT("203.0.113.7"),
     },
     {
-        .rule_id = CONSTANT("5f0c3a6e-2d0b-4c9f-9b1e-7a8d9c0b1e2f"),
-        .rule_title = CONSTANT("SQL injection"),
+        .rule_id = TEXT_CONSTANT("5f0c3a6e-2d0b-4c9f-9b1e-7a8d9c0b1e2f"),
+        .rule_title = TEXT_CONSTANT("SQL injection"),
         .level = SEVERITY_CRITICAL,
-        .details = CONSTANT("UNION SELECT in raw_log"),
-        .incident = CONSTANT("5f0c3a6e-2d0b-4c9f-9b1e-7a8d9c0b1e2f"),
-        .group_key = CONSTANT(""),
+        .details = TEXT_CONSTANT("UNION SELECT in raw_log"),
+        .incident = TEXT_CONSTANT("5f0c3a6e-2d0b-4c9f-9b1e-7a8d9c0b1e2f"),
+        .group_key = TEXT_CONSTANT(""),
     },
 };
 
-const struct findings_head sample_findings_head = {42, CONSTANT("detector-1")};
+const struct findings_head sample_findings_head = {42, TEXT_CONSTANT("detector-1")};
 
 const struct crash_report sample_crash_report = {
     .producer = 0x0123456789abcdef, .epoch = 3, .seq = 4000000000, .index = 17};
@@ -73,16 +69,17 @@ static const struct verdict verdicts_of_102[] = {
     {
         .index = 0,
         .severity = SEVERITY_HIGH,
-        .incident_id = CONSTANT("INC-20260101-0001"),
+        .incident_id = TEXT_CONSTANT("INC-20260101-0001"),
         .alert_queued = true,
-        .details = CONSTANT("8 failed logins for admin from 203.0.113.7 | UNION SELECT in raw_log"),
+        .details =
+            TEXT_CONSTANT("8 failed logins for admin from 203.0.113.7 | UNION SELECT in raw_log"),
         .finding_count = 2,
         .findings = sample_findings,
     },
     {
         .index = 255,
         .severity = SEVERITY_INFO,
-        .details = CONSTANT("UNION SELECT in raw_log"),
+        .details = TEXT_CONSTANT("UNION SELECT in raw_log"),
         .finding_count = 1,
         .findings = &sample_findings[1],
     },
