@@ -1,6 +1,7 @@
 """A client of the REST API: one kept-alive connection, one per thread."""
 import http.client
 import json
+import threading
 
 
 class Answer:
@@ -62,3 +63,21 @@ class Api:
         """POST /logs as NDJSON."""
         body = b"".join(json.dumps(event).encode() + b"\n" for event in events)
         return self.request("POST", "/logs", body, {"Content-Type": "application/x-ndjson"})
+
+
+class Connections:
+    """One Api per thread and key, so that polling does not open a connection each time."""
+
+    def __init__(self, host, port):
+        self.host, self.port, self.kept, self.lock = host, port, {}, threading.Lock()
+
+    def get(self, key):
+        place = (threading.get_ident(), key)
+        with self.lock:
+            if place not in self.kept:
+                self.kept[place] = Api(self.host, self.port, key)
+            return self.kept[place]
+
+    def close(self):
+        for api in self.kept.values():
+            api.close()

@@ -65,12 +65,12 @@ def outcome_of(status):
 class Clients:
     """`clients` threads; each sends `events` events, `bulk_share` of them in POST /logs of `bulk_size`."""
 
-    def __init__(self, connect, clients=4, events=1000, bulk_share=0.5, bulk_size=100, rate=None):
-        self.connect, self.events, self.bulk_size, self.rate = connect, events, bulk_size, rate
+    def __init__(self, connect, clients=4, events=1000, bulk_share=0.5, bulk_size=100, first_client=0):
+        self.connect, self.events, self.bulk_size = connect, events, bulk_size
         self.bulk_events = int(events * bulk_share) // bulk_size * bulk_size
         self.tally = Tally()
-        self.stopping = threading.Event()
-        self.threads = [threading.Thread(target=self.run, args=(client,), daemon=True) for client in range(clients)]
+        self.threads = [threading.Thread(target=self.run, args=(client,), daemon=True)
+                        for client in range(first_client, first_client + clients)]
 
     def start(self):
         for thread in self.threads:
@@ -82,15 +82,11 @@ class Clients:
             thread.join()
         return self.tally
 
-    def stop(self):
-        self.stopping.set()
-        return self.join()
-
     def run(self, client):
         """Single events and bulk requests alternate, so that every moment of the load has both."""
         api = self.connect()
         number = bulk_sent = 0
-        while number < self.events and not self.stopping.is_set():
+        while number < self.events:
             if bulk_sent < self.bulk_events and bulk_sent <= number * self.bulk_events // self.events:
                 numbers = range(number, number + self.bulk_size)
                 bulk_sent += self.bulk_size
@@ -99,8 +95,6 @@ class Clients:
                 numbers = range(number, number + 1)
                 self.send(api, client, numbers, lambda: api.log(event_of(client, number)))
             number = numbers.stop
-            if self.rate:
-                pause(len(numbers) / self.rate)
         api.close()
 
     def send(self, api, client, numbers, request):

@@ -15,7 +15,7 @@ import tempfile
 
 import redis
 
-from support.api import Api
+from support.api import Connections
 from support.threats import ThreatListener
 from support.waiting import wait_until
 from support.webhook import Webhook
@@ -125,8 +125,9 @@ class Pipeline:
         self.keep = keep
         self.options = dict(options or {})
         self.webhook = Webhook() if webhook else None
-        self.listeners, self.apis, self.processes = [], [], {}
+        self.listeners, self.processes = [], {}
         self.port = free_port()
+        self.connections = Connections("127.0.0.1", self.port)
         self.redis_path = os.path.join(self.directory, "redis.sock")
         self.redis = redis.Redis(unix_socket_path=self.redis_path, decode_responses=True)
         self.redis_bytes = redis.Redis(unix_socket_path=self.redis_path)
@@ -229,7 +230,7 @@ class Pipeline:
 
     def end(self):
         """Stops everything in the order of deploy/down; returns the exit statuses of what still ran."""
-        for thing in self.listeners + self.apis:
+        for thing in self.listeners + [self.connections]:
             thing.close()
         order = ["ingest"] + [name for name in self.processes if name.startswith("detector")] + ["incident", "alerter", "redis"]
         statuses = {name: self.processes[name].stop() for name in order}
@@ -268,10 +269,9 @@ class Pipeline:
 
     # Looking at it
 
-    def api(self, key=API_KEY, timeout=15.0):
-        api = Api("127.0.0.1", self.port, key, timeout)
-        self.apis.append(api)
-        return api
+    def api(self, key=API_KEY):
+        """This thread's client with that key."""
+        return self.connections.get(key)
 
     def listen(self):
         """A THREATS subscriber that is certainly connected: it has heard a heartbeat."""

@@ -1,0 +1,51 @@
+"""proto/examples/subscriber.py, stopped for ten seconds under 5 000 threats, misses none."""
+import os
+import signal
+import subprocess
+import time
+
+from support.pipeline import TOP, Pipeline, die_with_parent
+from support.waiting import pause, wait_until
+
+THREATS = 5000
+STOPPED_SECONDS = 10.0
+
+
+def lines_of(path):
+    with open(path) as output:
+        return output.read().splitlines()
+
+
+def test_a_stopped_subscriber_misses_none():
+    with Pipeline(detectors=1) as pipeline:
+        output_path = os.path.join(pipeline.directory, "subscriber.out")
+        with open(output_path, "wb") as output:
+            subscriber = subprocess.Popen(
+                ["/usr/bin/python3", "-u", os.path.join(TOP, "proto", "examples", "subscriber.py"),
+                 pipeline.ipc("threats"), f"unix://{pipeline.redis_path}"],
+                stdout=output, stderr=subprocess.STDOUT, cwd=TOP, preexec_fn=die_with_parent)
+        api = pipeline.api()
+        first = {"event_type": "malware_detected", "source_ip": "10.9.9.9"}
+        wait_until(lambda: api.log(first).status == 200 and "10.9.9.9" in open(output_path).read(),
+                   "the subscriber hears threats", every=0.2)
+        subscriber.send_signal(signal.SIGSTOP)
+        stopped = time.monotonic()
+        for number in range(THREATS):
+            if number % 500 == 0:
+                events = [{"event_type": "malware_detected", "source_ip": f"10.1.{n // 250}.{n % 250}"}
+                          for n in range(number, number + 500)]
+                assert api.logs(events).status == 202
+        # Being stopped for ten seconds is what is tested; the rest of that time is spent here.
+        pause(max(0.0, STOPPED_SECONDS - (time.monotonic() - stopped)))
+        subscriber.send_signal(signal.SIGCONT)
+        wanted = {f"10.1.{n // 250}.{n % 250}" for n in range(THREATS)}
+
+        def missing():
+            text = open(output_path).read()
+            return {address for address in wanted if address + " " not in text and address + "\n" not in text
+                    and address + '"' not in text and address + "'" not in text and address + "," not in text}
+        wait_until(lambda: not missing(), lambda: f"all threats heard; missing {len(missing())}", 60, every=0.5)
+        subscriber.terminate()
+        subscriber.wait()
+        again = [line for line in lines_of(output_path) if "10.1.19.249" in line]
+        assert len(again) == 1, "nothing is heard twice"
