@@ -116,13 +116,12 @@ class Process:
 class Pipeline:
     """with Pipeline(detectors=2) as pipeline: ... ; options: {"SIEM_NAME": "value"} for all services."""
 
-    def __init__(self, detectors=1, options=None, webhook=False, keep=False, binaries=None):
+    def __init__(self, detectors=1, options=None, webhook=False, binaries=None):
         self.directory = tempfile.mkdtemp(prefix="siem-test-", dir=os.environ.get("SIEM_TEST_DIR", "/tmp"))
         os.mkdir(os.path.join(self.directory, "logs"))
         os.mkdir(os.path.join(self.directory, "redis"))
         os.mkdir(os.path.join(self.directory, "ingest"))
         self.binaries = binaries or BIN
-        self.keep = keep
         self.options = dict(options or {})
         self.webhook = Webhook() if webhook else None
         self.listeners, self.processes = [], {}
@@ -192,10 +191,10 @@ class Pipeline:
         return self
 
     def __exit__(self, kind, value, trace):
-        statuses = self.end()
+        statuses = self.end(failed=kind is not None)
         if kind is None:
             bad = {name: status for name, status in statuses.items() if status != 0}
-            assert not bad, f"not every process stopped by itself with status 0: {bad}\n{self.last_words}"
+            assert not bad, f"not every process stopped by itself with status 0: {bad}"
             assert not self.reports, "sanitizer reports:\n" + "\n".join(self.reports)
 
     def start(self):
@@ -228,21 +227,24 @@ class Pipeline:
                 return False
         wait_until(ready, "/readyz answers 200", START_SECONDS)
 
-    def end(self):
-        """Stops everything in the order of deploy/down; returns the exit statuses of what still ran."""
+    def end(self, failed=True):
+        """Stops everything in the order of deploy/down; returns the exit statuses. After a failure the
+        ends of the logs are printed, and the directory stays."""
         for thing in self.listeners + [self.connections]:
             thing.close()
-        order = ["ingest"] + [name for name in self.processes if name.startswith("detector")] + ["incident", "alerter", "redis"]
+        order = ["ingest"] + [name for name in self.processes if name.startswith("detector")] + ["incident"]
+        order += [name for name in self.processes if name.startswith("alerter")] + ["redis"]
         statuses = {name: self.processes[name].stop() for name in order}
         if self.webhook:
             self.webhook.close()
-        self.reports = [f"{name}: {line}" for name in order if os.path.exists(self.processes[name].log_path)
-                        for line in self.processes[name].log().splitlines() if REPORT.search(line)]
-        self.last_words = "\n".join(self.tail(name) for name, status in statuses.items() if status != 0)
-        if not (self.keep or self.reports or self.last_words):
+        logs = {name: self.processes[name].log() for name in order if os.path.exists(self.processes[name].log_path)}
+        self.reports = [f"{name}: {line}" for name, log in logs.items() for line in log.splitlines() if REPORT.search(line)]
+        if failed or self.reports or any(statuses.values()):
+            print(f"exit statuses {statuses}; everything is kept in {self.directory}")
+            for name in logs:
+                print(self.tail(name))
+        else:
             shutil.rmtree(self.directory)
-        elif self.reports or self.last_words:
-            self.last_words += f"\nlogs are kept in {self.directory}/logs"
         return statuses
 
     def tail(self, name, lines=30):
