@@ -6,6 +6,9 @@
 
 #include <criterion/criterion.h>
 
+#include <stdio.h>
+#include <stdlib.h>
+
 static bool is_u64(const msgpack_object *value) {
     return value->type == MSGPACK_OBJECT_POSITIVE_INTEGER;
 }
@@ -90,4 +93,33 @@ Test(threats, golden_heartbeat_names_publisher_and_last_seq) {
     cr_assert(text_is(publisher, "b7e151628aed2a6a"));
     msgpack_frame_fini(&frame);
     buffer_fini(&golden);
+}
+
+/* The text of a file, NUL-terminated; the caller frees it. */
+static char *read_file(const char *path) {
+    FILE *file = fopen(path, "r");
+    cr_assert_not_null(file, "%s is missing", path);
+    char *text = calloc(1, 256 * 1024);
+    cr_assert(fread(text, 1, 256 * 1024 - 1, file) > 0);
+    fclose(file);
+    return text;
+}
+
+Test(threats, the_documentation_shows_the_golden_frames) {
+    const char *const names[] = {"threat", "heartbeat"};
+    char *readme = read_file(CONTRACT_DIR "/../../proto/README.md");
+    for (size_t i = 0; i < 2; i++) {
+        char path[512];
+        snprintf(path, sizeof path, CONTRACT_DIR "/golden/%s.hex", names[i]);
+        char *golden = read_file(path);
+        char *frame = strchr(golden, '\n'); /* behind the comment */
+        cr_assert(frame != NULL && strstr(readme, frame) != NULL, "README.md shows another %s",
+                  names[i]);
+        free(golden);
+    }
+#define FIELD(name, type, need, unit, meaning)                                                     \
+    cr_assert_not_null(strstr(readme, "\n| `" #name "` |"), "README.md does not explain " #name);
+#include "proto/threat.def"
+#undef FIELD
+    free(readme);
 }
