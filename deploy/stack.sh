@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # What deploy/up, deploy/down and deploy/scale share: where things lie in a state directory, how a
 # process becomes a supervised service, and how all of them are stopped. Sourced by bash.
 #
