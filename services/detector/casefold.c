@@ -1,0 +1,117 @@
+/* casefold.c: eight ASCII bytes at a time; the rest by a table of ranges. */
+#include "services/detector/casefold.h"
+
+struct fold_range {
+    uint32_t first;
+    uint32_t last;
+    uint32_t stride;
+    int32_t delta;
+};
+
+static const struct fold_range ranges[] = {
+#define RANGE(first, last, stride, delta) {first, last, stride, delta},
+#include "services/detector/casefold.def"
+#undef RANGE
+};
+
+#define RANGES (sizeof ranges / sizeof ranges[0])
+#define EVERY_BYTE 0x0101010101010101ull
+
+/* Lowers eight ASCII bytes: where a byte is between 'A' and 'Z', its bit 5 is set. */
+static uint64_t fold_ascii_word(uint64_t word) {
+    uint64_t from_a = word + EVERY_BYTE * (0x80 - 'A');
+    uint64_t past_z = word + EVERY_BYTE * (0x7f - 'Z');
+    return word | (((from_a & ~past_z) >> 2) & EVERY_BYTE * 0x20);
+}
+
+static char fold_ascii(char byte) {
+    return byte >= 'A' && byte <= 'Z' ? (char)(byte + ('a' - 'A')) : byte;
+}
+
+static uint32_t fold_code_point(uint32_t code_point) {
+    size_t low = 0, high = RANGES;
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        if (ranges[middle].last < code_point)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    if (low == RANGES || code_point < ranges[low].first ||
+        (code_point - ranges[low].first) % ranges[low].stride != 0)
+        return code_point;
+    return (uint32_t)((int32_t)code_point + ranges[low].delta);
+}
+
+static bool is_continuation(char byte) {
+    return ((unsigned char)byte & 0xc0) == 0x80;
+}
+
+size_t casefold_decode(struct text text, uint32_t *ret_code_point) {
+    unsigned char first = (unsigned char)text.data[0];
+    size_t length = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : first >= 0xc2 ? 2 : 1;
+    uint32_t value = length == 1 ? first : first & (0xffu >> (length + 1));
+    bool whole = length <= text.length && first < 0xf5;
+    for (size_t i = 1; whole && i < length; i++) {
+        whole = is_continuation(text.data[i]);
+        value = value << 6 | ((unsigned char)text.data[i] & 0x3f);
+    }
+    *ret_code_point = whole ? value : first;
+    return whole ? length : 1;
+}
+
+/* Writes a code point that is at least 0x80, or an ASCII one a letter folds to; its length. */
+static size_t encode_code_point(uint32_t code_point, char *out) {
+    if (code_point < 0x80) {
+        out[0] = (char)code_point;
+        return 1;
+    }
+    size_t length = code_point < 0x800 ? 2 : code_point < 0x10000 ? 3 : 4;
+    for (size_t i = length - 1; i > 0; i--) {
+        out[i] = (char)(0x80 | (code_point & 0x3f));
+        code_point >>= 6;
+    }
+    out[0] = (char)((0xf00u >> length & 0xf0) | code_point);
+    return length;
+}
+
+/* Folds the one character at the start of `text`, which is not ASCII; its length. */
+static size_t fold_character(struct text text, char *out, size_t *ret_written) {
+    uint32_t code_point;
+    size_t length = casefold_decode(text, &code_point);
+    uint32_t folded = length == 1 ? code_point : fold_code_point(code_point);
+    if (folded == code_point) {
+        memcpy(out, text.data, length);
+        *ret_written = length;
+    } else {
+        *ret_written = encode_code_point(folded, out);
+    }
+    return length;
+}
+
+size_t casefold_text(struct text text, char *out) {
+    size_t at = 0, written = 0;
+    while (at < text.length) {
+        uint64_t word;
+        while (text.length - at >= sizeof word) {
+            memcpy(&word, text.data + at, sizeof word);
+            if (word & EVERY_BYTE * 0x80)
+                break;
+            word = fold_ascii_word(word);
+            memcpy(out + written, &word, sizeof word);
+            at += sizeof word;
+            written += sizeof word;
+        }
+        for (size_t i = 0; i < sizeof word && at < text.length; i++) {
+            if ((unsigned char)text.data[at] < 0x80) {
+                out[written++] = fold_ascii(text.data[at++]);
+            } else {
+                size_t added;
+                at += fold_character((struct text){text.data + at, text.length - at}, out + written,
+                                     &added);
+                written += added;
+            }
+        }
+    }
+    return written;
+}

@@ -1,0 +1,49 @@
+/* detector.h: the parts of a running detector, and what it was told.
+ *
+ * Owner: init/fini on the caller's struct; half-built is fine. Threads: the loop's, but for
+ * `ready`, which any may call. Errors: init logs the remedy. Limits: of the parts.
+ */
+#ifndef SIEM_DETECTOR_DETECTOR_H
+#define SIEM_DETECTOR_DETECTOR_H
+
+#include "services/detector/in_events.h"
+#include "services/detector/rule_set.h"
+
+#include <stdatomic.h>
+
+struct detector_config {
+#define OPTION CONF_FIELD
+#include "services/detector/options.def"
+#undef OPTION
+};
+
+struct detector {
+    const struct detector_config *config;
+    struct service *service;
+    struct scratch_page *page;
+    struct sigma_rules *rules;
+    struct enrich_time *time;
+    struct enrich_reputation *reputation;
+    struct enrichments enrichments;
+    struct judge_batch *judge;
+    struct out_findings *out;
+    struct in_events *in;
+    bool reports_crash; /* the page is to be cleared once the report is out */
+    atomic_int ingest_peers, incident_peers;
+};
+
+/* Builds and connects everything, reports the crash of a predecessor, and begins to read. */
+MUST_CHECK enum status detector_init(struct detector *detector, struct service *service,
+                                     const struct detector_config *config);
+void detector_fini(struct detector *detector);
+
+/* Loads the rules again; a set without a rule leaves the present one. */
+void detector_reload(struct detector *detector);
+
+/* True when nothing is in hand; stops reading. */
+bool detector_drain(struct detector *detector);
+
+/* True when both sides are connected; else says which is not. */
+bool detector_is_ready(struct detector *detector, struct buffer *why_not);
+
+#endif

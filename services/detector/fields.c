@@ -1,0 +1,180 @@
+/* fields.c: values of an event by field number, and the folding of their texts. */
+#include "services/detector/fields.h"
+
+#include "services/detector/casefold.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* Room for any number in decimal. */
+#define DECIMAL_SIZE 32
+
+struct fields *fields_new(void) {
+    struct fields *fields = calloc(1, sizeof *fields);
+    if (fields == NULL)
+        abort();
+    arena_init(&fields->arena);
+    return fields;
+}
+
+void fields_destroy(struct fields **fields) {
+    if (*fields == NULL)
+        return;
+    arena_fini(&(*fields)->arena);
+    free((*fields)->first);
+    free((*fields)->last);
+    free((*fields)->values);
+    free(*fields);
+    *fields = NULL;
+}
+
+/* Makes room for every number the names have handed out, and empties all fields. */
+static void reset(struct fields *fields, const struct field_names *names) {
+    uint32_t count = field_names_count(names);
+    if (count > fields->first_count) {
+        fields->first = reallocarray(fields->first, count, sizeof *fields->first);
+        fields->last = reallocarray(fields->last, count, sizeof *fields->last);
+        if (fields->first == NULL || fields->last == NULL)
+            abort();
+        fields->first_count = count;
+    }
+    memset(fields->first, 0xff, count * sizeof *fields->first);
+    fields->names = names;
+    fields->count = 0;
+    arena_reset(&fields->arena);
+    grams_reset(&fields->grams);
+}
+
+static struct value *new_value(struct fields *fields) {
+    if (fields->count == fields->capacity) {
+        fields->capacity = fields->capacity == 0 ? 64 : fields->capacity * 2;
+        fields->values = reallocarray(fields->values, fields->capacity, sizeof *fields->values);
+        if (fields->values == NULL)
+            abort();
+    }
+    return &fields->values[fields->count++];
+}
+
+/* Writes a decimal number; the number of bytes. */
+static size_t format_integer(int64_t number, char out[DECIMAL_SIZE]) {
+    char digits[DECIMAL_SIZE];
+    size_t count = 0, length = 0;
+    uint64_t rest = number < 0 ? 0 - (uint64_t)number : (uint64_t)number;
+    do {
+        digits[count++] = (char)('0' + rest % 10);
+        rest /= 10;
+    } while (rest > 0);
+    if (number < 0)
+        out[length++] = '-';
+    while (count > 0)
+        out[length++] = digits[--count];
+    return length;
+}
+
+/* Gives a number its decimal text, unless it came with one. */
+static void describe_number(struct fields *fields, struct value *value) {
+    if (value->text.data == NULL) {
+        char *out = arena_alloc(&fields->arena, DECIMAL_SIZE);
+        size_t length = value->kind == VALUE_INTEGER
+                            ? format_integer(value->integer, out)
+                            : (size_t)snprintf(out, DECIMAL_SIZE, "%.15g", value->real);
+        value->text = (struct text){out, length};
+    }
+    value->folded = value->text;
+}
+
+static void fold_text(struct fields *fields, struct value *value) {
+    size_t size = CASEFOLD_SIZE(value->text.length);
+    char *out = arena_alloc(&fields->arena, size);
+    size_t length = casefold_text(value->text, out);
+    arena_trim(&fields->arena, out, length);
+    value->folded = (struct text){out, length};
+    grams_add(&fields->grams, value->folded);
+}
+
+static void link_value(struct fields *fields, uint32_t number, int32_t index) {
+    if (fields->first[number] < 0)
+        fields->first[number] = index;
+    else
+        fields->values[fields->last[number]].next = index;
+    fields->last[number] = index;
+}
+
+/* Stores a value and links it to a field, unless the number is -1. */
+static void append_one(struct fields *fields, int32_t number, const struct value *value) {
+    struct value *stored = new_value(fields);
+    *stored = *value;
+    stored->next = -1;
+    if (number >= 0)
+        link_value(fields, (uint32_t)number, (int32_t)fields->count - 1);
+}
+
+void fields_append(struct fields *fields, struct member_numbers numbers, struct value value) {
+    switch (value.kind) {
+    case VALUE_TEXT:
+        fold_text(fields, &value);
+        break;
+    case VALUE_INTEGER:
+        value.real = (double)value.integer;
+        describe_number(fields, &value);
+        break;
+    case VALUE_REAL:
+        describe_number(fields, &value);
+        break;
+    case VALUE_SWITCH:
+        value.text = value.integer ? TEXT("true") : TEXT("false");
+        value.folded = value.text;
+        break;
+    case VALUE_NULL:
+    case VALUE_OTHER:
+        break;
+    }
+    append_one(fields, numbers.bare, &value);
+    if (numbers.full >= 0)
+        append_one(fields, numbers.full, &value);
+}
+
+static void add_top(struct fields *fields, int32_t number, struct value value) {
+    fields_append(fields, (struct member_numbers){number, -1}, value);
+}
+
+static void add_top_text(struct fields *fields, int32_t number, struct text text) {
+    if (text.data != NULL)
+        add_top(fields, number, (struct value){.kind = VALUE_TEXT, .text = text});
+}
+
+static void add_top_integer(struct fields *fields, int32_t number, int64_t integer) {
+    add_top(fields, number, (struct value){.kind = VALUE_INTEGER, .integer = integer});
+}
+
+static void load_top(struct fields *fields, const struct event *event) {
+    add_top_text(fields, FIELD_NUMBER_event_type, text_of(event_type_text(event->event_type)));
+    int64_t count = event->count > INT64_MAX ? INT64_MAX : (int64_t)event->count;
+    add_top_integer(fields, FIELD_NUMBER_count, count);
+    add_top_text(fields, FIELD_NUMBER_source_ip, event->source_ip);
+    add_top_text(fields, FIELD_NUMBER_destination_ip, event->destination_ip);
+    add_top_text(fields, FIELD_NUMBER_username, event->username);
+    add_top_text(fields, FIELD_NUMBER_description, event->description);
+    add_top_text(fields, FIELD_NUMBER_raw_log, event->raw_log);
+}
+
+void fields_load(struct fields *fields, const struct field_names *names,
+                 const struct event *event) {
+    reset(fields, names);
+    load_top(fields, event);
+    if (event->metadata.data != NULL)
+        fields_load_metadata(fields, event->metadata);
+    fields->searched = fields->count;
+    add_top_integer(fields, FIELD_NUMBER_time_ms, event->time_ms);
+    add_top_integer(fields, FIELD_NUMBER_received_ms, event->received_ms);
+}
+
+void fields_add_text(struct fields *fields, uint32_t number, struct text text) {
+    add_top_text(fields, (int32_t)number, text);
+}
+
+void fields_add_switch(struct fields *fields, uint32_t number, bool value) {
+    add_top(fields, (int32_t)number, (struct value){.kind = VALUE_SWITCH, .integer = value});
+}

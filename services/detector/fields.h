@@ -1,0 +1,78 @@
+/* fields.h: an event as rules see it: named fields with values, each text also case-folded.
+ *
+ * A name finds the top-level field, else the metadata member of that path; a member that is a list
+ * gives several values, each of which may match. Owner: new/destroy; loading borrows the event
+ * until the next load. Threads: one at a time. Limits: as many values as an event of EVENT_SIZE_MAX
+ * can hold; metadata deeper than EVENT_METADATA_DEPTH_MAX, or with a path longer than
+ * FIELD_NAME_SIZE_MAX, has no name but is still searched by keywords. Errors: metadata that is not
+ * one whole MessagePack map has no members (its check is event_decode's).
+ */
+#ifndef SIEM_DETECTOR_FIELDS_H
+#define SIEM_DETECTOR_FIELDS_H
+
+#include "proto/event.h"
+#include "services/detector/arena.h"
+#include "services/detector/field_names.h"
+#include "services/detector/grams.h"
+
+enum value_kind {
+    VALUE_NULL,
+    VALUE_TEXT,
+    VALUE_INTEGER,
+    VALUE_REAL,
+    VALUE_SWITCH, /* true or false, in `integer` */
+    VALUE_OTHER,  /* a map, an empty list, bytes: it exists, and matches nothing */
+};
+
+struct value {
+    enum value_kind kind;
+    int32_t next;       /* the field's next value, -1: none */
+    struct text text;   /* as sent; decimal for numbers */
+    struct text folded; /* case-folded */
+    int64_t integer;
+    double real; /* also of an INTEGER */
+};
+
+struct fields {
+    const struct field_names *names;
+    int32_t *first; /* by field number: index of its first value, -1: none */
+    int32_t *last;
+    uint32_t first_count;
+    struct value *values;
+    uint32_t count;
+    uint32_t capacity;
+    uint32_t searched;  /* values before this one are what keywords search */
+    struct arena arena; /* folded texts and decimals, until the next load */
+    struct grams grams; /* of all folded texts that were sent as text */
+};
+
+/* An empty view. */
+struct fields *fields_new(void);
+void fields_destroy(struct fields **fields);
+
+/* Takes the fields of an event, under the names given. */
+void fields_load(struct fields *fields, const struct field_names *names, const struct event *event);
+
+/* Adds a value to a field: for enrichment, not searched by keywords. Borrows the text. */
+void fields_add_text(struct fields *fields, uint32_t number, struct text text);
+void fields_add_switch(struct fields *fields, uint32_t number, bool value);
+
+/* The first value of a field, or NULL; then the next. */
+static inline const struct value *fields_first(const struct fields *fields, uint32_t number) {
+    int32_t at = fields->first[number];
+    return at < 0 ? NULL : &fields->values[at];
+}
+
+static inline const struct value *fields_next(const struct fields *fields,
+                                              const struct value *value) {
+    return value->next < 0 ? NULL : &fields->values[value->next];
+}
+
+/* For fields_metadata.c: a new value at the end of a field's (and of its alias's), folded; the
+ * numbers may be -1. */
+void fields_append(struct fields *fields, struct member_numbers numbers, struct value value);
+
+/* Adds the members of an event's metadata (fields_metadata.c). */
+void fields_load_metadata(struct fields *fields, struct bytes metadata);
+
+#endif

@@ -1,0 +1,45 @@
+/* judge.h: the pure function from an event to findings: no socket, no clock, no globals.
+ *
+ * Findings come gravest level first, then by rule id; INFO ones too (what they raise is not decided
+ * here). Owner: new/destroy; a judgement borrows from the judge and the rules until the next event.
+ * Threads: a judge belongs to one thread, rules and enrichments may be shared. Errors: none: every
+ * event has a judgement. Limits: FINDINGS_PER_EVENT_MAX findings, the gravest kept, the rest
+ * counted in `dropped`. GROUP_VALUE_MAX bytes of a value in a group key, longer ones by their hash.
+ */
+#ifndef SIEM_DETECTOR_JUDGE_H
+#define SIEM_DETECTOR_JUDGE_H
+
+#include "services/detector/enrich_reputation.h"
+#include "services/detector/enrich_time.h"
+#include "services/detector/sigma_rules.h"
+
+#define GROUP_VALUE_MAX 64
+
+struct judge;
+
+/* What is added to an event before the rules see it; either may be NULL. */
+struct enrichments {
+    const struct enrich_time *time;
+    const struct enrich_reputation *reputation;
+};
+
+struct judgement {
+    size_t count;
+    const struct finding *findings;
+    const uint32_t *rules; /* of each finding: the rule's index in the set */
+    uint32_t dropped;      /* further rules that matched */
+};
+
+/* The memory of one thread's judging. */
+struct judge *judge_new(void);
+void judge_destroy(struct judge **judge);
+
+/* Judges one event. */
+struct judgement judge_event(struct judge *judge, const struct sigma_rules *rules,
+                             const struct enrichments *enrichments, const struct event *event);
+
+/* Searches by regular expression that passed a limit and so did not match, since the judge was
+ * made. */
+uint64_t judge_searches_given_up(const struct judge *judge);
+
+#endif

@@ -1,0 +1,166 @@
+/* judge_batch.c: a batch's events through the pure function, its findings into one frame. */
+#include "services/detector/judge_batch.h"
+
+#include "common/clock.h"
+#include "common/counters.h"
+#include "common/wire.h"
+#include "services/detector/rule_counters.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+/* A finding's bytes beside its texts, at most. */
+#define FINDING_OVERHEAD (64 + 3 * FINDING_TAGS_MAX)
+
+struct judge_batch {
+    struct text detector;
+    struct scratch_page *page;
+    struct judge *judge;
+    const struct sigma_rules *rules;
+    const struct enrichments *enrichments;
+    struct rule_counters *rule_counters;
+    struct msgpack_frame frame;
+    struct findings_encoder encoder;
+    struct buffer findings;
+    struct batch_view view;
+    uint64_t given_up; /* already counted */
+    struct counter *judged;
+    struct counter *found;
+    struct counter *searches_given_up;
+    struct histogram *seconds;
+};
+
+struct judge_batch *judge_batch_new(struct text detector, struct scratch_page *page) {
+    struct judge_batch *judge = calloc(1, sizeof *judge);
+    if (judge == NULL)
+        abort();
+    judge->detector = detector;
+    judge->page = page;
+    judge->judge = judge_new();
+    judge->rule_counters = rule_counters_new();
+    msgpack_frame_init(&judge->frame);
+    findings_encoder_init(&judge->encoder);
+    buffer_init(&judge->findings, WIRE_FRAME_SIZE_MAX);
+    judge->judged = counter_new("siem_events_judged_total", NULL, "Events judged by the rules.");
+    judge->found = counter_new("siem_findings_total", NULL, "Rules that matched an event.");
+    judge->searches_given_up =
+        counter_new("siem_searches_given_up_total", NULL,
+                    "Searches by regular expression that passed a limit and did not match.");
+    judge->seconds = histogram_new("siem_judge_seconds", NULL, "Time to judge a batch.",
+                                   histogram_latency_bounds);
+    return judge;
+}
+
+void judge_batch_destroy(struct judge_batch **judge) {
+    if (*judge == NULL)
+        return;
+    judge_destroy(&(*judge)->judge);
+    rule_counters_destroy(&(*judge)->rule_counters);
+    msgpack_frame_fini(&(*judge)->frame);
+    findings_encoder_fini(&(*judge)->encoder);
+    buffer_fini(&(*judge)->findings);
+    free(*judge);
+    *judge = NULL;
+}
+
+void judge_batch_use(struct judge_batch *judge, const struct sigma_rules *rules,
+                     const struct enrichments *enrichments) {
+    judge->rules = rules;
+    judge->enrichments = enrichments;
+    rule_counters_use(judge->rule_counters, rules);
+}
+
+/* The most bytes a finding takes in the frame. */
+static size_t finding_size(const struct finding *finding) {
+    size_t size = FINDING_OVERHEAD + finding->rule_id.length + finding->rule_title.length +
+                  finding->details.length + finding->incident.length + finding->group_key.length;
+    for (uint32_t i = 0; i < finding->tags.count; i++)
+        size += finding->tags.items[i].length;
+    return size;
+}
+
+/* Findings, from the gravest on, that fit into `room`; takes from it what they use. */
+static size_t count_fitting(const struct judgement *judgement, size_t *room) {
+    size_t count = 0;
+    while (count < judgement->count) {
+        size_t size = finding_size(&judgement->findings[count]);
+        if (size > *room)
+            break;
+        *room -= size;
+        count++;
+    }
+    return count;
+}
+
+/* Adds what was found of an event. `room` is what the frame has for it. */
+static void add_findings(struct judge_batch *judge, uint32_t index,
+                         const struct judgement *judgement, size_t *room) {
+    size_t count = count_fitting(judgement, room);
+    uint64_t dropped = judgement->dropped + (judgement->count - count);
+    for (size_t i = 0; i < count; i++)
+        rule_counters_add(judge->rule_counters, judgement->rules[i]);
+    for (uint64_t i = 0; i < dropped; i++)
+        count_drop(STATUS_FULL);
+    counter_add(judge->found, count);
+    findings_encoder_add(&judge->encoder, index, judgement->findings, count);
+}
+
+/* Judges one event, or quarantines it when its bytes are none. */
+static void judge_one(struct judge_batch *judge, uint32_t index, size_t *room) {
+    struct event event;
+    enum status status = event_decode(judge->view.events[index], &judge->frame, &event);
+    if (status != STATUS_OK) {
+        count_drop(status);
+        findings_encoder_quarantine(&judge->encoder, index);
+        return;
+    }
+    struct judgement judgement =
+        judge_event(judge->judge, judge->rules, judge->enrichments, &event);
+    if (judgement.count > 0)
+        add_findings(judge, index, &judgement, room);
+}
+
+/* Judges all events that are not to be skipped. */
+static void judge_all(struct judge_batch *judge, const struct delivery *delivery) {
+    uint32_t count = judge->view.head.count, skip = 0;
+    size_t share = count > 0 ? FINDINGS_BYTES_MAX / count : 0, room = 0;
+    scratch_page_begin(judge->page, &judge->view.head);
+    for (uint32_t index = 0; index < count; index++) {
+        room += share;
+        if (skip < delivery->skip_count && delivery->skip[skip] == index) {
+            findings_encoder_quarantine(&judge->encoder, index);
+            skip++;
+            continue;
+        }
+        scratch_page_mark(judge->page, index);
+        judge_one(judge, index, &room);
+    }
+    scratch_page_clear(judge->page);
+    counter_add(judge->judged, count);
+}
+
+static void count_given_up(struct judge_batch *judge) {
+    uint64_t now = judge_searches_given_up(judge->judge);
+    counter_add(judge->searches_given_up, now - judge->given_up);
+    judge->given_up = now;
+}
+
+enum status judge_batch_run(struct judge_batch *judge, const struct delivery *delivery,
+                            struct bytes batch, struct bytes *ret_findings) {
+    struct mono_time start = clock_mono();
+    struct findings_head head = {judge->rules->generation, judge->detector};
+    enum status status = batch_open(batch, &judge->view);
+    if (status != STATUS_OK) {
+        count_drop(status);
+        return status;
+    }
+    findings_encoder_begin(&judge->encoder);
+    judge_all(judge, delivery);
+    buffer_reset(&judge->findings);
+    findings_encoder_end(&judge->encoder, &head, &judge->findings);
+    assert(buffer_is_whole(&judge->findings)); /* FINDINGS_BYTES_MAX sees to it */
+    count_given_up(judge);
+    histogram_observe_ns(judge->seconds, clock_mono().ns - start.ns);
+    *ret_findings = buffer_bytes(&judge->findings);
+    return STATUS_OK;
+}

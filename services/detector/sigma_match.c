@@ -1,0 +1,185 @@
+/* sigma_match.c: runs a program over an event's fields. */
+#include "services/detector/sigma_program.h"
+
+/* The text a pattern is compared with. */
+static inline struct text text_for(const struct sigma_pattern *pattern, const struct value *value) {
+    return pattern->cased ? value->text : value->folded;
+}
+
+static bool ends_with(struct text text, struct text end) {
+    return text.length >= end.length &&
+           memcmp(text.data + text.length - end.length, end.data, end.length) == 0;
+}
+
+static bool starts_with(struct text text, struct text start) {
+    return text.length >= start.length && memcmp(text.data, start.data, start.length) == 0;
+}
+
+static bool contains(struct text text, struct text part) {
+    return text.length >= part.length &&
+           memmem(text.data, text.length, part.data, part.length) != NULL;
+}
+
+/* True when `comparison` holds between the two orders: -1, 0 or 1. */
+static bool holds(enum sigma_comparison comparison, int order) {
+    switch (comparison) {
+    case SIGMA_LESS:
+        return order < 0;
+    case SIGMA_LESS_OR_EQUAL:
+        return order <= 0;
+    case SIGMA_GREATER:
+        return order > 0;
+    case SIGMA_GREATER_OR_EQUAL:
+        return order >= 0;
+    default:
+        return order == 0;
+    }
+}
+
+/* Compares numbers, exactly when both are integers. */
+static bool number_matches(const struct sigma_pattern *pattern, const struct value *value) {
+    struct sigma_number number = {value->real, value->integer, value->kind == VALUE_INTEGER};
+    if (value->kind == VALUE_TEXT) {
+        if (pattern->comparison == SIGMA_EQUALS || !sigma_number_parse(value->text, &number))
+            return false;
+    } else if (value->kind != VALUE_INTEGER && value->kind != VALUE_REAL) {
+        return false;
+    }
+    const struct sigma_number *than = &pattern->number;
+    int order = number.is_integer && than->is_integer
+                    ? (number.integer > than->integer) - (number.integer < than->integer)
+                    : (number.real > than->real) - (number.real < than->real);
+    return holds(pattern->comparison, order);
+}
+
+static bool network_matches(const struct sigma_pattern *pattern, const struct value *value) {
+    struct address address;
+    return value->kind == VALUE_TEXT && address_parse(value->text, &address) &&
+           address_range_holds(&pattern->network, &address);
+}
+
+static bool regex_matches(const struct sigma_pattern *pattern, const struct value *value,
+                          struct sigma_workspace *workspace) {
+    enum sigma_regex_result result =
+        sigma_regex_search(pattern->regex, workspace->regex, value->text);
+    workspace->gave_up += result == SIGMA_REGEX_GAVE_UP;
+    return result == SIGMA_REGEX_MATCHES;
+}
+
+/* True when some value of the field the pattern names relates to this one as asked. */
+static bool field_matches(const struct sigma_pattern *pattern, const struct value *value,
+                          const struct fields *fields) {
+    struct text text = text_for(pattern, value);
+    for (const struct value *other = fields_first(fields, pattern->field); other != NULL;
+         other = fields_next(fields, other)) {
+        struct text part = text_for(pattern, other);
+        if (part.data == NULL)
+            continue;
+        if (pattern->any_before && pattern->any_after ? contains(text, part)
+            : pattern->any_before                     ? ends_with(text, part)
+            : pattern->any_after                      ? starts_with(text, part)
+                                                      : text_equal(text, part))
+            return true;
+    }
+    return false;
+}
+
+/* True when the pattern matches this value, which has a text. */
+static bool value_matches(const struct sigma_pattern *pattern, const struct value *value,
+                          const struct fields *fields, struct sigma_workspace *workspace) {
+    switch (pattern->kind) {
+    case SIGMA_PATTERN_EXACT:
+        return text_equal(text_for(pattern, value), pattern->literal);
+    case SIGMA_PATTERN_PREFIX:
+        return starts_with(text_for(pattern, value), pattern->literal);
+    case SIGMA_PATTERN_SUFFIX:
+        return ends_with(text_for(pattern, value), pattern->literal);
+    case SIGMA_PATTERN_CONTAINS:
+        return contains(text_for(pattern, value), pattern->literal);
+    case SIGMA_PATTERN_GLOB:
+        return sigma_glob_matches(&pattern->glob, text_for(pattern, value));
+    case SIGMA_PATTERN_REGEX:
+        return regex_matches(pattern, value, workspace);
+    case SIGMA_PATTERN_NETWORK:
+        return network_matches(pattern, value);
+    case SIGMA_PATTERN_NUMBER:
+        return number_matches(pattern, value);
+    case SIGMA_PATTERN_FIELD:
+        return field_matches(pattern, value, fields);
+    case SIGMA_PATTERN_NULL:
+    case SIGMA_PATTERN_EXISTS:
+        break;
+    }
+    return false;
+}
+
+/* True when the literal cannot be in a text of the event, so that only numbers are left to look at.
+ */
+static bool is_ruled_out(const struct sigma_pattern *pattern, const struct fields *fields) {
+    return !grams_may_hold(&fields->grams, &pattern->grams);
+}
+
+/* True when a value has something to compare with. */
+static bool is_candidate(const struct value *value, bool only_numbers) {
+    return value->text.data != NULL && value->kind != VALUE_OTHER &&
+           !(only_numbers && value->kind == VALUE_TEXT);
+}
+
+static bool pattern_matches_field(const struct sigma_pattern *pattern, uint32_t field,
+                                  const struct fields *fields, struct sigma_workspace *workspace) {
+    const struct value *value = fields_first(fields, field);
+    if (pattern->kind == SIGMA_PATTERN_EXISTS)
+        return (value != NULL) == pattern->is_on;
+    if (value == NULL)
+        return pattern->kind == SIGMA_PATTERN_NULL;
+    bool ruled_out = is_ruled_out(pattern, fields);
+    for (; value != NULL; value = fields_next(fields, value)) {
+        if (pattern->kind == SIGMA_PATTERN_NULL && value->kind == VALUE_NULL)
+            return true;
+        if (is_candidate(value, ruled_out) && value_matches(pattern, value, fields, workspace))
+            return true;
+    }
+    return false;
+}
+
+static bool pattern_matches_event(const struct sigma_pattern *pattern, const struct fields *fields,
+                                  struct sigma_workspace *workspace) {
+    bool ruled_out = is_ruled_out(pattern, fields);
+    for (uint32_t i = 0; i < fields->searched; i++) {
+        const struct value *value = &fields->values[i];
+        if (is_candidate(value, ruled_out) && value_matches(pattern, value, fields, workspace))
+            return true;
+    }
+    return false;
+}
+
+static bool group_matches(const struct sigma_patterns *group, uint32_t field,
+                          const struct fields *fields, struct sigma_workspace *workspace) {
+    for (size_t i = 0; i < group->count; i++)
+        if (field == SIGMA_KEYWORDS
+                ? pattern_matches_event(&group->items[i], fields, workspace)
+                : pattern_matches_field(&group->items[i], field, fields, workspace))
+            return true;
+    return false;
+}
+
+static bool matcher_matches(const struct sigma_matcher *matcher, const struct fields *fields,
+                            struct sigma_workspace *workspace) {
+    for (size_t i = 0; i < matcher->group_count; i++)
+        if (!group_matches(&matcher->groups[i], matcher->field, fields, workspace))
+            return false;
+    return true;
+}
+
+bool sigma_match(const struct sigma_expression *program, const struct fields *fields,
+                 struct sigma_workspace *workspace) {
+    if (program->kind == SIGMA_EXPRESSION_MATCHER)
+        return matcher_matches(&program->matcher, fields, workspace);
+    if (program->kind == SIGMA_EXPRESSION_NOT)
+        return !sigma_match(program->children[0], fields, workspace);
+    bool stops_at = program->kind == SIGMA_EXPRESSION_OR;
+    for (size_t i = 0; i < program->count; i++)
+        if (sigma_match(program->children[i], fields, workspace) == stops_at)
+            return stops_at;
+    return !stops_at;
+}

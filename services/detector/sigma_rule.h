@@ -1,0 +1,129 @@
+/* sigma_rule.h: a Sigma rule as it was written: its head, its selections and its conditions as
+ * trees. Nothing here matches anything; sigma_compile.c makes of it what does.
+ *
+ * Our own key `siem`: incident (rules with the same name share incidents), group_by (fields that
+ * part one incident from another), details (a sentence with %field%). Owner: everything lives in
+ * the arena given. Threads: one arena each. Errors: BAD_SYNTAX for what breaks the specification,
+ * UNSUPPORTED for what this program does not do (correlations, filters, expand, parts of dates): a
+ * rule is read whole or refused with line and reason. Limits: the constants below. Source:
+ * sigma-specification 2.1.0; pySigma where it is silent.
+ */
+#ifndef SIEM_DETECTOR_SIGMA_RULE_H
+#define SIEM_DETECTOR_SIGMA_RULE_H
+
+#include "proto/finding.h"
+#include "services/detector/sigma_encode.h"
+#include "services/detector/sigma_yaml.h"
+
+#define SIGMA_TITLE_MAX 256
+#define SIGMA_TAG_MAX 64
+#define SIGMA_GROUP_BY_MAX 8
+#define SIGMA_DEPTH_MAX 16 /* selections within lists within lists */
+#define SIGMA_CONDITION_DEPTH_MAX 64
+
+enum sigma_comparison {
+    SIGMA_EQUALS, /* by strings, numbers and switches, as the values say */
+    SIGMA_REGEX,
+    SIGMA_NETWORK,
+    SIGMA_LESS,
+    SIGMA_LESS_OR_EQUAL,
+    SIGMA_GREATER,
+    SIGMA_GREATER_OR_EQUAL,
+    SIGMA_EXISTS,
+    SIGMA_FIELD, /* equals another field */
+};
+
+enum sigma_value_kind {
+    SIGMA_VALUE_TEXT,
+    SIGMA_VALUE_NUMBER,
+    SIGMA_VALUE_SWITCH,
+    SIGMA_VALUE_NULL
+};
+
+struct sigma_value {
+    enum sigma_value_kind kind;
+    int line;
+    struct text source;           /* as written, before escapes */
+    struct sigma_number number;   /* of a NUMBER */
+    bool is_on;                   /* of a SWITCH */
+    struct sigma_strings strings; /* of a TEXT: any of them will do */
+};
+
+/* One line of a selection: field|modifiers: values. */
+struct sigma_item {
+    int line;
+    struct text field; /* null: keywords, searched in the whole event */
+    enum sigma_comparison comparison;
+    bool all;                              /* every value must match, not any */
+    bool cased;                            /* upper and lower case differ */
+    bool negated;                          /* neq */
+    bool ignore_case, multi_line, dot_all; /* of a REGEX */
+    bool any_before, any_after;            /* of a FIELD: endswith, startswith, contains */
+    size_t count;
+    struct sigma_value *values;
+};
+
+enum sigma_detection_kind { SIGMA_DETECTION_ITEM, SIGMA_DETECTION_ALL, SIGMA_DETECTION_ANY };
+
+struct sigma_detection {
+    enum sigma_detection_kind kind;
+    struct sigma_item item;
+    size_t count;
+    struct sigma_detection *children;
+};
+
+struct sigma_selection {
+    struct text name;
+    struct sigma_detection detection;
+};
+
+enum sigma_condition_kind {
+    SIGMA_CONDITION_SELECTION,
+    SIGMA_CONDITION_AND,
+    SIGMA_CONDITION_OR,
+    SIGMA_CONDITION_NOT,
+};
+
+struct sigma_condition {
+    enum sigma_condition_kind kind;
+    size_t selection; /* index in the rule's selections */
+    size_t count;
+    const struct sigma_condition **children;
+};
+
+struct sigma_rule {
+    int line;
+    struct text id; /* a UUID: its own, or one made of its title */
+    struct text title;
+    enum severity level; /* medium when it names none */
+    struct text_list tags;
+    struct text category, product, service; /* of its logsource; null: any */
+    size_t selection_count;
+    struct sigma_selection *selections;
+    const struct sigma_condition *condition; /* a list of conditions is joined by "or" */
+    struct text incident;                    /* the id unless siem.incident names another */
+    struct text details;                     /* siem.details; null: the title will do */
+    size_t group_by_count;
+    struct text group_by[SIGMA_GROUP_BY_MAX];
+};
+
+/* Reads one document. */
+MUST_CHECK enum status sigma_rule_read(const struct sigma_node *root, struct arena *arena,
+                                       struct sigma_rule *ret_rule, struct sigma_error *error);
+
+/* The parts of it, each in a file of its own. */
+/* sigma_detection.c: the map `detection`, without its condition. */
+MUST_CHECK enum status sigma_detection_read(const struct sigma_node *node, struct arena *arena,
+                                            struct sigma_rule *rule, struct sigma_error *error);
+
+/* sigma_modifiers.c: applies "a|b|c" to an item whose values were read. */
+MUST_CHECK enum status sigma_modifiers_apply(struct text modifiers, struct arena *arena,
+                                             struct sigma_item *item, struct sigma_error *error);
+
+/* sigma_condition.c: a condition over the rule's selections. */
+MUST_CHECK enum status sigma_condition_parse(struct text text, int line, struct arena *arena,
+                                             const struct sigma_rule *rule,
+                                             const struct sigma_condition **ret_condition,
+                                             struct sigma_error *error);
+
+#endif

@@ -1,0 +1,69 @@
+/* sigma_rules.h: a set of rules, ready to judge events: programs, the names of their fields, and
+ * what was refused on the way.
+ *
+ * Life: new, add files or directories, finish, then read-only. Rules stand gravest level first,
+ * then by id: the order findings come in. Owner: new/destroy. Threads: one until finish, any
+ * afterwards. Errors: a bad rule is put on the list of refusals with file, line and reason, and the
+ * rest loads; a second rule with the same id is refused too. Limits: SIGMA_RULES_MAX rules,
+ * SIGMA_FILE_MAX bytes a file, directories SIGMA_DIRECTORY_DEPTH_MAX deep.
+ */
+#ifndef SIEM_DETECTOR_SIGMA_RULES_H
+#define SIEM_DETECTOR_SIGMA_RULES_H
+
+#include "services/detector/sentence.h"
+#include "services/detector/sigma_program.h"
+
+#define SIGMA_RULES_MAX 20000
+#define SIGMA_FILE_MAX (1024 * 1024)
+#define SIGMA_DIRECTORY_DEPTH_MAX 16
+
+struct sigma_loaded_rule {
+    struct finding
+        finding; /* what it says of an event; details and group_key are each event's own */
+    const struct sigma_expression *program;
+    struct sentence details;
+    size_t group_by_count;
+    uint32_t group_by[SIGMA_GROUP_BY_MAX];
+    const char *file;
+    int line;
+};
+
+/* A rule, or a file, that was not taken. */
+struct sigma_refusal {
+    const char *file;
+    struct sigma_error error;
+};
+
+struct sigma_rules {
+    struct arena arena;
+    struct field_names *names;
+    struct sigma_regex_list regexes;
+    struct sigma_loaded_rule *rules;
+    size_t count;
+    size_t capacity;
+    struct sigma_refusal *refusals;
+    size_t refusal_count;
+    size_t refusal_capacity;
+    uint64_t generation; /* of names and contents of all files, in their order */
+};
+
+/* An empty set. */
+struct sigma_rules *sigma_rules_new(void);
+void sigma_rules_destroy(struct sigma_rules **rules);
+
+/* Adds the rules of one file's text. */
+void sigma_rules_add_text(struct sigma_rules *rules, const char *file, struct text source);
+
+/* Adds every *.yml and *.yaml of a directory and those below it, in order of their paths; names
+ * that start with a dot are passed over. A file that cannot be read is a refusal. NOT_FOUND when
+ * the directory cannot be read (errno says why). (sigma_load.c) */
+MUST_CHECK enum status sigma_rules_add_directory(struct sigma_rules *rules, const char *directory);
+
+/* Puts a file on the list of refusals, for sigma_load.c. */
+void sigma_rules_refuse(struct sigma_rules *rules, const char *file,
+                        const struct sigma_error *error);
+
+/* Sorts the rules; none may be added after. */
+void sigma_rules_finish(struct sigma_rules *rules);
+
+#endif
