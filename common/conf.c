@@ -41,12 +41,12 @@ __attribute__((format(printf, 2, 3))) static void report(struct load *load, cons
     load->mistakes++;
 }
 
+bool conf_is_argument_only(const struct conf_option *option) {
+    return islower((unsigned char)option->name[0]);
+}
+
 const char *conf_flag_name(const struct conf_option *option, char *out, size_t size) {
     const char *name = option->name;
-    if (name[0] == '-') {
-        snprintf(out, size, "%s", name);
-        return out;
-    }
     if (strncmp(name, "SIEM_", 5) == 0)
         name += 5;
     snprintf(out, size, "--%s", name);
@@ -121,8 +121,9 @@ static bool is_set(const struct conf_option *option, const char *value) {
 
 /* Fills one field from the environment, `.env` or its default. */
 static void load_option(struct load *load, const struct conf_option *option, void *config) {
-    const char *from_environment = option->name[0] == '-' ? NULL : getenv(option->name);
-    const char *from_file = env_file_value(&env_file, option->name);
+    const char *from_environment = conf_is_argument_only(option) ? NULL : getenv(option->name);
+    const char *from_file =
+        conf_is_argument_only(option) ? NULL : env_file_value(&env_file, option->name);
     enum status status = conf_store(option, option->fallback, config);
     if (status != STATUS_OK && (option->fallback[0] != '\0' || is_text(option)))
         report(load, "%s has a wrong default \"%s\"", option->name, option->fallback);

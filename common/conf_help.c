@@ -4,11 +4,6 @@
 #include <ctype.h>
 #include <stdio.h>
 
-/* True when the option can only be given on the command line. */
-static bool is_argument_only(const struct conf_option *option) {
-    return option->name[0] == '-';
-}
-
 /* Prints "spool-dir" for SIEM_SPOOL_DIR. */
 static void print_flag(const struct conf_option *option) {
     char flag[64];
@@ -36,7 +31,7 @@ static void print_plain(const struct conf_option *option) {
     printf("\n      %s", option->help);
     print_range(option, " (", ")");
     printf("\n");
-    if (is_argument_only(option)) {
+    if (conf_is_argument_only(option)) {
         if (option->fallback[0] != '\0' && option->type != CONF_SWITCH)
             printf("      default %s\n", option->fallback);
         return;
@@ -58,7 +53,7 @@ static void print_markdown(const struct conf_option *option) {
 
 void conf_print_help(const struct conf_option *options, size_t count, bool markdown) {
     for (size_t i = 0; i < count; i++) {
-        if (markdown && !is_argument_only(&options[i]))
+        if (markdown && !conf_is_argument_only(&options[i]))
             print_markdown(&options[i]);
         else if (!markdown)
             print_plain(&options[i]);

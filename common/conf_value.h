@@ -19,6 +19,9 @@ MUST_CHECK enum status conf_parse_switch(struct text text, bool *ret_on);
 MUST_CHECK enum status conf_store(const struct conf_option *option, const char *value,
                                   void *config);
 
+/* True when the option can only be given on the command line. */
+bool conf_is_argument_only(const struct conf_option *option);
+
 /* The name on the command line: --spool-dir for SIEM_SPOOL_DIR; returns `out`. */
 const char *conf_flag_name(const struct conf_option *option, char *out, size_t size);
 

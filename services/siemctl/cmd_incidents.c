@@ -9,31 +9,18 @@
 #define PATH_SIZE_MAX 2048
 #define BODY_SIZE_MAX (64 * 1024)
 
-static struct {
-    const char *status;
-    const char *severity;
-    int64_t limit;
-    const char *note;
-    const char *resolution;
-    int64_t revision;
-    bool json;
+static struct incidents_arguments {
+#define OPTION CONF_FIELD
+#include "services/siemctl/incidents.def"
+#undef OPTION
 } arguments;
 
-#define CONF_STRUCT __typeof__(arguments)
+#define CONF_STRUCT struct incidents_arguments
 static const struct conf_option options[] = {
-    CONF_ROW(status, --status, TEXT, "", 0, 0,
-             "of a list: only this status; of one incident: its new status (detected, analyzing, "
-             "in_progress, resolved, false_positive)")
-        CONF_ROW(severity, --severity, TEXT, "", 0, 0,
-                 "only this severity: critical, high, medium, low")
-            CONF_ROW(limit, --limit, NUMBER, "50", 1, 1000, "how many, newest first")
-                CONF_ROW(note, --note, TEXT, "", 0, 0, "with a new status: the analyst's notes")
-                    CONF_ROW(resolution, --resolution, TEXT, "", 0, 0,
-                             "with a new status: how it was resolved")
-                        CONF_ROW(revision, --revision, NUMBER, "0", 0, INT64_MAX,
-                                 "with a new status: only if nobody changed the incident since "
-                                 "this revision") CONF_ROW(json, --json, SWITCH, "0", 0, 0,
-                                                           "print the API's answer as it is")};
+#define OPTION CONF_ROW
+#include "services/siemctl/incidents.def"
+#undef OPTION
+};
 #undef CONF_STRUCT
 
 /* Appends &name=value, percent-encoded. */

@@ -22,21 +22,18 @@
 #define CONNECTIONS_MAX 64
 #define BULKS_A_SECOND 10 /* at a rate: so smooth is the flow */
 
-static struct {
-    int64_t connections;
-    int64_t rate;
-    int64_t bulk;
-    int64_t errors;
+static struct replay_arguments {
+#define OPTION CONF_FIELD
+#include "services/siemctl/replay.def"
+#undef OPTION
 } arguments;
 
-#define CONF_STRUCT __typeof__(arguments)
+#define CONF_STRUCT struct replay_arguments
 static const struct conf_option options[] = {
-    CONF_ROW(connections, --connections, NUMBER, "4", 1, CONNECTIONS_MAX,
-             "connections at a time") CONF_ROW(rate, --rate, NUMBER, "0", 0, 100000000,
-                                               "events a second; 0: as fast as they are taken")
-        CONF_ROW(bulk, --bulk, NUMBER, "1000", 1, REPLAY_BULK_LINES, "events a request, at most")
-            CONF_ROW(errors, --errors, NUMBER, "20", 0, REPLAY_ERRORS_MAX,
-                     "how many errors to print, by line")};
+#define OPTION CONF_ROW
+#include "services/siemctl/replay.def"
+#undef OPTION
+};
 #undef CONF_STRUCT
 
 static volatile sig_atomic_t interrupted;

@@ -11,19 +11,18 @@
 
 #define BODY_SIZE_MAX (1024 * 1024)
 
-static struct {
-    const char *file;
-    bool json;
-    bool no_wait;
+static struct send_arguments {
+#define OPTION CONF_FIELD
+#include "services/siemctl/send.def"
+#undef OPTION
 } arguments;
 
-#define CONF_STRUCT __typeof__(arguments)
+#define CONF_STRUCT struct send_arguments
 static const struct conf_option options[] = {
-    CONF_ROW(file, --file, TEXT, "", 0, 0,
-             "events from a file, - for stdin: an object, an array, or one object a line")
-        CONF_ROW(json, --json, SWITCH, "0", 0, 0, "print the API's answer as it is")
-            CONF_ROW(no_wait, --no - wait, SWITCH, "0", 0, 0,
-                     "do not wait for the verdict, only until the event is stored")};
+#define OPTION CONF_ROW
+#include "services/siemctl/send.def"
+#undef OPTION
+};
 #undef CONF_STRUCT
 
 /* Reads all of a file, "-" being stdin. */

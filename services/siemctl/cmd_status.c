@@ -8,11 +8,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static struct { bool json; } arguments;
+static struct status_arguments {
+#define OPTION CONF_FIELD
+#include "services/siemctl/status.def"
+#undef OPTION
+} arguments;
 
-#define CONF_STRUCT __typeof__(arguments)
+#define CONF_STRUCT struct status_arguments
 static const struct conf_option options[] = {
-    CONF_ROW(json, --json, SWITCH, "0", 0, 0, "print everything as one JSON object")};
+#define OPTION CONF_ROW
+#include "services/siemctl/status.def"
+#undef OPTION
+};
 #undef CONF_STRUCT
 
 static const char *const services[] = {"ingest", "detector", "incident", "alerter"};

@@ -24,18 +24,18 @@
 #define RECEIVE_MAX 1000
 #define LINE_SIZE_MAX (2 * 1024 * 1024)
 
-static struct {
-    bool json;
-    int64_t since_ms;
-    int64_t count;
+static struct tail_arguments {
+#define OPTION CONF_FIELD
+#include "services/siemctl/tail.def"
+#undef OPTION
 } arguments;
 
-#define CONF_STRUCT __typeof__(arguments)
+#define CONF_STRUCT struct tail_arguments
 static const struct conf_option options[] = {
-    CONF_ROW(json, --json, SWITCH, "0", 0, 0, "print each threat's whole map as one line of JSON")
-        CONF_ROW(since_ms, --since, DURATION, "0", 0, 3456000000,
-                 "begin with the threats of this long ago")
-            CONF_ROW(count, --count, NUMBER, "0", 0, INT64_MAX, "stop after this many; 0: never")};
+#define OPTION CONF_ROW
+#include "services/siemctl/tail.def"
+#undef OPTION
+};
 #undef CONF_STRUCT
 
 struct tail {
