@@ -1,0 +1,182 @@
+/* commit_pack.c: puts a batch into the MessagePack array that commit.lua reads.
+ *
+ * Layout (lists of fields or names and their amounts stand side by side):
+ *
+ *   [lane, seq, now_ms, accepted, seq_known, ledger fields, ledger amounts,
+ *    days: [[day, expire_at, fields, amounts, types, amounts, addresses, amounts, users, amounts],
+ * ...], rule ids, rule hits, quarantined: [[event id, bytes], ...], rules: [JSON, ...], threats:
+ * [[...], ...]]
+ */
+#include "services/incident/commit_pack.h"
+
+#include "proto/receipt.h"
+#include "services/incident/commit_pack_parts.h"
+#include "services/incident/floors.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define BATCH_PARTS 13
+#define LIMITS_PARTS 7
+#define LIMITS_SIZE_MAX 1024
+
+struct commit_packer {
+    struct commit_limits limits;
+    struct buffer packed_limits;
+    struct buffer packed;
+    struct pack_scratch scratch;
+};
+
+static void pack_limits(struct commit_packer *packer) {
+    msgpack_packer out;
+    msgpack_packer_to_buffer(&out, &packer->packed_limits);
+    msgpack_pack_array(&out, LIMITS_PARTS);
+    msgpack_pack_text(&out, text_of(packer->limits.publisher));
+    msgpack_pack_int64(&out, packer->limits.window_ms);
+    msgpack_pack_int64(&out, packer->limits.lateness_ms);
+    msgpack_pack_int64(&out, packer->limits.incidents_max);
+    msgpack_pack_int64(&out, packer->limits.threats_kept);
+    msgpack_pack_int64(&out, packer->limits.names_max);
+    msgpack_pack_int64(&out, packer->limits.statistics_days);
+    assert(buffer_is_whole(&packer->packed_limits));
+}
+
+struct commit_packer *commit_packer_new(const struct commit_limits *limits) {
+    struct commit_packer *packer = calloc(1, sizeof(*packer));
+    if (packer == NULL)
+        abort();
+    packer->limits = *limits;
+    buffer_init(&packer->packed_limits, LIMITS_SIZE_MAX);
+    buffer_init(&packer->packed, PACKED_SIZE_MAX);
+    buffer_init(&packer->scratch.text, PACKED_SIZE_MAX);
+    msgpack_frame_init(&packer->scratch.frame);
+    pack_limits(packer);
+    return packer;
+}
+
+void commit_packer_destroy(struct commit_packer **packer) {
+    if (*packer == NULL)
+        return;
+    buffer_fini(&(*packer)->packed_limits);
+    buffer_fini(&(*packer)->packed);
+    buffer_fini(&(*packer)->scratch.text);
+    msgpack_frame_fini(&(*packer)->scratch.frame);
+    free(*packer);
+    *packer = NULL;
+}
+
+struct text commit_pack_limits(const struct commit_packer *packer) {
+    return buffer_text(&packer->packed_limits);
+}
+
+/* Counts every event that can be read; notes the threats for later. */
+static void count_events(struct pack_scratch *scratch, struct commit *commit) {
+    statistics_reset(&scratch->statistics);
+    scratch->threat_count = 0;
+    scratch->rule_count = 0;
+    uint32_t next = 0;
+    for (uint32_t i = 0; i < commit->batch.head.count; i++) {
+        const struct judgement *judgement = &commit->judgements[next];
+        bool is_judged = next < commit->judgement_count && judgement->index == i;
+        next += is_judged;
+        if (commit->quarantined[i])
+            continue;
+        if (is_judged) {
+            pack_count_judged(scratch, commit, judgement);
+            continue;
+        }
+        int64_t time_ms = 0;
+        enum status status = event_peek_time(commit->batch.events[i], &time_ms);
+        if (status == STATUS_OK)
+            statistics_add_event(&scratch->statistics, time_ms);
+        else
+            commit_quarantine(commit, i, status);
+    }
+}
+
+static void pack_head(const struct commit *commit, struct wall_time now, uint64_t seq_known,
+                      msgpack_packer *out) {
+    const struct batch_head *head = &commit->batch.head;
+    char lane[LANE_SIZE];
+    lane_format(head->producer, head->epoch, lane);
+    uint64_t accepted = head->accepted_before <= LUA_INTEGER_MAX - BATCH_EVENTS_MAX
+                            ? head->accepted_before + head->count
+                            : LUA_INTEGER_MAX;
+    msgpack_pack_text(out, text_of(lane));
+    msgpack_pack_uint64(out, head->seq);
+    msgpack_pack_int64(out, now.ms);
+    msgpack_pack_uint64(out, accepted);
+    msgpack_pack_uint64(out, seq_known);
+}
+
+/* The ledger's sums; its first field is no sum (see commit.lua). */
+static void pack_ledger(const struct commit *commit, uint32_t threats, msgpack_packer *out) {
+    char producer[RECEIPT_TOPIC_SIZE];
+    receipt_topic(commit->batch.head.producer, producer);
+    uint32_t quarantined = commit->quarantined_count;
+    uint32_t committed = commit->batch.head.count - quarantined;
+    const struct {
+        const char *field;
+        bool is_of_producer;
+        uint32_t amount;
+    } rows[] = {
+        {"accepted:", true, 0},
+        {"batches", false, 1},
+        {"committed", false, committed},
+        {"committed:", true, committed},
+        {"threats", false, threats},
+        {"quarantined", false, quarantined},
+        {"quarantined:", true, quarantined},
+    };
+    /* What adds nothing is left out, behind the rows that are always there. */
+    size_t count = quarantined > 0 ? 7 : threats > 0 ? 5 : 4;
+    msgpack_pack_array(out, count);
+    for (size_t i = 0; i < count; i++) {
+        char field[40];
+        snprintf(field, sizeof(field), "%s%s", rows[i].field,
+                 rows[i].is_of_producer ? producer : "");
+        msgpack_pack_text(out, text_of(field));
+    }
+    msgpack_pack_array(out, count);
+    for (size_t i = 0; i < count; i++)
+        msgpack_pack_uint32(out, rows[i].amount);
+}
+
+/* Redis' cmsgpack knows no bin; its str, like a Lua string, holds any bytes. */
+void pack_bytes(struct bytes bytes, msgpack_packer *out) {
+    msgpack_pack_str(out, bytes.length);
+    msgpack_pack_str_body(out, bytes.data, bytes.length);
+}
+
+static void pack_quarantined(const struct commit *commit, msgpack_packer *out) {
+    msgpack_pack_array(out, commit->quarantined_count);
+    for (uint32_t i = 0; i < commit->batch.head.count; i++) {
+        if (!commit->quarantined[i])
+            continue;
+        char id[EVENT_ID_SIZE];
+        struct bytes bytes = commit->batch.events[i];
+        msgpack_pack_array(out, 2);
+        msgpack_pack_text(out, text_of(event_id_format(&commit->batch.head, i, id)));
+        pack_bytes(bytes, out);
+    }
+}
+
+struct text commit_pack(struct commit_packer *packer, struct commit *commit, struct wall_time now,
+                        uint64_t seq_known) {
+    struct pack_scratch *scratch = &packer->scratch;
+    count_events(scratch, commit);
+    buffer_reset(&packer->packed);
+    msgpack_packer out;
+    msgpack_packer_to_buffer(&out, &packer->packed);
+    msgpack_pack_array(&out, BATCH_PARTS);
+    pack_head(commit, now, seq_known, &out);
+    pack_ledger(commit, scratch->threat_count, &out);
+    pack_days(&scratch->statistics, packer->limits.statistics_days, &out);
+    pack_rule_hits(&scratch->statistics, &out);
+    pack_quarantined(commit, &out);
+    pack_rules(scratch, &out);
+    pack_threats(scratch, commit, packer->limits.publisher, &out);
+    assert(buffer_is_whole(&packer->packed));
+    return buffer_text(&packer->packed);
+}

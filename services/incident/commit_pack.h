@@ -1,0 +1,42 @@
+/* commit_pack.h: puts a batch into the MessagePack array that commit.lua reads: its sums, its
+ * quarantined events, its rules, its threats.
+ *
+ * Owner: new/destroy; one packer serves all commits, one at a time. Errors: an event that cannot be
+ * read is quarantined (commit_quarantine); nothing else fails. Threads: one at a time. Limits:
+ * texts of events in a threat's message DETAILS_SIZE_MAX, counts LUA_INTEGER_MAX; the whole is a
+ * small multiple of WIRE_FRAME_SIZE_MAX, so PACKED_SIZE_MAX is never met.
+ */
+#ifndef SIEM_INCIDENT_COMMIT_PACK_H
+#define SIEM_INCIDENT_COMMIT_PACK_H
+
+#include "common/clock.h"
+#include "services/incident/commit.h"
+
+#define PACKED_SIZE_MAX (32 * 1024 * 1024)
+
+/* What an operator can set of the commit, and who publishes. */
+struct commit_limits {
+    int64_t window_ms;
+    int64_t lateness_ms;
+    int64_t incidents_max;
+    int64_t threats_kept;
+    int64_t names_max;
+    int64_t statistics_days;
+    const char *publisher; /* lives as long as the packer */
+};
+
+struct commit_packer;
+
+/* Makes a packer. */
+struct commit_packer *commit_packer_new(const struct commit_limits *limits);
+void commit_packer_destroy(struct commit_packer **packer);
+
+/* The batch for the script; borrowed until the next call. `seq_known`: last number this publisher
+ * used. */
+struct text commit_pack(struct commit_packer *packer, struct commit *commit, struct wall_time now,
+                        uint64_t seq_known);
+
+/* The limits for the script; borrowed, always the same. */
+struct text commit_pack_limits(const struct commit_packer *packer);
+
+#endif

@@ -1,0 +1,250 @@
+/* committer.c: runs commits in Redis, a group of them in one go. */
+#include "services/incident/committer.h"
+
+#include "common/counters.h"
+#include "common/log.h"
+#include "common/scoped.h"
+#include "proto/keys.h"
+#include "services/incident/commit_script.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define CONNECT_TIMEOUT_MS 2000
+#define COMMAND_TIMEOUT_MS 5000
+
+/* A commit the script itself fails on is put down after so many tries: the producer sends it again.
+ */
+#define FAILURES_MAX 5
+
+/* As commit.lua keeps it. */
+#define PUBLISHER_KEPT_S "86400"
+
+/* Parts of the script's answer. */
+enum { ANSWER_STATE, ANSWER_FLOOR, ANSWER_SEQ };
+
+struct committer {
+    struct redis_client *redis;
+    struct redis_script *script;
+    struct buffer script_text;
+    bool is_loaded;
+    struct commit_packer *packer;
+    struct key_name publisher_key;
+    uint64_t last_seq;
+    char error[256];
+    struct counter *outcomes[4]; /* by commit_state */
+    struct counter *errors;
+    struct counter *events;
+    struct histogram *seconds;
+};
+
+static void register_counters(struct committer *committer) {
+    static const char help[] = "batches by what became of their commit";
+    committer->outcomes[COMMIT_DONE] = counter_new("siem_commits_total", "outcome=\"ok\"", help);
+    committer->outcomes[COMMIT_DUPLICATE] =
+        counter_new("siem_commits_total", "outcome=\"duplicate\"", help);
+    committer->outcomes[COMMIT_REFUSED] =
+        counter_new("siem_commits_total", "outcome=\"refused\"", help);
+    committer->errors = counter_new("siem_commits_total", "outcome=\"error\"", help);
+    committer->events =
+        counter_new("siem_events_committed_total", NULL, "events counted by this process");
+    committer->seconds =
+        histogram_new("siem_commit_seconds", NULL, "time of one group of commits in Redis",
+                      histogram_latency_bounds);
+}
+
+struct committer *committer_new(const char *redis_url, const struct commit_limits *limits) {
+    struct redis_client *redis =
+        redis_client_new(redis_url, CONNECT_TIMEOUT_MS, COMMAND_TIMEOUT_MS);
+    if (redis == NULL)
+        return NULL;
+    struct committer *committer = calloc(1, sizeof(*committer));
+    if (committer == NULL)
+        abort();
+    committer->redis = redis;
+    buffer_init(&committer->script_text, COMMIT_SCRIPT_SIZE_MAX);
+    commit_script_write(&committer->script_text);
+    committer->script = redis_script_new(buffer_text(&committer->script_text));
+    committer->packer = commit_packer_new(limits);
+    committer->publisher_key = key_name(KEY_PUBLISHER, limits->publisher);
+    register_counters(committer);
+    return committer;
+}
+
+void committer_destroy(struct committer **committer) {
+    if (*committer == NULL)
+        return;
+    commit_packer_destroy(&(*committer)->packer);
+    redis_script_destroy(&(*committer)->script);
+    buffer_fini(&(*committer)->script_text);
+    redis_client_destroy(&(*committer)->redis);
+    free(*committer);
+    *committer = NULL;
+}
+
+uint64_t committer_last_seq(const struct committer *committer) {
+    return committer->last_seq;
+}
+
+struct redis_client *committer_redis(struct committer *committer) {
+    return committer->redis;
+}
+
+const char *committer_error(const struct committer *committer) {
+    return committer->error;
+}
+
+static enum status fail(struct committer *committer, enum status status, struct text why) {
+    snprintf(committer->error, sizeof(committer->error), "%.*s", TEXT_ARG(why));
+    return status;
+}
+
+static enum status fail_by_client(struct committer *committer, enum status status) {
+    return fail(committer, status, text_of(redis_client_error(committer->redis)));
+}
+
+static enum status load_script(struct committer *committer) {
+    if (committer->is_loaded)
+        return STATUS_OK;
+    enum status status = redis_script_load(committer->redis, committer->script);
+    committer->is_loaded = status == STATUS_OK;
+    return status == STATUS_OK ? STATUS_OK : fail_by_client(committer, status);
+}
+
+/* Packs and appends one commit. */
+static enum status append_commit(struct committer *committer, struct commit *commit) {
+    struct text packed = commit_pack(committer->packer, commit, clock_wall(), committer->last_seq);
+    struct key_name key = key_name(KEY_FLOORS);
+    const struct text arguments[] = {packed, commit_pack_limits(committer->packer)};
+    return redis_script_append(committer->redis, committer->script, key_text(&key), 2, arguments);
+}
+
+static enum commit_state state_of(struct text state) {
+    if (text_is(state, status_reason(STATUS_OK)))
+        return COMMIT_DONE;
+    if (text_is(state, status_reason(STATUS_DUPLICATE)))
+        return COMMIT_DUPLICATE;
+    return COMMIT_REFUSED;
+}
+
+static void count_answer(struct committer *committer, const struct commit *commit,
+                         struct text state) {
+    counter_add(committer->outcomes[commit->state], 1);
+    if (commit->state == COMMIT_DONE)
+        counter_add(committer->events, commit->batch.head.count - commit->quarantined_count);
+    if (commit->state == COMMIT_DUPLICATE)
+        count_drop(STATUS_DUPLICATE);
+    if (commit->state == COMMIT_REFUSED)
+        count_drop(text_is(state, status_reason(STATUS_AHEAD)) ? STATUS_AHEAD : STATUS_FULL);
+}
+
+/* Takes the reply over where the commit needs it. */
+static void take_answer(struct committer *committer, struct commit *commit,
+                        struct redis_reply **reply) {
+    struct text state = redis_reply_text(redis_reply_at(*reply, ANSWER_STATE));
+    commit->state = state_of(state);
+    commit->has_floor = true;
+    commit->floor = (uint64_t)redis_reply_integer(redis_reply_at(*reply, ANSWER_FLOOR));
+    count_answer(committer, commit, state);
+    if (redis_reply_count(*reply) <= ANSWER_SEQ)
+        return;
+    committer->last_seq = (uint64_t)redis_reply_integer(redis_reply_at(*reply, ANSWER_SEQ));
+    commit->reply = *reply;
+    *reply = NULL;
+}
+
+/* True for errors that the script met in its work; others (OOM, LOADING, READONLY, MISCONF, ...)
+ * are about Redis, and pass. */
+static bool is_error_of_script(struct text error) {
+    return strncmp(error.data, "ERR ", 4) == 0 || strncmp(error.data, "WRONGTYPE ", 10) == 0;
+}
+
+/* The reply was an error: the commit stays open, unless the script fails on it again and again. */
+static enum status take_error(struct committer *committer, struct commit *commit,
+                              const struct redis_reply *reply) {
+    struct text error = redis_reply_text(reply);
+    counter_add(committer->errors, 1);
+    if (redis_reply_is_noscript(reply))
+        committer->is_loaded = false;
+    else if (is_error_of_script(error) && ++commit->failures >= FAILURES_MAX) {
+        log_error("the commit script fails on a batch; left for its producer to send again",
+                  LOG_TEXT("error", error), LOG_INT("seq", commit->batch.head.seq));
+        count_drop(STATUS_REFUSED);
+        commit->state = COMMIT_REFUSED;
+    }
+    return fail(committer, STATUS_REFUSED, error);
+}
+
+static enum status read_answer(struct committer *committer, struct commit *commit) {
+    SCOPED(redis_reply)
+    struct redis_reply *reply = NULL;
+    enum status status = redis_client_read(committer->redis, &reply);
+    if (status != STATUS_OK)
+        return fail_by_client(committer, status);
+    if (redis_reply_type(reply) == REDIS_ERROR)
+        return take_error(committer, commit, reply);
+    if (redis_reply_count(reply) <= ANSWER_FLOOR)
+        return fail(committer, STATUS_BAD_TYPE, TEXT("not an answer of the commit script"));
+    take_answer(committer, commit, &reply);
+    return STATUS_OK;
+}
+
+/* Appends what is open; notes which, to read the answers in the same order. */
+static enum status append_group(struct committer *committer, struct commit *const *group,
+                                size_t count, struct commit **ret_sent, size_t *ret_sent_count) {
+    enum status status = STATUS_OK;
+    size_t sent = 0;
+    for (size_t i = 0; i < count && status == STATUS_OK; i++) {
+        if (group[i]->state != COMMIT_OPEN)
+            continue;
+        status = append_commit(committer, group[i]);
+        if (status == STATUS_OK)
+            ret_sent[sent++] = group[i];
+    }
+    *ret_sent_count = sent;
+    return status == STATUS_OK ? STATUS_OK : fail_by_client(committer, status);
+}
+
+static enum status run_once(struct committer *committer, struct commit *const *group,
+                            size_t count) {
+    struct commit *sent[GROUP_MAX];
+    size_t sent_count = 0;
+    enum status result = load_script(committer);
+    if (result != STATUS_OK)
+        return result;
+    result = append_group(committer, group, count, sent, &sent_count);
+    for (size_t i = 0; i < sent_count; i++) {
+        enum status status = read_answer(committer, sent[i]);
+        if (status != STATUS_OK)
+            result = status;
+        if (status != STATUS_OK && status != STATUS_REFUSED)
+            break; /* the connection is gone; the rest stays open */
+    }
+    return result;
+}
+
+enum status committer_run(struct committer *committer, struct commit *const *group, size_t count) {
+    assert(count <= GROUP_MAX);
+    struct mono_time start = clock_mono();
+    enum status status = run_once(committer, group, count);
+    if (status == STATUS_REFUSED && !committer->is_loaded)
+        status = run_once(committer, group, count);
+    if (status == STATUS_OK)
+        histogram_observe_ns(committer->seconds, clock_mono().ns - start.ns);
+    return status;
+}
+
+enum status committer_refresh(struct committer *committer) {
+    SCOPED(redis_reply)
+    struct redis_reply *reply = NULL;
+    enum status status =
+        redis_command(committer->redis, &reply, TEXT("GETEX"), key_text(&committer->publisher_key),
+                      TEXT("EX"), TEXT(PUBLISHER_KEPT_S));
+    if (status != STATUS_OK)
+        return fail_by_client(committer, status);
+    uint64_t seq = (uint64_t)redis_reply_integer(reply);
+    if (seq > committer->last_seq)
+        committer->last_seq = seq;
+    return STATUS_OK;
+}

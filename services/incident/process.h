@@ -1,0 +1,47 @@
+/* process.h: the incident process between its wires: a group of messages becomes a group of
+ * commits, and what Redis answered is published.
+ *
+ * When Redis fails, the group stays in hand, reading pauses, and the very same commits run again
+ * with growing waits until Redis has answered them; deduplication makes that safe. Owner:
+ * new/destroy. Threads: the loop's; process_is_ready from any. Errors: only at start. Limits:
+ * GROUP_MAX batches in hand; waits of RETRY_FIRST_MS to RETRY_MAX_MS.
+ */
+#ifndef SIEM_INCIDENT_PROCESS_H
+#define SIEM_INCIDENT_PROCESS_H
+
+#include "common/service.h"
+#include "services/incident/committer.h"
+
+#define RETRY_FIRST_MS 100
+#define RETRY_MAX_MS 3000
+
+/* Where it listens, NULL for the wiring's, and what it commits with; `limits.publisher` is filled
+ * in. */
+struct process_options {
+    const char *redis_url;
+    const char *findings_listen;
+    const char *receipts_listen;
+    const char *threats_listen;
+    struct commit_limits limits;
+};
+
+struct process;
+
+/* Binds the wires and hooks into the loop. NULL, with a log line, when something cannot be bound.
+ */
+struct process *process_new(zloop_t *loop, const struct process_options *options);
+void process_destroy(struct process **process);
+
+/* Takes no more messages; true once nothing is in hand and the last receipts have had time to
+ * leave. Call it again until then. */
+bool process_drain(struct process *process);
+
+/* True while Redis answers. */
+bool process_is_ready(const struct process *process);
+
+/* Where the wires really listen; borrow. */
+const char *process_findings_endpoint(const struct process *process);
+const char *process_receipts_endpoint(const struct process *process);
+const char *process_threats_endpoint(const struct process *process);
+
+#endif

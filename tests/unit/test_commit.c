@@ -1,0 +1,349 @@
+/* test_commit.c: the commit in a real Redis: exactly once, whatever comes twice, late or out of
+ * order. */
+#include "tests/support/commit_fixture.h"
+
+#include "common/scoped.h"
+
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define NOON INT64_C(1785585600000) /* 2026-08-01T12:00:00Z */
+#define LANE "00c0ffee00c0ffee-1"
+#define K "siem:{0}:"
+
+static struct commit_fixture fixture;
+static struct made_batch batch;
+static struct commit commit;
+
+static void start(void) {
+    commit_fixture_start(&fixture, commit_fixture_limits());
+    commit_init(&commit);
+}
+
+static void stop(void) {
+    commit_fini(&commit);
+    commit_fixture_stop(&fixture);
+}
+
+TestSuite(commit, .init = start, .fini = stop);
+
+/* Commits a batch of so many benign events; tells its state. */
+static enum commit_state send_benign(uint64_t seq, uint32_t count) {
+    made_batch_init(&batch, seq);
+    for (uint32_t i = 0; i < count; i++)
+        made_batch_add(&batch, made_benign(NOON + i));
+    return commit_fixture_state(&fixture, &batch);
+}
+
+static int64_t floor_now(void) {
+    return commit_fixture_number(&fixture, "HGET " K "floors " LANE);
+}
+
+static int64_t ledger(const char *field) {
+    return commit_fixture_number(&fixture, "HGET " K "ledger %s", field);
+}
+
+/* P1: a batch counts once, and says so the second time. */
+Test(commit, duplicate_changes_nothing) {
+    made_batch_init(&batch, 0);
+    made_batch_add(&batch, made_benign(NOON));
+    made_batch_add(&batch, made_threat(NOON, SEVERITY_HIGH, "198.51.100.4"));
+    cr_assert_eq(commit_fixture_state(&fixture, &batch), COMMIT_DONE);
+    struct redis_reply *before = commit_fixture_ask(&fixture, "DEBUG DIGEST");
+    cr_assert_eq(commit_fixture_state(&fixture, &batch), COMMIT_DUPLICATE);
+    struct redis_reply *after = commit_fixture_ask(&fixture, "DEBUG DIGEST");
+    cr_assert(text_equal(redis_reply_text(before), redis_reply_text(after)));
+    redis_reply_destroy(&before);
+    redis_reply_destroy(&after);
+}
+
+/* A batch of two events, what becomes of it, and the floor after it. */
+struct floor_step {
+    uint64_t seq;
+    enum commit_state state;
+    int64_t floor;
+};
+
+static void check_floors(size_t count, const struct floor_step *steps) {
+    for (size_t i = 0; i < count; i++) {
+        cr_expect_eq(send_benign(steps[i].seq, 2), steps[i].state, "step %zu", i);
+        cr_expect_eq(floor_now(), steps[i].floor, "step %zu", i);
+    }
+}
+
+/* The floor stands still before a hole and moves over all that is full behind it. */
+Test(commit, floor_waits_for_holes) {
+    const struct floor_step steps[] = {
+        {0, COMMIT_DONE, 1},      {2, COMMIT_DONE, 1},      {3, COMMIT_DONE, 1},
+        {5, COMMIT_DONE, 1},      {1, COMMIT_DONE, 4},      {4, COMMIT_DONE, 6},
+        {3, COMMIT_DUPLICATE, 6}, {5, COMMIT_DUPLICATE, 6}, {6, COMMIT_DONE, 7},
+    };
+    check_floors(sizeof(steps) / sizeof(steps[0]), steps);
+    cr_expect_eq(ledger("committed"), 14);
+    cr_expect_eq(ledger("batches"), 7);
+    cr_expect_eq(ledger("committed:00c0ffee00c0ffee"), 14);
+}
+
+/* Puts the floor somewhere, as if all below had been committed. */
+static void set_floor(int64_t floor) {
+    struct redis_reply *reply =
+        commit_fixture_ask(&fixture, "HSET " K "floors " LANE " %lld", (long long)floor);
+    redis_reply_destroy(&reply);
+}
+
+/* Pages are 65536 batches: what spans their edge moves the floor over it, and full pages go. */
+Test(commit, floor_crosses_pages) {
+    set_floor(65534);
+    const struct floor_step steps[] = {
+        {65535, COMMIT_DONE, 65534}, {65536, COMMIT_DONE, 65534},      {65537, COMMIT_DONE, 65534},
+        {65534, COMMIT_DONE, 65538}, {65537, COMMIT_DUPLICATE, 65538},
+    };
+    check_floors(sizeof(steps) / sizeof(steps[0]), steps);
+    cr_expect_eq(commit_fixture_number(&fixture, "EXISTS " K "dedup:" LANE ":0"), 0);
+    cr_expect_eq(commit_fixture_number(&fixture, "EXISTS " K "dedup:" LANE ":1"), 1);
+}
+
+/* A page that is full to its last bit is crossed although no bit stands behind it. */
+Test(commit, floor_ends_at_a_page_edge) {
+    set_floor(65533);
+    const struct floor_step steps[] = {
+        {65535, COMMIT_DONE, 65533}, {65534, COMMIT_DONE, 65533},      {65533, COMMIT_DONE, 65536},
+        {65536, COMMIT_DONE, 65537}, {65535, COMMIT_DUPLICATE, 65537},
+    };
+    check_floors(sizeof(steps) / sizeof(steps[0]), steps);
+    cr_expect_eq(commit_fixture_number(&fixture, "EXISTS " K "dedup:" LANE ":0"), 0);
+}
+
+/* A number far above the floor would cost memory without bound: refused, counted, not committed. */
+Test(commit, far_ahead_is_refused) {
+    cr_expect_eq(send_benign(1048576, 1), COMMIT_DONE);
+    cr_expect_eq(send_benign(1048577, 1), COMMIT_REFUSED);
+    cr_expect_eq(ledger("committed"), 1);
+    cr_expect_eq(send_benign(0, 1), COMMIT_DONE);
+    cr_expect_eq(send_benign(1048577, 1), COMMIT_DONE);
+}
+
+/* Epochs and producers have floors of their own. */
+Test(commit, lanes_are_apart) {
+    cr_expect_eq(send_benign(0, 1), COMMIT_DONE);
+    made_batch_init(&batch, 0);
+    batch.head.epoch = 2;
+    made_batch_add(&batch, made_benign(NOON));
+    cr_expect_eq(commit_fixture_state(&fixture, &batch), COMMIT_DONE);
+    batch.head.producer = 7;
+    cr_expect_eq(commit_fixture_state(&fixture, &batch), COMMIT_DONE);
+    cr_expect_eq(commit_fixture_number(&fixture, "HLEN " K "floors"), 3);
+    cr_expect_eq(ledger("committed:0000000000000007"), 1);
+}
+
+/* P3: what is counted by day, hour, severity, name and rule. */
+Test(commit, counters) {
+    made_batch_init(&batch, 0);
+    batch.head.accepted_before = 1000;
+    made_batch_add(&batch, made_benign(NOON));
+    made_batch_add(&batch, made_benign(NOON + 3600000));
+    made_batch_add(&batch, made_benign(NOON + 86400000));
+    made_batch_add(&batch, made_threat(NOON + 1, SEVERITY_HIGH, "198.51.100.4"));
+    made_batch_add(&batch, made_threat(NOON + 2, SEVERITY_HIGH, "198.51.100.4"));
+    made_batch_add(&batch, made_threat(NOON + 3, SEVERITY_INFO, "198.51.100.5"));
+    batch.events[3].event.count = 40;
+    cr_assert_eq(commit_fixture_state(&fixture, &batch), COMMIT_DONE);
+    const struct {
+        const char *key, *field;
+        int64_t expected;
+    } cases[] = {
+        {"day:20260801", "total", 5},
+        {"day:20260801", "hour:12", 4},
+        {"day:20260801", "hour:13", 1},
+        {"day:20260802", "total", 1},
+        {"day:20260801", "threats", 2},
+        {"day:20260801", "threat_hour:12", 2},
+        {"day:20260801", "severity:high", 2},
+        {"day:20260801", "incidents:severity:high", 1},
+        {"day:20260801:types", "login_failed", 2},
+        {"day:20260801", "incidents:status:detected", 1},
+        {"rule_hits", "rule-high", 2},
+        {"rule_hits", "rule-info", 1},
+        {"ledger", "committed", 6},
+        {"ledger", "threats", 2},
+        {"ledger", "incidents", 1},
+        {"ledger", "accepted:00c0ffee00c0ffee", 1006},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+        cr_expect_eq(
+            commit_fixture_number(&fixture, "HGET " K "%s %s", cases[i].key, cases[i].field),
+            cases[i].expected, "%s %s", cases[i].key, cases[i].field);
+    cr_expect_eq(commit_fixture_number(&fixture, "ZSCORE " K "day:20260801:addresses 198.51.100.4"),
+                 2);
+    cr_expect_eq(commit_fixture_number(&fixture, "ZSCORE " K "day:20260801:users alice"), 2);
+    cr_expect_gt(commit_fixture_number(&fixture, "TTL " K "day:20260801"), 0);
+    cr_expect_gt(commit_fixture_number(&fixture, "TTL " K "day:20260801:addresses"), 0);
+    cr_expect_gt(commit_fixture_number(&fixture, "TTL " K "day:20260801:types"), 0);
+}
+
+/* A day older than the statistics kept leaves nothing behind, and is committed all the same. */
+Test(commit, days_beyond_the_statistics_are_not_kept) {
+    struct commit_limits limits = commit_fixture_limits();
+    limits.statistics_days = 40;
+    commit_fixture_restart(&fixture, limits);
+    made_batch_init(&batch, 0);
+    made_batch_add(&batch, made_threat(1000, SEVERITY_LOW, "198.51.100.4"));
+    cr_assert_eq(commit_fixture_state(&fixture, &batch), COMMIT_DONE);
+    cr_expect_eq(ledger("committed"), 1);
+    cr_expect_eq(commit_fixture_number(&fixture, "EXISTS " K "day:19700101 " K
+                                                 "day:19700101:addresses " K "day:19700101:types"),
+                 0);
+}
+
+/* Quarantined events are kept with their bytes and counted apart, unreadable ones too. */
+Test(commit, quarantine) {
+    made_batch_init(&batch, 0);
+    made_batch_add(&batch, made_benign(NOON));
+    made_batch_add(&batch, made_benign(NOON));
+    batch.events[1].is_quarantined = true;
+    made_batch_add(&batch, made_benign(NOON));
+    batch.events[2].is_garbage = true;
+    made_batch_add(&batch, made_threat(NOON, SEVERITY_HIGH, "x"));
+    batch.events[3].is_garbage = true;
+    cr_assert_eq(commit_fixture_state(&fixture, &batch), COMMIT_DONE);
+    cr_expect_eq(ledger("committed"), 1);
+    cr_expect_eq(ledger("quarantined"), 3);
+    cr_expect_eq(ledger("quarantined:00c0ffee00c0ffee"), 3);
+    cr_expect_eq(ledger("threats"), 0);
+    cr_expect_eq(commit_fixture_number(&fixture, "HGET " K "day:20260801 total"), 1);
+    SCOPED(redis_reply)
+    struct redis_reply *entries = commit_fixture_ask(&fixture, "XRANGE " K "quarantine - +");
+    cr_assert_eq(redis_reply_count(entries), 3);
+    const struct redis_reply *fields = redis_reply_at(redis_reply_at(entries, 1), 1);
+    cr_expect(text_is(redis_reply_text(redis_reply_field(fields, "id")), "00c0ffee00c0ffee-1-0.2"));
+    cr_expect(text_is(redis_reply_text(redis_reply_field(fields, "bytes")), "\x91\xa1x"));
+}
+
+/* P1: a Redis without memory refuses before the first write, and the same commit succeeds later. */
+Test(commit, out_of_memory_writes_nothing) {
+    cr_assert_eq(send_benign(0, 1), COMMIT_DONE);
+    SCOPED(redis_reply)
+    struct redis_reply *set = commit_fixture_ask(&fixture, "CONFIG SET maxmemory 1");
+    struct redis_reply *before = commit_fixture_ask(&fixture, "DEBUG DIGEST");
+    made_batch_init(&batch, 1);
+    made_batch_add(&batch, made_threat(NOON, SEVERITY_HIGH, "198.51.100.4"));
+    struct wire_message message = made_batch_message(&batch);
+    cr_assert_eq(commit_take(&commit, &message), STATUS_OK);
+    struct commit *group[] = {&commit};
+    for (int i = 0; i < 20; i++) { /* as often as it takes: it is never given up */
+        cr_expect_eq(committer_run(fixture.committer, group, 1), STATUS_REFUSED);
+        cr_expect_eq(commit.state, COMMIT_OPEN);
+    }
+    struct redis_reply *after = commit_fixture_ask(&fixture, "DEBUG DIGEST");
+    cr_expect(text_equal(redis_reply_text(before), redis_reply_text(after)));
+    redis_reply_destroy(&before);
+    redis_reply_destroy(&after);
+    SCOPED(redis_reply)
+    struct redis_reply *unset = commit_fixture_ask(&fixture, "CONFIG SET maxmemory 0");
+    cr_expect_eq(committer_run(fixture.committer, group, 1), STATUS_OK);
+    cr_expect_eq(commit.state, COMMIT_DONE);
+}
+
+/* A key of a wrong type stops the script before any write; after some tries the batch is put down.
+ */
+Test(commit, error_of_the_script_writes_nothing) {
+    static const char *const keys[] = {"ledger",    "day:20260801", "day:20260801:addresses",
+                                       "rule_hits", "threats",      "outbox",
+                                       "audit",     "incidents",    "day:20260801:types"};
+    for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+        commit_fixture_flush(&fixture);
+        SCOPED(redis_reply)
+        struct redis_reply *wrong = commit_fixture_ask(&fixture, "SET " K "%s wrong", keys[i]);
+        SCOPED(redis_reply)
+        struct redis_reply *channel = commit_fixture_ask(&fixture, "HSET " K "channels slack 1");
+        made_batch_init(&batch, 0);
+        made_batch_add(&batch, made_threat(NOON, SEVERITY_HIGH, "198.51.100.4"));
+        struct wire_message message = made_batch_message(&batch);
+        cr_assert_eq(commit_take(&commit, &message), STATUS_OK);
+        struct commit *group[] = {&commit};
+        int tries = 0;
+        while (commit.state == COMMIT_OPEN && tries++ < 100)
+            cr_expect_eq(committer_run(fixture.committer, group, 1), STATUS_REFUSED, "%s", keys[i]);
+        cr_expect_eq(commit.state, COMMIT_REFUSED, "%s", keys[i]);
+        cr_expect_not(commit.has_floor);
+        cr_expect_eq(commit_fixture_number(&fixture, "DBSIZE"), 2, "%s", keys[i]);
+        commit_release(&commit);
+    }
+}
+
+/* A Redis that was restarted empty has forgotten script and floors: everything is committed again.
+ */
+Test(commit, redis_restarted) {
+    cr_assert_eq(send_benign(0, 1), COMMIT_DONE);
+    redis_fixture_kill(&fixture.redis);
+    made_batch_init(&batch, 1);
+    made_batch_add(&batch, made_benign(NOON));
+    struct wire_message message = made_batch_message(&batch);
+    cr_assert_eq(commit_take(&commit, &message), STATUS_OK);
+    struct commit *group[] = {&commit};
+    cr_expect_eq(committer_run(fixture.committer, group, 1), STATUS_UNAVAILABLE);
+    cr_expect_eq(commit.state, COMMIT_OPEN);
+    redis_fixture_restart(&fixture.redis);
+    struct mono_time since = clock_mono();
+    while (committer_run(fixture.committer, group, 1) != STATUS_OK)
+        cr_assert_lt(clock_elapsed_ms(since), 5000, "%s", committer_error(fixture.committer));
+    cr_expect_eq(commit.state, COMMIT_DONE);
+    cr_expect_eq(commit.floor, 0);
+    cr_expect_eq(ledger("committed"), 1);
+    cr_expect_eq(send_benign(0, 1), COMMIT_DONE);
+    cr_expect_eq(floor_now(), 2);
+}
+
+/* A group shares one round trip; each batch has its own answer, in any order. */
+Test(commit, group_of_batches) {
+    static struct commit commits[GROUP_MAX];
+    struct commit *group[GROUP_MAX];
+    for (size_t i = 0; i < GROUP_MAX; i++) {
+        group[i] = &commits[i];
+        commit_init(group[i]);
+        made_batch_init(&batch, GROUP_MAX / 2 - 1 - i / 2); /* each twice */
+        made_batch_add(&batch, made_benign(NOON));
+        struct wire_message message = made_batch_message(&batch);
+        cr_assert_eq(commit_take(group[i], &message), STATUS_OK);
+    }
+    cr_assert_eq(committer_run(fixture.committer, group, GROUP_MAX), STATUS_OK);
+    size_t done = 0, duplicates = 0;
+    for (size_t i = 0; i < GROUP_MAX; i++) {
+        done += commits[i].state == COMMIT_DONE;
+        duplicates += commits[i].state == COMMIT_DUPLICATE;
+        commit_fini(group[i]);
+    }
+    cr_expect_eq(done, GROUP_MAX / 2);
+    cr_expect_eq(duplicates, GROUP_MAX / 2);
+    cr_expect_eq(ledger("committed"), GROUP_MAX / 2);
+    cr_expect_eq(floor_now(), GROUP_MAX / 2);
+}
+
+/* What is not findings and batch, or speaks of events the batch has not, is refused at the door. */
+Test(commit, malformed_messages) {
+    made_batch_init(&batch, 0);
+    made_batch_add(&batch, made_threat(NOON, SEVERITY_HIGH, "a"));
+    made_batch_add(&batch, made_threat(NOON, SEVERITY_HIGH, "a"));
+    struct wire_message two = made_batch_message(&batch);
+    batch.count = 1;
+    struct wire_message one = made_batch_message(&batch);
+    batch.head.seq = LUA_INTEGER_MAX + 1;
+    struct wire_message beyond = made_batch_message(&batch);
+    struct wire_message mixed = {.count = 2};
+    wire_frame_copy(&mixed.frames[0], wire_frame_bytes(&two.frames[0]));
+    wire_frame_copy(&mixed.frames[1], wire_frame_bytes(&one.frames[1]));
+    struct wire_message swapped = {.count = 2};
+    wire_frame_copy(&swapped.frames[0], wire_frame_bytes(&one.frames[1]));
+    wire_frame_copy(&swapped.frames[1], wire_frame_bytes(&one.frames[0]));
+    struct wire_message cut = {.count = 2};
+    struct bytes bytes = wire_frame_bytes(&one.frames[1]);
+    wire_frame_copy(&cut.frames[0], wire_frame_bytes(&one.frames[0]));
+    wire_frame_copy(&cut.frames[1], (struct bytes){bytes.data, bytes.length - 1});
+    cr_expect_eq(commit_take(&commit, &mixed), STATUS_BAD_VALUE);
+    cr_expect_eq(commit_take(&commit, &beyond), STATUS_BAD_VALUE);
+    cr_expect_neq(commit_take(&commit, &swapped), STATUS_OK);
+    cr_expect_neq(commit_take(&commit, &cut), STATUS_OK);
+    cr_expect_eq(commit_take(&commit, &two), STATUS_OK);
+    wire_message_close(&one);
+}
