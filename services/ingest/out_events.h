@@ -5,7 +5,7 @@
  * only want durability, and sends. Receipts complete those who want a verdict. All of this is the loop's
  * own thread: after the sync nothing has to be woken to send, and the window needs no lock.
  * Owner: out_events_submit takes submissions; each comes back through its on_done, once, on the loop's
- * thread. Threads: submit, books and is_ready from any; the rest on the loop's. Errors: FULL (the queue's bound),
+ * thread. Threads: submit and books from any; the rest on the loop's. Errors: FULL (the queue's bound),
  * DISK_FULL: not taken, tell the sender 503. A failed sync ends the process.
  * Limits: SIEM_QUEUE_BYTES waiting for the writer; the in-flight window in batches, events and bytes;
  * beyond the window batches wait on disk only. Source: the design's batch, spool and redelivery sections.
@@ -45,9 +45,12 @@ struct submission {
 /* Opens the spool, binds EVENTS, subscribes to RECEIPTS and hooks into the service's loop. NULL after a
  * log line with the remedy. */
 struct out_events *out_events_new(struct service *service, const struct ingest_config *config);
+
+/* Answers whoever still waits (TIMEOUT when stored, UNAVAILABLE when not), and closes everything. */
 void out_events_destroy(struct out_events **writer);
 
-/* Hands over a list linked by `next`: all of it or nothing. */
+/* Hands over a list linked by `next`: all of it or nothing. A list is taken when the queue is empty,
+ * however long it is. */
 MUST_CHECK enum status out_events_submit(struct out_events *writer, struct submission *list);
 
 /* The books of this producer (promise P3), read together. */
@@ -64,9 +67,11 @@ struct ledger_books {
     bool receipts;              /* an incident process is connected and spoke in the last 5 s */
 };
 
+/* Copies the books as they are now. */
 void out_events_books(struct out_events *writer, struct ledger_books *ret_books);
 
-/* True when nothing waits to be stored: then the process may stop. */
+/* True when nothing waits to be stored or for its verdict: then the process may stop; what is in flight
+ * is safe on the disk. */
 bool out_events_is_drained(struct out_events *writer);
 
 #endif
