@@ -4,7 +4,8 @@
  * Owner: the registry is one per process and lives as long as it; what *_new gives is never freed.
  * Threads: register from any thread (a lock), update from any thread (relaxed atomics, no lock), render
  * from any thread. Errors: none; a wrong name is our bug (assert). Asking for the same name and labels
- * again gives the same object. Limits: 512 series; a histogram has at most 24 buckets.
+ * again gives the same object. Limits: 512 series (a further one counts unseen, and is logged once); a histogram
+ * has at most 24 buckets.
  * Source: Prometheus text exposition format 0.0.4 and its naming rules.
  */
 #ifndef SIEM_COMMON_COUNTERS_H

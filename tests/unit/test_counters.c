@@ -3,6 +3,7 @@
 
 #include <criterion/criterion.h>
 #include <pthread.h>
+#include <stdio.h>
 
 #define THREADS 4
 #define ADDS 20000
@@ -107,5 +108,18 @@ Test(counters, the_page_tells_of_the_process) {
     render(&out);
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         cr_expect_not_null(strstr(page(&out), names[i]), "%s", names[i]);
+    buffer_fini(&out);
+}
+
+Test(counters, series_beyond_the_bound_are_not_shown_and_harmless) {
+    char labels[32];
+    for (int i = 0; i < 600; i++) {
+        snprintf(labels, sizeof labels, "n=\"%d\"", i);
+        counter_add(counter_new("many_total", labels, "M"), 1);
+    }
+    struct buffer out;
+    render(&out);
+    cr_expect_not_null(strstr(page(&out), "many_total{n=\"500\"} 1\n"));
+    cr_expect_null(strstr(page(&out), "many_total{n=\"599\"}"));
     buffer_fini(&out);
 }
