@@ -8,7 +8,7 @@ void http_handler_fail(struct http_request *request, int code, const char *reaso
     const struct http_options *options = &request->worker->server->options;
     if (options->on_error != NULL) {
         options->on_error(request, code, reason);
-        assert(atomic_load(&request->answered));
+        assert(atomic_load(&request->claim) != 0);
         return;
     }
     struct buffer body;

@@ -77,7 +77,8 @@ struct http_request {
     char peer[INET6_ADDRSTRLEN];
 
     atomic_int references;
-    atomic_bool answered; /* the first answer won; what follows is then its */
+    atomic_uintptr_t claim; /* the thread that began to answer; the first one wins */
+    atomic_bool answered;   /* its answer is whole */
     int code;
     const char *content_type;
     struct buffer answer;

@@ -103,13 +103,21 @@ void http_defer(struct http_request *request, int64_t deadline_ms,
     atomic_fetch_add(&request->references, 1);
 }
 
+/* True for the first thread that begins to answer, and only for it: an answer and the deadline's own may
+ * come at the same time. */
+static bool request_claim(struct http_request *request) {
+    static _Thread_local char mark;
+    uintptr_t self = (uintptr_t)&mark;
+    uintptr_t nobody = 0;
+    return atomic_compare_exchange_strong(&request->claim, &nobody, self) || nobody == self;
+}
+
 void http_answer_header(struct http_request *request, const char *name, const char *value) {
     size_t name_size = strlen(name) + 1;
     size_t value_size = strlen(value) + 1;
-    size_t left = sizeof request->headers - request->headers_length;
-    assert(name_size + value_size <= left);
-    if (atomic_load(&request->answered))
+    if (!request_claim(request) || atomic_load(&request->answered))
         return;
+    assert(name_size + value_size <= sizeof request->headers - request->headers_length);
     memcpy(request->headers + request->headers_length, name, name_size);
     memcpy(request->headers + request->headers_length + name_size, value, value_size);
     request->headers_length += name_size + value_size;
@@ -118,7 +126,7 @@ void http_answer_header(struct http_request *request, const char *name, const ch
 bool http_answer(struct http_request *request, int code, const char *content_type,
                  struct buffer *body) {
     assert(buffer_is_whole(body));
-    if (atomic_exchange(&request->answered, true)) {
+    if (!request_claim(request) || atomic_load(&request->answered)) {
         buffer_fini(body);
         return false;
     }
@@ -126,6 +134,7 @@ bool http_answer(struct http_request *request, int code, const char *content_typ
     request->content_type = content_type;
     request->answer = *body;
     buffer_init(body, body->limit);
+    atomic_store(&request->answered, true);
     if (request->deferred)
         http_worker_give_back(request);
     return true;

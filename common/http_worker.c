@@ -77,14 +77,14 @@ static void worker_expire(struct http_worker *worker, struct mono_time now) {
         return;
     int64_t earliest = INT64_MAX;
     for (struct http_request *at = worker->deferred; at != NULL; at = at->deferred_next) {
-        if (atomic_load(&at->answered))
+        if (atomic_load(&at->claim) != 0)
             continue;
         if (at->deadline.ns > now.ns) {
             earliest = at->deadline.ns < earliest ? at->deadline.ns : earliest;
             continue;
         }
         at->on_deadline(at);
-        assert(atomic_load(&at->answered));
+        assert(atomic_load(&at->claim) != 0);
     }
     worker->next_deadline_ns = earliest;
 }
@@ -136,7 +136,7 @@ static void worker_turn(struct http_worker *worker) {
 static void worker_wind_up(struct http_worker *worker) {
     for (struct http_request *at = worker->deferred; at != NULL; at = at->deferred_next) {
         at->close_after = true;
-        if (!atomic_load(&at->answered))
+        if (atomic_load(&at->claim) == 0)
             http_handler_fail(at, 503, "Service is stopping");
     }
     while (worker->deferred != NULL)

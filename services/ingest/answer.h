@@ -1,0 +1,32 @@
+/* answer.h: the shapes of answers that many routes give.
+ *
+ * Threads: any that may answer the request. Errors: an answer that would exceed ANSWER_MAX becomes
+ * a 500.
+ */
+#ifndef SIEM_INGEST_ANSWER_H
+#define SIEM_INGEST_ANSWER_H
+
+#include "common/http_server.h"
+#include "services/ingest/event_json.h"
+
+#define ANSWER_MAX (64 * 1024 * 1024)
+
+/* Answers with a JSON body; takes its memory. */
+void answer_json(struct http_request *request, int code, struct buffer *body);
+
+/* Answers `{"detail": sentence}`. */
+void answer_detail(struct http_request *request, int code, const char *sentence);
+
+/* The server's own errors (http_options.on_error). */
+void answer_error(struct http_request *request, int code, const char *reason);
+
+/* Answers 422 with everything that is wrong with an event. */
+void answer_invalid_event(struct http_request *request, const struct event_error *errors,
+                          size_t count);
+
+/* The same for arguments of a query or members of a body that is no event: `field` is e.g. "query →
+ * limit". */
+void answer_invalid(struct http_request *request, const char *field, const char *message,
+                    const char *type);
+
+#endif

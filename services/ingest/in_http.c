@@ -1,0 +1,47 @@
+/* in_http.c: the one table of routes. A new route is a row here, a function in its group's file and
+ * a test. */
+#include "services/ingest/in_http.h"
+
+#include "services/ingest/answer.h"
+#include "services/ingest/routes.h"
+
+#define REQUEST_TIMEOUT_MS 10000
+#define BODY_MAX (1024 * 1024)
+#define BULK_BODY_MAX (16 * 1024 * 1024)
+#define STATUS_BODY_MAX (64 * 1024)
+
+static const struct http_route routes[] = {
+    {"POST", "/log", HTTP_WRITE, BODY_MAX, NULL, NULL, route_log},
+    {"POST", "/logs", HTTP_WRITE, BULK_BODY_MAX, route_logs_begin, route_logs_body, route_logs},
+    {"GET", "/", HTTP_OPEN, 0, NULL, NULL, route_root},
+    {"GET", "/dashboard", HTTP_READ, 0, NULL, NULL, route_dashboard},
+    {"GET", "/incidents", HTTP_READ, 0, NULL, NULL, route_incidents},
+    {"GET", "/incidents/stats", HTTP_READ, 0, NULL, NULL, route_incidents_stats},
+    {"GET", "/incidents/{id}", HTTP_READ, 0, NULL, NULL, route_incident},
+    {"POST", "/incidents/{id}/status", HTTP_WRITE, STATUS_BODY_MAX, NULL, NULL,
+     route_incident_status},
+    {"GET", "/healthz", HTTP_OPEN, 0, NULL, NULL, route_healthz},
+    {"GET", "/readyz", HTTP_OPEN, 0, NULL, NULL, route_readyz},
+    {"GET", "/metrics", HTTP_READ, 0, NULL, NULL, route_metrics},
+    {"GET", "/ledger", HTTP_READ, 0, NULL, NULL, route_ledger},
+};
+
+/* Reads are open; writes need the key. */
+static bool authorize(struct http_request *request, enum http_access access) {
+    return access != HTTP_WRITE || access_check(ingest_of(request)->access, request);
+}
+
+enum status in_http_open(struct ingest *ingest) {
+    ingest->http = http_server_new(&(struct http_options){
+        .listen = ingest->config.listen,
+        .workers = (int)ingest->config.http_workers,
+        .connections_max = (int)ingest->config.connections_max,
+        .request_timeout_ms = REQUEST_TIMEOUT_MS,
+        .routes = routes,
+        .routes_count = sizeof routes / sizeof routes[0],
+        .context = ingest,
+        .authorize = authorize,
+        .on_error = answer_error,
+    });
+    return ingest->http != NULL ? STATUS_OK : STATUS_UNAVAILABLE;
+}

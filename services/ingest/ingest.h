@@ -1,0 +1,35 @@
+/* ingest.h: what the routes of the REST API share: the parts of the running process.
+ *
+ * Owner: main.c makes and destroys it; routes borrow. Threads: set before the HTTP workers start,
+ * read only after that; each part says itself which threads may use it.
+ */
+#ifndef SIEM_INGEST_INGEST_H
+#define SIEM_INGEST_INGEST_H
+
+#include "common/http_server.h"
+#include "common/service.h"
+#include "services/ingest/access.h"
+#include "services/ingest/config.h"
+#include "services/ingest/out_events.h"
+#include "services/ingest/reads.h"
+#include "services/ingest/submissions.h"
+
+#include <stdatomic.h>
+
+struct ingest {
+    struct service *service;
+    struct ingest_config config;
+    struct access *access;
+    struct out_events *writer;
+    struct reads *reads;
+    struct submissions *submissions;
+    struct http_server *http;
+    atomic_size_t bulk_bytes; /* memory of bulk uploads under way; bound: SIEM_QUEUE_BYTES */
+};
+
+/* The process a request is for. */
+static inline struct ingest *ingest_of(const struct http_request *request) {
+    return http_context(request);
+}
+
+#endif

@@ -1,0 +1,172 @@
+/* routes_incident_status.c: POST /incidents/{id}/status: an analyst says where an incident stands.
+ */
+#include "common/counters.h"
+#include "common/log.h"
+#include "common/scoped.h"
+#include "proto/keys.h"
+#include "proto/vocabulary.h"
+#include "services/ingest/answer.h"
+#include "services/ingest/incident_store.h"
+#include "services/ingest/ingest.h"
+#include "services/ingest/routes.h"
+#include "services/ingest/status_change.h"
+#include "services/ingest/status_script.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+/* Whose key it was; there is one key. */
+#define WHO "default"
+
+/* Kept with the request until the reader has it. */
+struct wish {
+    struct status_change change;
+    char revision[24]; /* If-Match; "" when any will do */
+};
+
+static void wish_destroy(void *state) {
+    struct wish *wish = state;
+    status_change_fini(&wish->change);
+    free(wish);
+}
+
+static void answer_bad_status(struct http_request *request, struct text status) {
+    struct buffer sentence;
+    buffer_init(&sentence, 64 * 1024 + 1024);
+    buffer_printf(&sentence, "Invalid status value: ");
+    buffer_append_text(&sentence, status);
+    buffer_printf(&sentence, ". Must be one of: [");
+    for (int i = 0; i < INCIDENT_STATUS_COUNT_; i++)
+        buffer_printf(&sentence, "%s'%s'", i > 0 ? ", " : "",
+                      incident_status_text((enum incident_status)i));
+    buffer_append(&sentence, "]", 2);
+    answer_detail(request, 400, (const char *)sentence.data);
+    buffer_fini(&sentence);
+}
+
+/* The revision of If-Match: "7", W/"7" or 7; * means any. False when it is something else. */
+static bool read_if_match(const struct http_request *request, char revision[24]) {
+    struct text value = http_header(request, "If-Match");
+    revision[0] = '\0';
+    if (value.data == NULL || text_is(value, "*"))
+        return true;
+    if (value.length > 2 && value.data[0] == 'W' && value.data[1] == '/')
+        value = (struct text){value.data + 2, value.length - 2};
+    if (value.length >= 2 && value.data[0] == '"' && value.data[value.length - 1] == '"')
+        value = (struct text){value.data + 1, value.length - 2};
+    if (value.length == 0 || value.length > 15 || strspn(value.data, "0123456789") < value.length)
+        return false;
+    memcpy(revision, value.data, value.length);
+    revision[value.length] = '\0';
+    return true;
+}
+
+/* 1 and the text, or 0 and nothing. */
+static void put_optional(struct text *arguments, struct text value) {
+    arguments[0] = value.data != NULL ? TEXT("1") : TEXT("0");
+    arguments[1] = value.data != NULL ? value : TEXT("");
+}
+
+static void answer_updated(struct http_request *request, const struct redis_reply *reply) {
+    struct buffer body;
+    struct json_writer json;
+    char revision[32];
+    buffer_init(&body, ANSWER_MAX);
+    json_writer_init(&json, &body);
+    json_object_begin(&json);
+    json_key(&json, "status");
+    json_string(&json, "updated");
+    json_key(&json, "incident");
+    incident_write(&json, reply, 1);
+    json_object_end(&json);
+    json_writer_fini(&json);
+    snprintf(revision, sizeof revision, "\"%.*s\"",
+             TEXT_ARG(incident_field(reply, 1, INCIDENT_FIELD_revision)));
+    http_answer_header(request, "ETag", revision);
+    answer_json(request, 200, &body);
+}
+
+static void answer_reply(struct http_request *request, const struct redis_reply *reply) {
+    struct text outcome = redis_reply_text(redis_reply_at(reply, 0));
+    if (text_is(outcome, "ok"))
+        answer_updated(request, reply);
+    else if (text_is(outcome, "conflict"))
+        answer_detail(request, 412, "The incident was changed by someone else. Read it again.");
+    else
+        routes_answer_no_incident(request);
+}
+
+/* Reader's thread: runs the script. It is known to Redis after the first time; changes are rare. */
+static void change_status(struct redis_client *redis, struct http_request *request) {
+    const struct wish *wish = http_state(request);
+    struct text id = http_path_value(request, "id");
+    char now[24];
+    snprintf(now, sizeof now, "%lld", (long long)clock_wall().ms);
+    struct text arguments[9] = {id, wish->change.status, text_of(now), TEXT(WHO),
+                                text_of(wish->revision)};
+    put_optional(&arguments[5], wish->change.analyst_notes);
+    put_optional(&arguments[7], wish->change.resolution);
+    SCOPED_FINI(buffer) struct buffer text;
+    buffer_init(&text, STATUS_SCRIPT_MAX);
+    status_script_write(&text);
+    SCOPED(redis_script)
+    struct redis_script *script = redis_script_new(buffer_text(&text));
+    struct key_name slot = key_name(KEY_INCIDENTS);
+    struct redis_reply *reply = NULL;
+    enum status status = redis_script_run(redis, script, key_text(&slot), 9, arguments, &reply);
+    if (status == STATUS_OK) {
+        answer_reply(request, reply);
+    } else {
+        log_warning("incident not changed", LOG_STRING("reason", redis_client_error(redis)));
+        reads_answer_failure(request, status);
+    }
+    redis_reply_destroy(&reply);
+}
+
+/* What the query says goes for what the body leaves open. */
+static struct text either(struct text body, struct text query) {
+    return body.data != NULL ? body : query;
+}
+
+/* Reads body, query and If-Match; answers and returns false when something is wrong. */
+static bool read_wish(struct http_request *request, struct wish *wish) {
+    struct status_change *change = &wish->change;
+    struct bytes body = http_body(request);
+    if (body.length > 0 && status_change_read(change, body) != STATUS_OK) {
+        answer_invalid(request, change->field, change->message, change->type);
+        return false;
+    }
+    change->status = either(change->status, http_query(request, "status"));
+    change->analyst_notes = either(change->analyst_notes, http_query(request, "analyst_notes"));
+    change->resolution = either(change->resolution, http_query(request, "resolution"));
+    if (change->status.data == NULL) {
+        answer_invalid(request, "query → status", "Field required", "missing");
+        return false;
+    }
+    enum incident_status status;
+    if (!incident_status_parse(change->status, &status)) {
+        answer_bad_status(request, change->status);
+        return false;
+    }
+    if (!read_if_match(request, wish->revision)) {
+        answer_detail(request, 412, "If-Match must be the revision of the incident.");
+        return false;
+    }
+    return true;
+}
+
+void route_incident_status(struct http_request *request) {
+    struct wish *wish = calloc(1, sizeof *wish);
+    if (wish == NULL)
+        abort();
+    http_state_set(request, wish, wish_destroy);
+    if (!read_wish(request, wish)) {
+        count_drop(STATUS_BAD_VALUE);
+        return;
+    }
+    if (!incident_id_is_valid(http_path_value(request, "id"))) {
+        routes_answer_no_incident(request);
+        return;
+    }
+    reads_submit(ingest_of(request)->reads, request, change_status);
+}

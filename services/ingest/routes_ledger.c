@@ -1,0 +1,26 @@
+/* routes_ledger.c: GET /ledger: do the books balance? */
+#include "services/ingest/answer.h"
+#include "services/ingest/ingest.h"
+#include "services/ingest/ledger.h"
+#include "services/ingest/routes.h"
+
+/* Reader's thread. */
+static void read_ledger(struct redis_client *redis, struct http_request *request) {
+    struct ledger ledger;
+    enum status status = ledger_read(redis, ingest_of(request)->writer, &ledger);
+    if (status != STATUS_OK) {
+        reads_answer_failure(request, status);
+        return;
+    }
+    struct buffer body;
+    struct json_writer json;
+    buffer_init(&body, ANSWER_MAX);
+    json_writer_init(&json, &body);
+    ledger_write(&ledger, &json);
+    json_writer_fini(&json);
+    answer_json(request, 200, &body);
+}
+
+void route_ledger(struct http_request *request) {
+    reads_submit(ingest_of(request)->reads, request, read_ledger);
+}

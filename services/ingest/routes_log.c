@@ -1,0 +1,137 @@
+/* routes_log.c: POST /log: one event, answered with its verdict. */
+#include "common/counters.h"
+#include "services/ingest/answer.h"
+#include "services/ingest/ingest.h"
+#include "services/ingest/log_answer.h"
+#include "services/ingest/routes.h"
+
+#include <stdlib.h>
+#include <strings.h>
+
+/* The writer itself answers in time; this is for a disk that hangs. */
+#define STORE_DEADLINE_MS 20000
+
+/* The sender does not want to wait for the verdict (RFC 7240). */
+static bool prefers_async(const struct http_request *request) {
+    static const char wanted[] = "respond-async";
+    struct text prefer = http_header(request, "Prefer");
+    size_t length = sizeof wanted - 1;
+    for (size_t at = 0; at + length <= prefer.length; at++) {
+        if (strncasecmp(prefer.data + at, wanted, length) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Worker's thread: the event may be stored yet, but nobody can say so in time. */
+static void on_deadline(struct http_request *request) {
+    count_drop(STATUS_TIMEOUT);
+    answer_detail(request, 503, "The event could not be stored in time. Try again later.");
+}
+
+static void answer_refused(struct http_request *request, enum status status) {
+    count_drop(status);
+    answer_detail(request, 503,
+                  status == STATUS_DISK_FULL ? "The spool's disk is full. Try again later."
+                                             : "Too many events are waiting. Try again later.");
+}
+
+/* The verdict about one event of a batch; NULL when it has none. */
+static const struct verdict *find_verdict(const struct batch_verdicts *verdicts, uint32_t index) {
+    for (uint32_t i = 0; i < verdicts->count; i++) {
+        if (verdicts->verdicts[i].index == index)
+            return &verdicts->verdicts[i];
+    }
+    return NULL;
+}
+
+/* Writes the answer to a stored event; its code. */
+static int write_outcome(struct submission *submission, const struct outcome *outcome,
+                         struct buffer *body) {
+    char id[EVENT_ID_SIZE];
+    event_id_format(&outcome->head, outcome->first_index, id);
+    if (outcome->status == STATUS_OK && submission->wants_verdict && outcome->verdicts != NULL) {
+        log_answer_finish(submissions_answer(submission), id,
+                          find_verdict(outcome->verdicts, outcome->first_index), body);
+        if (buffer_is_whole(body))
+            return 200;
+        buffer_reset(body);
+    }
+    log_answer_accepted(id, body);
+    return 202;
+}
+
+/* Loop's thread: the event is stored and, when asked for, judged. */
+static void on_done(struct submission *submission, const struct outcome *outcome) {
+    struct http_request *request = submission->context;
+    struct ingest *ingest = ingest_of(request);
+    if (outcome->status == STATUS_OK || outcome->status == STATUS_TIMEOUT) {
+        struct buffer body;
+        buffer_init(&body, LOG_ANSWER_MAX);
+        int code = write_outcome(submission, outcome, &body);
+        http_answer(request, code, "application/json", &body);
+    } else {
+        answer_refused(request, outcome->status);
+    }
+    submissions_give(ingest->submissions, &submission);
+    http_release(request);
+}
+
+/* Hands the event over; the request waits. */
+static void submit(struct ingest *ingest, struct http_request *request,
+                   struct submission *submission) {
+    submission->wants_verdict = !prefers_async(request);
+    submission->context = request;
+    submission->on_done = on_done;
+    submission->count = 1;
+    if (!submission->wants_verdict)
+        http_answer_header(request, "Preference-Applied", "respond-async");
+    http_defer(request, STORE_DEADLINE_MS, on_deadline);
+    enum status status = out_events_submit(ingest->writer, submission);
+    if (status == STATUS_OK)
+        return;
+    answer_refused(request, status);
+    submissions_give(ingest->submissions, &submission);
+    http_release(request);
+}
+
+/* Reads and normalises the event into the submission. */
+static enum status read_event(struct ingest *ingest, struct event_json *parser, struct bytes body,
+                              struct submission *submission) {
+    const struct normalize_limits limits = {ingest->config.clock_ahead_ms,
+                                            ingest->config.clock_behind_ms};
+    struct event_input input;
+    struct normalized normalized;
+    enum status status = event_json_parse(parser, body, &input);
+    if (status == STATUS_OK)
+        status = normalize_event(&input, &limits, clock_wall(), &normalized);
+    if (status != STATUS_OK)
+        return status;
+    event_encode(&normalized.event, &submission->events);
+    if (!buffer_is_whole(&submission->events))
+        return STATUS_TOO_LARGE;
+    log_answer_prepare(submissions_answer(submission), &input, &normalized);
+    return STATUS_OK;
+}
+
+void route_log(struct http_request *request) {
+    struct ingest *ingest = ingest_of(request);
+    struct event_json *parser = submissions_take_parser(ingest->submissions);
+    struct submission *submission = submissions_take(ingest->submissions);
+    enum status status = read_event(ingest, parser, http_body(request), submission);
+    if (status == STATUS_OK) {
+        submissions_give_parser(ingest->submissions, &parser);
+        submit(ingest, request, submission);
+        return;
+    }
+    count_drop(status);
+    if (status == STATUS_TOO_LARGE) {
+        answer_detail(request, 413, "An event is at most 64 KiB.");
+    } else {
+        const struct event_error *errors = NULL;
+        size_t count = event_json_errors(parser, &errors);
+        answer_invalid_event(request, errors, count);
+    }
+    submissions_give_parser(ingest->submissions, &parser);
+    submissions_give(ingest->submissions, &submission);
+}
