@@ -37,11 +37,14 @@ struct dispatch {
     struct alert_counters counters;
     bool draining;
     bool has_backlog; /* the last look at the outbox brought all that was asked for */
-    struct mono_time taken_at, held_at, registered_at, tidied_at;
-    int tick_timer, wake_timer, due_timer;
+    bool was_cut_off; /* Redis failed: what we hold may have become another's */
+    struct mono_time taken_at, registered_at, tidied_at;
+    int tick_timer, hold_timer, wake_timer, due_timer;
 };
 
 static void run_due(struct dispatch *dispatch);
+static enum status take(struct dispatch *dispatch);
+static bool has_room_for_many(const struct dispatch *dispatch);
 
 static bool has_passed(struct mono_time time) {
     return time.ns <= clock_mono().ns;
@@ -154,9 +157,9 @@ static void on_answer(void *context, const struct deliver_answer *answer) {
         wait_for_retry(dispatch, progress, answer->retry_after_ms);
     if (progress->state == PROGRESS_ENDED)
         (void)settle(dispatch, progress->held); /* else with the next tick */
+    if (dispatch->has_backlog && has_room_for_many(dispatch))
+        (void)take(dispatch); /* else with the next tick */
     run_due(dispatch);
-    if (dispatch->has_backlog)
-        dispatch_wake(dispatch);
 }
 
 /* ---- starting deliveries -----------------------------------------------------------------------
@@ -286,6 +289,12 @@ static size_t count_room(const struct dispatch *dispatch) {
     return room < left ? room : left;
 }
 
+/* While many wait, one question to Redis brings several. */
+static bool has_room_for_many(const struct dispatch *dispatch) {
+    size_t many = (size_t)(dispatch->config->alert_concurrency + 1) / 2;
+    return count_room(dispatch) >= many;
+}
+
 static enum status take(struct dispatch *dispatch) {
     size_t room = count_room(dispatch);
     dispatch->taken_at = clock_mono();
@@ -372,11 +381,9 @@ static enum status measure(struct dispatch *dispatch) {
 
 /* Everything that talks to Redis once a second, up to the first failure. */
 static enum status run_steps(struct dispatch *dispatch) {
-    int64_t hold_ms = dispatch->config->alert_claim_ms / HOLDS_PER_CLAIM;
-    enum status status =
-        run_at_times(dispatch, &dispatch->registered_at, REGISTER_INTERVAL_MS, announce);
+    enum status status = dispatch->was_cut_off ? hold(dispatch) : STATUS_OK;
     if (status == STATUS_OK)
-        status = run_at_times(dispatch, &dispatch->held_at, hold_ms - TICK_MS, hold);
+        status = run_at_times(dispatch, &dispatch->registered_at, REGISTER_INTERVAL_MS, announce);
     if (status == STATUS_OK)
         status = settle_all(dispatch);
     if (status == STATUS_OK && !dispatch->draining && dispatch->configured != 0)
@@ -391,13 +398,21 @@ static enum status run_steps(struct dispatch *dispatch) {
 static int on_tick(zloop_t *loop, int timer, void *context) {
     (void)loop, (void)timer;
     struct dispatch *dispatch = context;
-    if (run_steps(dispatch) == STATUS_OK) {
-        run_due(dispatch);
-    } else { /* when Redis comes back, first of all what may have been forgotten */
+    dispatch->was_cut_off = run_steps(dispatch) != STATUS_OK;
+    if (dispatch->was_cut_off) {
         dispatch->registered_at = (struct mono_time){0};
-        dispatch->held_at = (struct mono_time){0};
         update_gauges(dispatch);
+    } else {
+        run_due(dispatch);
     }
+    return 0;
+}
+
+static int on_hold(zloop_t *loop, int timer, void *context) {
+    (void)loop, (void)timer;
+    struct dispatch *dispatch = context;
+    if (!dispatch->was_cut_off)
+        dispatch->was_cut_off = hold(dispatch) != STATUS_OK;
     return 0;
 }
 
@@ -446,13 +461,16 @@ struct dispatch *dispatch_new(struct service *service, const struct alerter_conf
         abort();
     dispatch->config = config;
     dispatch->loop = service_loop(service);
-    dispatch->tick_timer = dispatch->wake_timer = dispatch->due_timer = NO_TIMER;
+    dispatch->tick_timer = dispatch->hold_timer = NO_TIMER;
+    dispatch->wake_timer = dispatch->due_timer = NO_TIMER;
     alert_counters_init(&dispatch->counters);
     srandom((unsigned)clock_mono().ns);
     if (!open_outbox(dispatch, service) || !open_deliver(dispatch) || !open_channels(dispatch)) {
         dispatch_destroy(&dispatch);
         return NULL;
     }
+    size_t hold_ms = (size_t)(config->alert_claim_ms / HOLDS_PER_CLAIM);
+    dispatch->hold_timer = zloop_timer(dispatch->loop, hold_ms, 0, on_hold, dispatch);
     dispatch->tick_timer = zloop_timer(dispatch->loop, TICK_MS, 0, on_tick, dispatch);
     on_tick(dispatch->loop, 0, dispatch);
     return dispatch;
@@ -477,6 +495,7 @@ void dispatch_destroy(struct dispatch **dispatch) {
     if (*dispatch == NULL)
         return;
     end_timer(*dispatch, (*dispatch)->tick_timer);
+    end_timer(*dispatch, (*dispatch)->hold_timer);
     end_timer(*dispatch, (*dispatch)->wake_timer);
     end_timer(*dispatch, (*dispatch)->due_timer);
     deliver_destroy(&(*dispatch)->deliver);
