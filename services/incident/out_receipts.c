@@ -68,23 +68,34 @@ static void send_frame(struct out_receipts *receipts, uint64_t producer) {
     zmq_msg_close(&frames[1]);
 }
 
-/* Sends a receipt; one too large for a frame goes with fewer and fewer batches' verdicts. */
+/* Encodes a receipt whose verdicts are of one batch at most; when no frame can hold them, without.
+ */
+static void encode_one(struct out_receipts *receipts, struct receipt receipt) {
+    if (encode(receipts, &receipt))
+        return;
+    count_drop(STATUS_TOO_LARGE);
+    receipt.batch_count = 0;
+    bool fits = encode(receipts, &receipt);
+    assert(fits);
+    (void)fits;
+}
+
+/* Sends a receipt; one too large for a frame goes in several, with fewer and fewer batches'
+ * verdicts. */
 static void publish(struct out_receipts *receipts, struct receipt receipt) {
     uint32_t left = receipt.batch_count;
     uint32_t at_once = left;
     do {
         receipt.batch_count = at_once < left ? at_once : left;
-        if (encode(receipts, &receipt)) {
-            send_frame(receipts, receipt.producer);
-            receipt.batches += receipt.batch_count;
-            left -= receipt.batch_count;
-        } else if (receipt.batch_count > 1) {
+        if (receipt.batch_count <= 1) {
+            encode_one(receipts, receipt);
+        } else if (!encode(receipts, &receipt)) {
             at_once = receipt.batch_count / 2;
-        } else {
-            count_drop(STATUS_TOO_LARGE);
-            receipt.batches++;
-            left--;
+            continue;
         }
+        send_frame(receipts, receipt.producer);
+        receipt.batches += receipt.batch_count;
+        left -= receipt.batch_count;
     } while (left > 0);
 }
 

@@ -9,7 +9,7 @@
 
 #include "services/incident/commit.h"
 
-#define MADE_FINDINGS_MAX 3
+#define MADE_FINDINGS_MAX 5
 #define MADE_PRODUCER UINT64_C(0x00c0ffee00c0ffee)
 
 /* An event and what detectors said of it. */
