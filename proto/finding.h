@@ -23,10 +23,10 @@
 #define FINDING_LIMIT_rule_id 64
 #define FINDING_LIMIT_rule_title 256
 #define FINDING_LIMIT_level 0
-#define FINDING_LIMIT_tags 48
-#define FINDING_LIMIT_details 768
-#define FINDING_LIMIT_incident 64
-#define FINDING_LIMIT_group_key 256
+#define FINDING_LIMIT_tags 64
+#define FINDING_LIMIT_details 1024
+#define FINDING_LIMIT_incident 256
+#define FINDING_LIMIT_group_key 640
 
 /* Texts in a field of each type. */
 #define FINDING_ITEMS_TEXT 1
@@ -59,6 +59,7 @@ struct findings_head {
 struct findings_encoder {
     struct buffer entries;
     uint32_t entry_count;
+    uint32_t next_index; /* the lowest index the next entry may have */
     uint16_t quarantined[BATCH_EVENTS_MAX];
     uint32_t quarantined_count;
 };

@@ -36,15 +36,16 @@ enum {
 #undef FIELD
 };
 
-/* Up to here an event's findings are kept whatever their number. */
-#define ENTRIES_SIZE_FREE (ENTRIES_SIZE_MAX - BATCH_EVENTS_MAX * BOUND_ENTRY)
-static_assert(ENTRIES_SIZE_FREE >= 256 * 1024, "the limits of a finding's texts leave little room");
-static_assert(BATCH_EVENTS_MAX * BOUND_ENTRY >= FINDINGS_PER_EVENT_MAX * BOUND_ENTRY,
-              "an entry that begins below ENTRIES_SIZE_FREE always fits");
+static_assert(BATCH_EVENTS_MAX * BOUND_ENTRY < ENTRIES_SIZE_MAX, "a finding's limits are too wide");
+
+/* How long the entries up to that of event `index` may get: behind it one finding each must fit. */
+static size_t entries_bound(uint32_t index) {
+    return ENTRIES_SIZE_MAX - (size_t)(BATCH_EVENTS_MAX - 1 - index) * BOUND_ENTRY;
+}
 
 void findings_encoder_init(struct findings_encoder *encoder) {
     *encoder = (struct findings_encoder){.entry_count = 0};
-    buffer_init(&encoder->entries, ENTRIES_SIZE_MAX);
+    buffer_init(&encoder->entries, ENTRIES_SIZE_MAX + FINDINGS_PER_EVENT_MAX * BOUND_ENTRY);
 }
 
 void findings_encoder_fini(struct findings_encoder *encoder) {
@@ -55,6 +56,7 @@ void findings_encoder_fini(struct findings_encoder *encoder) {
 void findings_encoder_begin(struct findings_encoder *encoder) {
     buffer_reset(&encoder->entries);
     encoder->entry_count = 0;
+    encoder->next_index = 0;
     encoder->quarantined_count = 0;
 }
 
@@ -69,21 +71,19 @@ static void pack_entry(struct buffer *entries, uint32_t index, const struct find
 
 void findings_encoder_add(struct findings_encoder *encoder, uint32_t index,
                           const struct finding *findings, size_t count) {
-    assert(index < BATCH_EVENTS_MAX && encoder->entry_count < BATCH_EVENTS_MAX);
+    assert(index >= encoder->next_index && index < BATCH_EVENTS_MAX);
     assert(count > 0 && count <= FINDINGS_PER_EVENT_MAX);
     struct buffer *entries = &encoder->entries;
     size_t start = entries->length;
-    size_t kept = start <= ENTRIES_SIZE_FREE ? count : 1;
-    pack_entry(entries, index, findings, kept);
-    if (kept > 1 && entries->length > ENTRIES_SIZE_FREE) {
+    pack_entry(entries, index, findings, count);
+    while (entries->length > entries_bound(index)) {
+        assert(count > 1);
         entries->length = start;
-        kept = 1;
-        pack_entry(entries, index, findings, kept);
-    }
-    for (; kept < count; kept++)
+        pack_entry(entries, index, findings, --count);
         count_drop(STATUS_TOO_LARGE);
-    assert(buffer_is_whole(entries));
+    }
     encoder->entry_count++;
+    encoder->next_index = index + 1;
 }
 
 void findings_encoder_quarantine(struct findings_encoder *encoder, uint32_t index) {
