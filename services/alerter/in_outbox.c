@@ -1,39 +1,21 @@
 /* in_outbox.c: alerts from the outbox stream, as one consumer of the group that all alerters share.
  */
-#include "services/alerter/in_outbox.h"
+#include "services/alerter/outbox_private.h"
 
 #include "common/clock.h"
 #include "common/counters.h"
 #include "common/log.h"
-#include "proto/keys.h"
 
 #include <assert.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #define CONNECT_TIMEOUT_MS 1000
 #define COMMAND_TIMEOUT_MS 2000
-#define CONSUMER_IDLE_MAX_MS (60 * 60 * 1000)
 #define SCRIPT_SIZE_MAX (64 * 1024)
-#define FIELD_SIZE (ALERT_ID_SIZE + 32)
-#define NUMBER_SIZE 24
-#define OPERATION_WORDS 3 /* operation, group, consumer */
 
 /* outbox.lua, embedded by the build. */
 extern const char outbox_lua[];
-
-struct outbox {
-    struct redis_client *redis;
-    struct redis_script *script;
-    struct buffer script_text;
-    struct key_name key;
-    char *consumer;
-    char claim_ms[NUMBER_SIZE];
-    char claim_cursor[ALERT_ID_SIZE];
-    bool has_group;
-    atomic_bool is_up;
-};
 
 struct outbox *outbox_new(const char *redis_url, const char *consumer, int64_t claim_ms) {
     struct redis_client *redis =
@@ -74,9 +56,7 @@ bool outbox_is_up(const struct outbox *outbox) {
     return atomic_load(&outbox->is_up);
 }
 
-/* Looks at how a command ended: says once when Redis goes and comes, and makes the group anew when
- * Redis has forgotten it. */
-static enum status note(struct outbox *outbox, enum status status) {
+enum status outbox_note(struct outbox *outbox, enum status status) {
     bool is_up = status == STATUS_OK;
     if (status == STATUS_REFUSED && strstr(redis_client_error(outbox->redis), "NOGROUP") != NULL)
         outbox->has_group = false;
@@ -92,15 +72,14 @@ static enum status note(struct outbox *outbox, enum status status) {
 
 static enum status command(struct outbox *outbox, size_t count, const struct text *arguments,
                            struct redis_reply **ret_reply) {
-    return note(outbox, redis_client_command(outbox->redis, count, arguments, ret_reply));
+    return outbox_note(outbox, redis_client_command(outbox->redis, count, arguments, ret_reply));
 }
 
 #define COMMAND(outbox, ret_reply, ...)                                                            \
     command((outbox), sizeof((struct text[]){__VA_ARGS__}) / sizeof(struct text),                  \
             (struct text[]){__VA_ARGS__}, (ret_reply))
 
-/* The group exists, from the stream's first entry on. */
-static enum status ensure_group(struct outbox *outbox) {
+enum status outbox_ensure_group(struct outbox *outbox) {
     if (outbox->has_group)
         return STATUS_OK;
     struct redis_reply *reply = NULL;
@@ -111,20 +90,7 @@ static enum status ensure_group(struct outbox *outbox) {
     if (status == STATUS_REFUSED && strncmp(redis_client_error(outbox->redis), "BUSYGROUP", 9) == 0)
         status = STATUS_OK;
     outbox->has_group = status == STATUS_OK;
-    return note(outbox, status);
-}
-
-/* Runs an operation of outbox.lua; `words` has room for the first OPERATION_WORDS. */
-static enum status operate(struct outbox *outbox, const char *operation, size_t count,
-                           struct text *words, struct redis_reply **ret_reply) {
-    enum status status = ensure_group(outbox);
-    if (status != STATUS_OK)
-        return status;
-    words[0] = text_of(operation);
-    words[1] = TEXT(OUTBOX_GROUP);
-    words[2] = text_of(outbox->consumer);
-    return note(outbox, redis_script_run(outbox->redis, outbox->script, key_text(&outbox->key),
-                                         count, words, ret_reply));
+    return outbox_note(outbox, status);
 }
 
 enum status outbox_register(struct outbox *outbox, uint32_t configured) {
@@ -144,10 +110,6 @@ enum status outbox_register(struct outbox *outbox, uint32_t configured) {
     return status;
 }
 
-static void format_field(char out[FIELD_SIZE], const struct alert *alert, int channel) {
-    snprintf(out, FIELD_SIZE, "%s:%s", alert->id, channel_name((enum channel_id)channel));
-}
-
 /* The channels that have had an alert that comes from another alerter. */
 static enum status load_done(struct outbox *outbox, const struct alert *alert, uint32_t *ret_done) {
     struct key_name key = key_name(KEY_ALERT_STATE);
@@ -155,7 +117,7 @@ static enum status load_done(struct outbox *outbox, const struct alert *alert, u
     for (int i = 0; i < CHANNEL_COUNT_; i++) {
         char field[FIELD_SIZE];
         struct redis_reply *reply = NULL;
-        format_field(field, alert, i);
+        outbox_format_field(field, alert, i);
         enum status status = COMMAND(outbox, &reply, TEXT("HGET"), key_text(&key), text_of(field));
         if (status != STATUS_OK)
             return status;
@@ -209,7 +171,7 @@ enum status outbox_take(struct outbox *outbox, size_t count, outbox_taken *on_ta
                         void *context) {
     char number[NUMBER_SIZE];
     snprintf(number, sizeof(number), "%zu", count);
-    enum status status = ensure_group(outbox);
+    enum status status = outbox_ensure_group(outbox);
     if (status != STATUS_OK)
         return status;
     struct redis_reply *reply = NULL;
@@ -231,7 +193,7 @@ enum status outbox_claim(struct outbox *outbox, size_t count, outbox_taken *on_t
                          void *context) {
     char number[NUMBER_SIZE];
     snprintf(number, sizeof(number), "%zu", count);
-    enum status status = ensure_group(outbox);
+    enum status status = outbox_ensure_group(outbox);
     if (status != STATUS_OK)
         return status;
     struct redis_reply *reply = NULL;
@@ -245,110 +207,6 @@ enum status outbox_claim(struct outbox *outbox, size_t count, outbox_taken *on_t
         snprintf(outbox->claim_cursor, sizeof(outbox->claim_cursor), "%.*s", TEXT_ARG(cursor));
         status = take_entries(outbox, redis_reply_at(reply, 1), true, on_taken, context);
     }
-    redis_reply_destroy(&reply);
-    return status;
-}
-
-/* An operation on many entries. */
-static enum status operate_on(struct outbox *outbox, const char *operation,
-                              const struct alert *const *alerts, size_t count,
-                              struct redis_reply **ret_reply) {
-    struct text *words = calloc(OPERATION_WORDS + count, sizeof(*words));
-    if (words == NULL)
-        abort();
-    for (size_t i = 0; i < count; i++)
-        words[OPERATION_WORDS + i] = text_of(alerts[i]->id);
-    enum status status = operate(outbox, operation, OPERATION_WORDS + count, words, ret_reply);
-    free(words);
-    return status;
-}
-
-enum status outbox_hold(struct outbox *outbox, const struct alert *const *alerts, size_t count,
-                        bool *ret_ours) {
-    struct redis_reply *reply = NULL;
-    enum status status = operate_on(outbox, "hold", alerts, count, &reply);
-    for (size_t i = 0; status == STATUS_OK && i < count; i++)
-        ret_ours[i] =
-            i < redis_reply_count(reply) && redis_reply_integer(redis_reply_at(reply, i)) == 1;
-    redis_reply_destroy(&reply);
-    return status;
-}
-
-enum status outbox_release(struct outbox *outbox, const struct alert *const *alerts, size_t count) {
-    struct redis_reply *reply = NULL;
-    enum status status = operate_on(outbox, "release", alerts, count, &reply);
-    redis_reply_destroy(&reply);
-    return status;
-}
-
-enum status outbox_begin(struct outbox *outbox, const struct alert *alert, enum channel_id channel,
-                         int64_t *ret_attempts) {
-    char field[FIELD_SIZE];
-    format_field(field, alert, (int)channel);
-    struct text words[OPERATION_WORDS + 2];
-    words[OPERATION_WORDS] = text_of(alert->id);
-    words[OPERATION_WORDS + 1] = text_of(field);
-    struct redis_reply *reply = NULL;
-    enum status status = operate(outbox, "begin", OPERATION_WORDS + 2, words, &reply);
-    if (status != STATUS_OK)
-        return status;
-    int64_t attempts = redis_reply_integer(reply);
-    redis_reply_destroy(&reply);
-    if (attempts < 0)
-        return STATUS_NOT_FOUND;
-    *ret_attempts = attempts;
-    return STATUS_OK;
-}
-
-/* The dead alert's names and values behind its fields; how many texts that is. */
-#define DEAD_TEXTS_MAX (ALERT_FIELD_TEXTS + 8)
-static size_t write_dead(const struct alert *alert, const struct ending *ending,
-                         const char *attempts, struct text out[DEAD_TEXTS_MAX]) {
-    size_t count = alert_fields(alert, out);
-    const struct text more[] = {
-        TEXT("channel"),  text_of(channel_name(ending->channel)),
-        TEXT("reason"),   text_of(ending->reason),
-        TEXT("attempts"), text_of(attempts),
-        TEXT("queued"),   text_of(alert->id),
-    };
-    memcpy(out + count, more, sizeof(more));
-    return count + sizeof(more) / sizeof(more[0]);
-}
-
-enum status outbox_finish(struct outbox *outbox, const struct alert *alert,
-                          const struct ending *ending) {
-    enum { WORDS = OPERATION_WORDS + 5 + CHANNEL_COUNT_ };
-    struct text words[WORDS + DEAD_TEXTS_MAX];
-    char fields[CHANNEL_COUNT_][FIELD_SIZE], dead_max[NUMBER_SIZE], number[NUMBER_SIZE],
-        attempts[NUMBER_SIZE];
-    snprintf(dead_max, sizeof(dead_max), "%d", DEAD_ALERTS_MAX);
-    snprintf(number, sizeof(number), "%d", CHANNEL_COUNT_);
-    snprintf(attempts, sizeof(attempts), "%lld", (long long)ending->attempts);
-    for (int i = 0; i < CHANNEL_COUNT_; i++) {
-        format_field(fields[i], alert, i);
-        words[OPERATION_WORDS + 5 + i] = text_of(fields[i]);
-    }
-    words[OPERATION_WORDS] = text_of(alert->id);
-    words[OPERATION_WORDS + 1] = text_of(fields[ending->channel]);
-    words[OPERATION_WORDS + 2] = ending->last ? TEXT("1") : TEXT("0");
-    words[OPERATION_WORDS + 3] = text_of(dead_max);
-    words[OPERATION_WORDS + 4] = text_of(number);
-    size_t count = WORDS;
-    if (ending->reason != NULL)
-        count += write_dead(alert, ending, attempts, words + WORDS);
-    struct redis_reply *reply = NULL;
-    enum status status = operate(outbox, "finish", count, words, &reply);
-    redis_reply_destroy(&reply);
-    return status;
-}
-
-enum status outbox_tidy(struct outbox *outbox) {
-    char idle[NUMBER_SIZE];
-    snprintf(idle, sizeof(idle), "%d", CONSUMER_IDLE_MAX_MS);
-    struct text words[OPERATION_WORDS + 1];
-    words[OPERATION_WORDS] = text_of(idle);
-    struct redis_reply *reply = NULL;
-    enum status status = operate(outbox, "tidy", OPERATION_WORDS + 1, words, &reply);
     redis_reply_destroy(&reply);
     return status;
 }

@@ -39,13 +39,11 @@ static void stop(struct service *service) {
 }
 
 static bool drained(struct service *service) {
-    (void)service;
-    return dispatch_drain(dispatch);
+    return (void)service, dispatch_drain(dispatch);
 }
 
 static bool ready(struct service *service, struct buffer *why_not) {
-    (void)service;
-    return dispatch_is_ready(dispatch, why_not);
+    return (void)service, dispatch_is_ready(dispatch, why_not);
 }
 
 int main(int argc, char **argv) {
