@@ -5,21 +5,25 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-struct day_field_name day_field_name(enum day_field field, ...) {
-    struct day_field_name name;
-    int length = -1;
-    va_list arguments;
-    va_start(arguments, field);
+/* Fills the pattern of a field; gives its length as vsnprintf does. */
+static int fill_pattern(struct day_field_name *name, enum day_field field, va_list arguments) {
     switch (field) {
 #define FIELD(name_, pattern, meaning)                                                             \
     case DAY_FIELD_##name_:                                                                        \
-        length = vsnprintf(name.data, sizeof name.data, pattern, arguments);                       \
-        break;
+        return vsnprintf(name->data, sizeof name->data, pattern, arguments);
 #include "proto/day.def"
 #undef FIELD
     case DAY_FIELD_COUNT_:
         break;
     }
+    return -1;
+}
+
+struct day_field_name day_field_name(enum day_field field, ...) {
+    struct day_field_name name;
+    va_list arguments;
+    va_start(arguments, field);
+    int length = fill_pattern(&name, field, arguments);
     va_end(arguments);
     assert(length > 0 && length < DAY_FIELD_SIZE);
     name.length = (size_t)length;

@@ -5,21 +5,25 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-struct key_name key_name(enum key_id id, ...) {
-    struct key_name name;
-    int length = -1;
-    va_list arguments;
-    va_start(arguments, id);
+/* Fills the pattern of a key; gives its length as vsnprintf does. */
+static int fill_pattern(struct key_name *name, enum key_id id, va_list arguments) {
     switch (id) {
 #define KEY(name_, lua, pattern, type, lifetime, writer, readers, meaning)                         \
     case KEY_##name_:                                                                              \
-        length = vsnprintf(name.data, sizeof name.data, KEY_PREFIX pattern, arguments);            \
-        break;
+        return vsnprintf(name->data, sizeof name->data, KEY_PREFIX pattern, arguments);
 #include "proto/keys.def"
 #undef KEY
     case KEY_COUNT_:
         break;
     }
+    return -1;
+}
+
+struct key_name key_name(enum key_id id, ...) {
+    struct key_name name;
+    va_list arguments;
+    va_start(arguments, id);
+    int length = fill_pattern(&name, id, arguments);
     va_end(arguments);
     assert(length > 0 && length < KEY_SIZE);
     name.length = (size_t)length;
