@@ -67,10 +67,12 @@ def test_redelivery_counts_once():
         pipeline["incident"].signal(signal.SIGSTOP)
         threat = {"event_type": "suspicious_login", "source_ip": "203.0.113.1"}
         assert api.logs([threat] * 20).status == 202
-        wait_until(lambda: resent(pipeline) >= 2, "ingest has sent the batch again", 30)
+        wait_until(lambda: pipeline.metric("ingest", 'siem_batches_resent_total{cause="timeout"}') >= 2,
+                   "ingest has sent the batch again", 30)
         pipeline["incident"].signal(signal.SIGCONT)
         wait_until(lambda: (ledger_of(pipeline) or {}).get("committed") == 20, "all are committed")
-        wait_until(lambda: duplicates(pipeline) >= 1, "the copies were recognised")
+        wait_until(lambda: pipeline.metric("incident", 'siem_commits_total{outcome="duplicate"}') >= 1,
+                   "the copies were recognised")
         assert ledger_of(pipeline)["committed"] == 20
         assert api.get("/dashboard").json["total_events"] == 20
         assert api.get("/incidents").json["incidents"][0]["detection_count"] == 20

@@ -1,9 +1,11 @@
 #!/usr/bin/python3
-"""The options tables (options.def) as data, and .env.example made from them.
+"""The options tables (options.def) as data; .env.example and README's tables are made from them.
 
-usage: tests/support/options.py --write      rewrites .env.example; tests/e2e/test_options.py compares"""
+usage: tests/support/options.py --write [BIN]      rewrites both, README's from the programs in BIN
+(build/dev/bin); tests/e2e/test_options.py compares"""
 import os
 import re
+import subprocess
 import sys
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -39,8 +41,32 @@ def env_example():
     return "".join(parts) + COMPOSE
 
 
-if __name__ == "__main__":
-    if sys.argv[1:] != ["--write"]:
+def program(service, binaries):
+    """The path of a service's program."""
+    return os.path.join(binaries, service if service == "siemctl" else "siem-" + service)
+
+
+def readme(text, binaries):
+    """README's text with the tables of --help-markdown between its marks."""
+    for service in SERVICES:
+        table = subprocess.run([program(service, binaries), "--help-markdown"], capture_output=True, text=True, check=True).stdout
+        mark, end = f"<!-- options of {service} -->\n", "<!-- end -->\n"
+        before, rest = text.split(mark)
+        text = before + mark + table + end + rest.split(end, 1)[1]
+    return text
+
+
+def main():
+    if sys.argv[1:2] != ["--write"]:
         sys.exit(__doc__)
+    binaries = sys.argv[2] if len(sys.argv) > 2 else os.path.join(TOP, "build", "dev", "bin")
     with open(os.path.join(TOP, ".env.example"), "w") as out:
         out.write(env_example())
+    with open(os.path.join(TOP, "README.md")) as file:
+        text = readme(file.read(), binaries)
+    with open(os.path.join(TOP, "README.md"), "w") as out:
+        out.write(text)
+
+
+if __name__ == "__main__":
+    main()

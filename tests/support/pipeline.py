@@ -16,6 +16,7 @@ import tempfile
 import redis
 
 from support.api import Connections
+from support.metrics import metric
 from support.threats import ThreatListener
 from support.waiting import wait_until
 from support.webhook import Webhook
@@ -282,8 +283,11 @@ class Pipeline:
         wait_until(lambda: listener.heartbeats, "a heartbeat on THREATS")
         return listener
 
+    def metric(self, process, name):
+        """One series of a process's /metrics."""
+        environment = self.processes[process].environment
+        listen = environment["SIEM_LISTEN" if process == "ingest" else "SIEM_METRICS_LISTEN"]
+        return metric("127.0.0.1", int(listen.rsplit(":", 1)[1]), name)
+
     def key(self, name):
         return KEY_PREFIX + name
-
-    def ledger(self):
-        return self.redis.hgetall(self.key("ledger"))
