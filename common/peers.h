@@ -2,7 +2,8 @@
  *
  * libzmq connects only to the first address of a name. A resolver thread looks every name up every 2 s
  * and leaves the full set; the owner of the socket takes the difference on its own thread. Numeric
- * addresses, ipc:// and inproc:// need no thread. A failed look-up keeps the last known set.
+ * addresses, ipc:// and inproc:// need no thread. A failed look-up keeps the last known set. Of a name with
+ * both kinds of address the IPv4 ones are used: they lead to the same hosts.
  * Endpoint list: "tcp://incident:5558,tcp://10.0.0.7:5558,ipc:///run/x.sock".
  * Owner: new/destroy. Threads: one owner thread and the resolver's own. Limits: 256 endpoints.
  * Source: getaddrinfo(3).

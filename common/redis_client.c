@@ -22,7 +22,7 @@
 
 #define RECONNECT_MS 100
 #define REPLY_BYTES_MAX ((size_t)64 * 1024 * 1024)
-#define REPLY_ELEMENTS_MAX (4 * 1024 * 1024)
+#define REPLY_ELEMENTS_MAX 4194304
 #define COMMANDS_BYTES_MAX ((size_t)256 * 1024 * 1024)
 #define READ_SIZE (64 * 1024)
 #define IDLE_BUFFER_MAX ((size_t)1024 * 1024)

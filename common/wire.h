@@ -14,7 +14,7 @@
 #include <zmq.h>
 
 #define WIRE_FRAMES_MAX 2
-#define WIRE_FRAME_SIZE_MAX (1024 * 1024)
+#define WIRE_FRAME_SIZE_MAX 1048576
 
 enum wire_pattern { WIRE_PUSH_PULL, WIRE_PUB_SUB };
 enum wire_full { WIRE_PAUSE, WIRE_DROP };

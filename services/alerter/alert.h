@@ -11,7 +11,7 @@
 #include "common/redis_client.h"
 
 #define ALERT_ID_SIZE 44 /* two u64 with a hyphen, and NUL */
-#define ALERT_SIZE_MAX (256 * 1024)
+#define ALERT_SIZE_MAX 262144
 
 struct alert {
     char id[ALERT_ID_SIZE]; /* of its entry */

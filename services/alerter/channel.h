@@ -11,7 +11,7 @@
 #include "services/alerter/alert.h"
 #include "services/alerter/config.h"
 
-#define CHANNEL_BODY_MAX (256 * 1024)
+#define CHANNEL_BODY_MAX 262144
 
 enum channel_id {
 #define CHANNEL(NAME, name, url, build) CHANNEL_##NAME,

@@ -7,8 +7,8 @@
 #include <stdlib.h>
 
 #define WAKE_INTERVAL_MS 20
-#define REGISTER_INTERVAL_MS (30 * 1000)
-#define TIDY_INTERVAL_MS (10 * 60 * 1000)
+#define REGISTER_INTERVAL_MS 30000
+#define TIDY_INTERVAL_MS 600000
 /* Entries held are refreshed so often in the time after which others would claim them. */
 #define HOLDS_PER_CLAIM 3
 

@@ -12,7 +12,7 @@
 
 #define CONNECT_TIMEOUT_MS 1000
 #define COMMAND_TIMEOUT_MS 2000
-#define SCRIPT_SIZE_MAX (64 * 1024)
+#define SCRIPT_SIZE_MAX 65536
 
 /* outbox.lua, embedded by the build. */
 extern const char outbox_lua[];

@@ -10,8 +10,8 @@
 
 #include "common/clock.h"
 
-#define RETRY_WAIT_MAX_MS (5 * 60 * 1000)
-#define RETRY_AFTER_MAX_MS (60 * 60 * 1000)
+#define RETRY_WAIT_MAX_MS 300000
+#define RETRY_AFTER_MAX_MS 3600000
 
 enum delivery { DELIVERY_DONE, DELIVERY_RETRY, DELIVERY_GIVE_UP };
 
