@@ -10,7 +10,7 @@ import pytest
 import redis
 
 from support.pipeline import BIN, KEY_PREFIX, REPORT, Process, free_port
-from support.waiting import wait_until
+from support.waiting import pause, wait_until
 
 GROUP = "alerter"
 OUTBOX, CHANNELS = KEY_PREFIX + "outbox", KEY_PREFIX + "channels"
@@ -303,7 +303,7 @@ def test_an_alert_waiting_for_its_retry_is_not_claimed(stand):
 
 
 def test_two_alerters_share_the_work_without_doubling(stand):
-    stand.receiver.answer = lambda number, body: (time.sleep(0.005), (200, {}))[1]
+    stand.receiver.answer = lambda number, body: (pause(0.005), (200, {}))[1]
     stand.alerter("one", SIEM_ALERT_CONCURRENCY="2")
     stand.alerter("two", SIEM_ALERT_CONCURRENCY="2")
     for number in range(300):
@@ -432,7 +432,7 @@ def test_a_slow_receiver_holds_no_more_than_its_request(stand):
 
 
 def test_a_receiver_that_hangs_is_given_up_after_the_time_out(stand):
-    stand.receiver.answer = lambda number, body: (time.sleep(1.0) if number == 1 else None, (200, {}))[1]
+    stand.receiver.answer = lambda number, body: (pause(1.0) if number == 1 else None, (200, {}))[1]
     stand.alerter(SIEM_ALERT_TIMEOUT="200ms")
     stand.queue("INC-1")
     stand.wait_empty()
