@@ -57,32 +57,40 @@ static struct value *new_value(struct fields *fields) {
     return &fields->values[fields->count++];
 }
 
-/* Writes a decimal number; the number of bytes. */
-static size_t format_integer(int64_t number, char out[DECIMAL_SIZE]) {
-    char digits[DECIMAL_SIZE];
-    size_t count = 0, length = 0;
+/* Writes a decimal number, two digits at a time, into the end of `room`; where it starts. */
+static char *format_integer(int64_t number, char room[DECIMAL_SIZE]) {
+    static const char pairs[] = "00010203040506070809101112131415161718192021222324252627282930"
+                                "31323334353637383940414243444546474849505152535455565758596061"
+                                "62636465666768697071727374757677787980818283848586878889909192"
+                                "93949596979899";
+    char *at = room + DECIMAL_SIZE;
     uint64_t rest = number < 0 ? 0 - (uint64_t)number : (uint64_t)number;
-    do {
-        digits[count++] = (char)('0' + rest % 10);
-        rest /= 10;
-    } while (rest > 0);
+    for (; rest >= 10; rest /= 100) {
+        at -= 2;
+        memcpy(at, pairs + 2 * (rest % 100), 2);
+    }
+    if (rest > 0 || at == room + DECIMAL_SIZE)
+        *--at = (char)('0' + rest);
     if (number < 0)
-        out[length++] = '-';
-    while (count > 0)
-        out[length++] = digits[--count];
-    return length;
+        *--at = '-';
+    return at;
 }
 
 /* Gives a number its decimal text, unless it came with one. */
 static void describe_number(struct fields *fields, struct value *value) {
     if (value->text.data == NULL) {
-        char *out = arena_alloc(&fields->arena, DECIMAL_SIZE);
-        size_t length = value->kind == VALUE_INTEGER
-                            ? format_integer(value->integer, out)
-                            : (size_t)snprintf(out, DECIMAL_SIZE, "%.15g", value->real);
-        value->text = (struct text){out, length};
+        char *room = arena_alloc(&fields->arena, DECIMAL_SIZE), *start = room;
+        size_t length = 0;
+        if (value->kind == VALUE_INTEGER) {
+            start = format_integer(value->integer, room);
+            length = (size_t)(room + DECIMAL_SIZE - start);
+        } else {
+            length = (size_t)snprintf(room, DECIMAL_SIZE, "%.15g", value->real);
+        }
+        value->text = (struct text){start, length};
     }
     value->folded = value->text;
+    grams_add(&fields->grams, value->folded);
 }
 
 static void fold_text(struct fields *fields, struct value *value) {
@@ -126,6 +134,7 @@ void fields_append(struct fields *fields, struct member_numbers numbers, struct 
     case VALUE_SWITCH:
         value.text = value.integer ? TEXT("true") : TEXT("false");
         value.folded = value.text;
+        grams_add(&fields->grams, value.folded);
         break;
     case VALUE_NULL:
     case VALUE_OTHER:

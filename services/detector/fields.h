@@ -43,7 +43,7 @@ struct fields {
     uint32_t capacity;
     uint32_t searched;  /* values before this one are what keywords search */
     struct arena arena; /* folded texts and decimals, until the next load */
-    struct grams grams; /* of all folded texts that were sent as text */
+    struct grams grams; /* of all folded texts */
 };
 
 /* An empty view. */

@@ -1,8 +1,14 @@
 /* judge.c: fields, enrichment, rules, findings. */
 #include "services/detector/judge.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <xxhash.h>
+
+/* Room for a comma, "64:" and a value, or "#" and a hash with its NUL. */
+#define GROUP_PART_MAX (GROUP_VALUE_MAX + 4)
+
+_Static_assert(GROUP_VALUE_MAX<100 && GROUP_PART_MAX> 34, "a part holds a length or a hash");
 
 struct judge {
     struct fields *fields;
@@ -29,35 +35,37 @@ void judge_destroy(struct judge **judge) {
     *judge = NULL;
 }
 
-/* One value of a group key: "length:value", "#hash" of a long one, "-" for a missing one. */
-static struct text describe_value(struct arena *arena, const struct value *value) {
-    if (value == NULL || value->text.data == NULL || value->kind == VALUE_OTHER)
-        return TEXT("-");
-    if (value->text.length > GROUP_VALUE_MAX) {
-        XXH128_hash_t hash = XXH3_128bits(value->text.data, value->text.length);
-        return arena_printf(arena, "#%016llx%016llx", (unsigned long long)hash.high64,
-                            (unsigned long long)hash.low64);
+/* Appends one value of a group key: "length:value", "#hash" of a long one, "-" for a missing one.
+ */
+static size_t append_value(char *out, const struct value *value) {
+    if (value == NULL || value->text.data == NULL || value->kind == VALUE_OTHER) {
+        out[0] = '-';
+        return 1;
     }
-    return arena_printf(arena, "%zu:%.*s", value->text.length, TEXT_ARG(value->text));
+    struct text text = value->text;
+    if (text.length > GROUP_VALUE_MAX) {
+        XXH128_hash_t hash = XXH3_128bits(text.data, text.length);
+        return (size_t)snprintf(out, GROUP_PART_MAX, "#%016llx%016llx",
+                                (unsigned long long)hash.high64, (unsigned long long)hash.low64);
+    }
+    size_t at = 0;
+    if (text.length >= 10)
+        out[at++] = (char)('0' + text.length / 10);
+    out[at++] = (char)('0' + text.length % 10);
+    out[at++] = ':';
+    memcpy(out + at, text.data, text.length);
+    return at + text.length;
 }
 
 /* The event type and the values the rule groups by, joined so that no two lists look alike. */
 static struct text make_group_key(const struct sigma_loaded_rule *rule, struct fields *fields) {
-    struct text parts[SIGMA_GROUP_BY_MAX + 1];
-    size_t count = 0, length = 0;
-    parts[count++] = describe_value(&fields->arena, fields_first(fields, FIELD_NUMBER_event_type));
-    for (size_t i = 0; i < rule->group_by_count; i++)
-        parts[count++] = describe_value(&fields->arena, fields_first(fields, rule->group_by[i]));
-    for (size_t i = 0; i < count; i++)
-        length += parts[i].length + 1;
-    char *out = arena_alloc(&fields->arena, length);
-    size_t at = 0;
-    for (size_t i = 0; i < count; i++) {
-        if (i > 0)
-            out[at++] = ',';
-        memcpy(out + at, parts[i].data, parts[i].length);
-        at += parts[i].length;
+    char *out = arena_alloc(&fields->arena, (rule->group_by_count + 1) * GROUP_PART_MAX);
+    size_t at = append_value(out, fields_first(fields, FIELD_NUMBER_event_type));
+    for (size_t i = 0; i < rule->group_by_count; i++) {
+        out[at++] = ',';
+        at += append_value(out + at, fields_first(fields, rule->group_by[i]));
     }
+    arena_trim(&fields->arena, out, at);
     return (struct text){out, at};
 }
 

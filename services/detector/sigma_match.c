@@ -113,16 +113,9 @@ static bool value_matches(const struct sigma_pattern *pattern, const struct valu
     return false;
 }
 
-/* True when the literal cannot be in a text of the event, so that only numbers are left to look at.
- */
-static bool is_ruled_out(const struct sigma_pattern *pattern, const struct fields *fields) {
-    return !grams_may_hold(&fields->grams, &pattern->grams);
-}
-
 /* True when a value has something to compare with. */
-static bool is_candidate(const struct value *value, bool only_numbers) {
-    return value->text.data != NULL && value->kind != VALUE_OTHER &&
-           !(only_numbers && value->kind == VALUE_TEXT);
+static bool is_candidate(const struct value *value) {
+    return value->text.data != NULL && value->kind != VALUE_OTHER;
 }
 
 static bool pattern_matches_field(const struct sigma_pattern *pattern, uint32_t field,
@@ -132,11 +125,12 @@ static bool pattern_matches_field(const struct sigma_pattern *pattern, uint32_t 
         return (value != NULL) == pattern->is_on;
     if (value == NULL)
         return pattern->kind == SIGMA_PATTERN_NULL;
-    bool ruled_out = is_ruled_out(pattern, fields);
+    if (!grams_may_hold(&fields->grams, &pattern->grams))
+        return false;
     for (; value != NULL; value = fields_next(fields, value)) {
         if (pattern->kind == SIGMA_PATTERN_NULL && value->kind == VALUE_NULL)
             return true;
-        if (is_candidate(value, ruled_out) && value_matches(pattern, value, fields, workspace))
+        if (is_candidate(value) && value_matches(pattern, value, fields, workspace))
             return true;
     }
     return false;
@@ -144,10 +138,11 @@ static bool pattern_matches_field(const struct sigma_pattern *pattern, uint32_t 
 
 static bool pattern_matches_event(const struct sigma_pattern *pattern, const struct fields *fields,
                                   struct sigma_workspace *workspace) {
-    bool ruled_out = is_ruled_out(pattern, fields);
+    if (!grams_may_hold(&fields->grams, &pattern->grams))
+        return false;
     for (uint32_t i = 0; i < fields->searched; i++) {
         const struct value *value = &fields->values[i];
-        if (is_candidate(value, ruled_out) && value_matches(pattern, value, fields, workspace))
+        if (is_candidate(value) && value_matches(pattern, value, fields, workspace))
             return true;
     }
     return false;

@@ -11,6 +11,7 @@
 
 struct sigma_regex {
     pcre2_code *code;
+    bool is_compiled; /* to machine code; else the interpreter does the same, slower */
 };
 
 struct sigma_regex_workspace {
@@ -42,12 +43,11 @@ enum status sigma_regex_new(struct text pattern, struct sigma_regex_flags flags,
         return sigma_refuse(error, STATUS_BAD_SYNTAX, line, "regular expression, at byte %zu: %s",
                             offset, words);
     }
-    /* Without machine code the interpreter does the same, slower. */
-    (void)pcre2_jit_compile(code, PCRE2_JIT_COMPLETE);
     struct sigma_regex *regex = malloc(sizeof *regex);
     if (regex == NULL)
         abort();
     regex->code = code;
+    regex->is_compiled = pcre2_jit_compile(code, PCRE2_JIT_COMPLETE) == 0;
     *ret_regex = regex;
     return STATUS_OK;
 }
@@ -89,8 +89,12 @@ void sigma_regex_workspace_destroy(struct sigma_regex_workspace **workspace) {
 enum sigma_regex_result sigma_regex_search(const struct sigma_regex *regex,
                                            struct sigma_regex_workspace *workspace,
                                            struct text text) {
-    int result = pcre2_match(regex->code, (PCRE2_SPTR)text.data, text.length, 0, PCRE2_NO_UTF_CHECK,
-                             workspace->data, workspace->context);
+    PCRE2_SPTR subject = (PCRE2_SPTR)text.data;
+    int result = regex->is_compiled
+                     ? pcre2_jit_match(regex->code, subject, text.length, 0, 0, workspace->data,
+                                       workspace->context)
+                     : pcre2_match(regex->code, subject, text.length, 0, PCRE2_NO_UTF_CHECK,
+                                   workspace->data, workspace->context);
     if (result >= 0)
         return SIGMA_REGEX_MATCHES;
     return result == PCRE2_ERROR_NOMATCH ? SIGMA_REGEX_MISSES : SIGMA_REGEX_GAVE_UP;

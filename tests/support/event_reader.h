@@ -14,7 +14,8 @@ struct event_reader;
 struct event_reader *event_reader_new(void);
 void event_reader_destroy(struct event_reader **reader);
 
-/* Reads one document as if it were received at `now`; NULL, with the reason on stderr, when it is refused. */
+/* Reads one document as if it were received at `now`; NULL, with the reason on stderr, when it is
+ * refused. */
 const struct event *event_reader_read(struct event_reader *reader, struct text document,
                                       struct wall_time now);
 

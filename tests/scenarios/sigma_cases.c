@@ -1,0 +1,219 @@
+/* sigma_cases.c: runs rules and events that others wrote, with the match their authors expect, and
+ * loads whole rule collections; prints the rates.
+ *
+ *   sigma_cases SHARED        SHARED holds cases/sigma-*.jsonl and sigma/
+ *
+ * Cases of tier "core" must match as expected; others only count. The exit status is 77 (skipped)
+ * when the data is not there.
+ */
+#include "services/detector/judge.h"
+#include "tests/support/event_reader.h"
+
+#include "services/detector/file_text.h"
+
+#include "common/json_writer.h"
+#include "common/log.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+#include <yajl/yajl_tree.h>
+
+#define SKIPPED 77
+#define FILE_MAX (64 * 1024 * 1024)
+#define PATH_SIZE 4096
+#define REASONS_MAX 64
+
+static const struct wall_time received = {1748865600000};
+
+struct rates {
+    size_t total;
+    size_t as_expected;
+    size_t failures; /* of tier core */
+};
+
+static yajl_val member(yajl_val object, const char *name, yajl_type type) {
+    const char *path[] = {name, NULL};
+    return yajl_tree_get(object, path, type);
+}
+
+static const char *string_at(yajl_val object, const char *name) {
+    yajl_val value = member(object, name, yajl_t_string);
+    return value != NULL ? value->u.string : "";
+}
+
+static void write_json(struct json_writer *json, yajl_val value);
+
+static void write_object(struct json_writer *json, yajl_val value) {
+    json_object_begin(json);
+    for (size_t i = 0; i < value->u.object.len; i++) {
+        json_key(json, value->u.object.keys[i]);
+        write_json(json, value->u.object.values[i]);
+    }
+    json_object_end(json);
+}
+
+static void write_array(struct json_writer *json, yajl_val value) {
+    json_array_begin(json);
+    for (size_t i = 0; i < value->u.array.len; i++)
+        write_json(json, value->u.array.values[i]);
+    json_array_end(json);
+}
+
+static void write_json(struct json_writer *json, yajl_val value) {
+    switch (value->type) {
+    case yajl_t_string:
+        json_string(json, value->u.string);
+        break;
+    case yajl_t_number:
+        json_raw(json, text_of(value->u.number.r));
+        break;
+    case yajl_t_object:
+        write_object(json, value);
+        break;
+    case yajl_t_array:
+        write_array(json, value);
+        break;
+    case yajl_t_true:
+    case yajl_t_false:
+        json_bool(json, YAJL_IS_TRUE(value));
+        break;
+    default:
+        json_null(json);
+        break;
+    }
+}
+
+/* The case's event as the metadata of one of ours. */
+static void make_document(yajl_val event, struct buffer *out) {
+    struct json_writer json;
+    json_writer_init(&json, out);
+    json_object_begin(&json);
+    json_key(&json, "event_type");
+    json_string(&json, "unknown");
+    json_key(&json, "metadata");
+    write_json(&json, event);
+    json_object_end(&json);
+    json_writer_fini(&json);
+}
+
+/* What the rule says of the event: 1 match, 0 none, -1 the rule was refused or the event
+ * unreadable. */
+static int judge_case(yajl_val input, char reason[256]) {
+    const struct enrichments none = {NULL, NULL};
+    struct sigma_rules *rules = sigma_rules_new();
+    struct event_reader *reader = event_reader_new();
+    struct judge *judge = judge_new();
+    struct buffer document;
+    int result = -1;
+    buffer_init(&document, FILE_MAX);
+    make_document(member(input, "event", yajl_t_object), &document);
+    sigma_rules_add_text(rules, "case", text_of(string_at(input, "rule")));
+    sigma_rules_finish(rules);
+    const struct event *event = event_reader_read(reader, buffer_text(&document), received);
+    if (rules->refusal_count > 0)
+        snprintf(reason, 256, "%s", rules->refusals[0].error.reason);
+    if (rules->refusal_count == 0 && event != NULL)
+        result = judge_event(judge, rules, &none, event).count > 0;
+    buffer_fini(&document);
+    judge_destroy(&judge);
+    event_reader_destroy(&reader);
+    sigma_rules_destroy(&rules);
+    return result;
+}
+
+static void run_case(yajl_val root, struct rates *rates) {
+    char reason[256] = "";
+    yajl_val expect = member(root, "expect", yajl_t_object);
+    bool wanted = expect != NULL && member(expect, "match", yajl_t_true) != NULL;
+    int found = judge_case(member(root, "input", yajl_t_object), reason);
+    bool is_core = strcmp(string_at(root, "tier"), "core") == 0;
+    rates->total++;
+    if (found == (int)wanted) {
+        rates->as_expected++;
+        return;
+    }
+    rates->failures += is_core;
+    printf("  %s %s: expected %s, %s %s\n", is_core ? "FAIL" : "miss", string_at(root, "id"),
+           wanted ? "a match" : "no match",
+           found < 0 ? "refused:"
+           : found   ? "matched"
+                     : "did not",
+           reason);
+}
+
+/* Runs the lines of one file; false when it is not there. */
+static bool run_file(const char *shared, const char *name, struct rates *rates) {
+    char path[PATH_SIZE];
+    struct buffer text;
+    buffer_init(&text, FILE_MAX);
+    snprintf(path, sizeof path, "%s/cases/%s", shared, name);
+    bool is_read = file_text_read(path, &text) == STATUS_OK;
+    buffer_append(&text, "", 1);
+    for (char *line = is_read ? (char *)text.data : NULL, *next; line != NULL; line = next) {
+        next = strchr(line, '\n');
+        if (next != NULL)
+            *next++ = '\0';
+        yajl_val root = line[0] != '\0' ? yajl_tree_parse(line, NULL, 0) : NULL;
+        if (root != NULL)
+            run_case(root, rates);
+        yajl_tree_free(root);
+    }
+    buffer_fini(&text);
+    if (is_read)
+        printf("%s: %zu of %zu as expected\n", name, rates->as_expected, rates->total);
+    return is_read;
+}
+
+struct reason {
+    char text[64];
+    size_t count;
+};
+
+/* Counts refusals that begin alike. */
+static void count_reason(struct reason *reasons, size_t *count, const char *text) {
+    char head[sizeof reasons[0].text];
+    snprintf(head, sizeof head, "%s", text);
+    for (size_t i = 0; i < *count; i++) {
+        if (strcmp(reasons[i].text, head) == 0) {
+            reasons[i].count++;
+            return;
+        }
+    }
+    if (*count < REASONS_MAX) {
+        memcpy(reasons[*count].text, head, sizeof head);
+        reasons[(*count)++].count = 1;
+    }
+}
+
+/* Loads every rule of a collection; prints how many, and why not the others. */
+static void load_collection(const char *shared, const char *name) {
+    char path[PATH_SIZE];
+    struct reason reasons[REASONS_MAX];
+    size_t count = 0;
+    struct sigma_rules *rules = sigma_rules_new();
+    snprintf(path, sizeof path, "%s/sigma/%s", shared, name);
+    if (sigma_rules_add_directory(rules, path) == STATUS_OK)
+        printf("%s: %zu loaded, %zu refused\n", name, rules->count, rules->refusal_count);
+    for (size_t i = 0; i < rules->refusal_count; i++)
+        count_reason(reasons, &count, rules->refusals[i].error.reason);
+    for (size_t i = 0; i < count; i++)
+        printf("  %zu: %s\n", reasons[i].count, reasons[i].text);
+    sigma_rules_destroy(&rules);
+}
+
+int main(int argc, char **argv) {
+    const char *shared = argc > 1 ? argv[1] : "";
+    struct rates semantics = {0}, regression = {0};
+    log_init("sigma_cases", LOG_LEVEL_WARNING);
+    bool found = run_file(shared, "sigma-semantics.jsonl", &semantics);
+    found |= run_file(shared, "sigma-regression.jsonl", &regression);
+    if (!found) {
+        printf("skipped: no cases in \"%s\" (SIEM_SHARED names the directory)\n", shared);
+        return SKIPPED;
+    }
+    load_collection(shared, "rules");
+    load_collection(shared, "rules-emerging-threats");
+    load_collection(shared, "rules-threat-hunting");
+    return semantics.failures + regression.failures == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
