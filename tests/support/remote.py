@@ -1,5 +1,6 @@
 """A pipeline that somebody else runs (deploy/up, docker-compose), as books.py and load.py want to see it."""
 from support.api import Connections
+from support.metrics import metric
 from support.pipeline import KEY_PREFIX
 from support.waiting import wait_until
 
@@ -24,3 +25,9 @@ class Remote:
 
     def wait_ready(self, seconds=120):
         wait_until(self.is_ready, "/readyz answers 200", seconds, every=0.2)
+
+    def wait_detectors(self, number, seconds=60):
+        """Waits until so many detectors are connected to ingest."""
+        def connected():
+            return metric(self.connections.host, self.connections.port, "siem_detectors") == number
+        wait_until(connected, f"{number} detectors are connected", seconds, every=0.2)
