@@ -11,8 +11,9 @@
  * us. It may be a late one, of an incident process that was stopped for a while; or Redis lost
  * data. A living publisher reads the floor again every second, so: contradictions with no agreeing
  * receipt between them, for EPOCH_DOUBT_MS, are believed. Believing wrongly costs duplicates, which
- * are not counted; not believing would cost events. A batch that is no longer on the disk is passed
- * over: the lowest one that is stands for it.
+ * are not counted; not believing would cost events. When F is no longer on the disk, the
+ * lowest one that is stands for it: all are sent again once, and then receipts with that floor are not
+ * listened to any more, since it will stay where it is.
  *
  * Owner: init/fini; an epoch's address stays while it is in the list. Threads: one. Errors: none.
  * Limits: an entry (about 160 bytes) per start with batches on the disk, and RECEIPT_RANGES_MAX
@@ -44,6 +45,8 @@ struct epoch {
     struct mono_time doubted_since;
     bool rewound;
     struct mono_time rewound_at;
+    bool gave_up;             /* Redis waits for batch `gave_up_floor`, which is gone from the disk */
+    uint64_t gave_up_floor;
     struct receipt_range *committed; /* batches above the cursor to pass over */
     uint32_t committed_count;
 };

@@ -35,16 +35,16 @@ static void skip_committed(struct out_events *writer, struct epoch *epoch,
 static void go_back(struct out_events *writer, struct epoch *epoch, const struct receipt *receipt,
                     struct mono_time now) {
     uint64_t seq = epoch_seq_from(epoch, spool_first(writer->spool));
-    if (receipt->floor < seq)
+    if (receipt->floor < seq) {
+        epoch->gave_up = true;
+        epoch->gave_up_floor = receipt->floor;
+        counter_add(writer->metrics.batches_lost, seq - receipt->floor);
         log_error("Redis lost batches that are no longer in the spool; they are lost",
                   LOG_INT("from", receipt->floor), LOG_INT("to", seq - 1),
                   LOG_STRING("remedy", "raise SIEM_SPOOL_RETAIN above the age of your backups"));
-    if (receipt->floor > seq)
+    } else {
         seq = receipt->floor;
-    if (receipt->floor < seq)
-        counter_add(writer->metrics.batches_lost, seq - receipt->floor);
-    if (seq > epoch->cursor)
-        return;
+    }
     log_warning("Redis went back; batches are sent again", LOG_INT("epoch", epoch->epoch),
                 LOG_INT("from", seq), LOG_INT("to", epoch->cursor));
     window_remove_from(&writer->window, epoch, seq);
@@ -65,6 +65,8 @@ static bool is_contradicted(struct out_events *writer, const struct epoch *epoch
     uint64_t seq = epoch_seq_from(epoch, spool_first(writer->spool));
     if (receipt->floor > seq)
         seq = receipt->floor;
+    else if (epoch->gave_up && receipt->floor == epoch->gave_up_floor && receipt->floor < seq)
+        return false;
     return seq < epoch->cursor && !receipt_covers(receipt, seq) &&
            window_find(&writer->window, epoch, seq) == NULL;
 }

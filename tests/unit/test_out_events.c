@@ -36,8 +36,9 @@ static uint64_t in_flight_most;
 /* The incident process: what it committed, by epoch and seq. */
 static struct wire *incident;
 static uint8_t *committed[EPOCHS_PLAYED + 1];
-static uint16_t *event_counts[EPOCHS_PLAYED + 1];
-static uint32_t epochs_known;
+static uint8_t *fresh[EPOCHS_PLAYED + 1]; /* committed, or found committed, and not said yet */
+static bool tells_all_ranges;             /* all above the floor, not only the fresh ones */
+static bool known[EPOCHS_PLAYED + 1]; /* by Redis: had a commit */
 static uint64_t events_committed, events_quarantined, duplicates;
 static bool commits, publishes, tells_verdicts;
 static uint32_t commits_from; /* the attempt */
@@ -46,6 +47,7 @@ static bool tells_crash;
 static uint64_t verdict_seq;
 static bool verdict_due;
 static struct mono_time published_at;
+static struct mono_time watched_from; /* of what must not happen */
 
 /* The clients: what they were answered. */
 static uint64_t answered[STATUS_COUNT_];
@@ -68,7 +70,7 @@ static void prepare(void) {
                                     .spool_retain_bytes = 1 << 30};
     for (int i = 0; i <= EPOCHS_PLAYED; i++) {
         committed[i] = calloc(BATCHES_PLAYED, 1);
-        event_counts[i] = calloc(BATCHES_PLAYED, sizeof **event_counts);
+        fresh[i] = calloc(BATCHES_PLAYED, 1);
     }
     commits = publishes = tells_verdicts = true;
     commits_from = 1;
@@ -93,7 +95,7 @@ static void clean(void) {
     zloop_destroy(&loop);
     for (int i = 0; i <= EPOCHS_PLAYED; i++) {
         free(committed[i]);
-        free(event_counts[i]);
+        free(fresh[i]);
     }
     char spool[96];
     snprintf(spool, sizeof spool, "%s/spool", directory);
@@ -108,6 +110,10 @@ static void start_writer(void) {
     cr_assert_not_null(writer);
 }
 
+static struct epoch *epoch_of_writer(void) {
+    return epochs_newest(&writer->epochs);
+}
+
 static void start_detector(void) {
     detector = wire_connect(wire_row(WIRE_EVENTS), events_endpoint, false);
     cr_assert_not_null(detector);
@@ -120,14 +126,13 @@ static void start_incident(void) {
 
 static void commit(const struct batch_head *head, const struct delivery *delivery) {
     cr_assert(head->epoch <= EPOCHS_PLAYED && head->seq < BATCHES_PLAYED);
-    if (epochs_known < head->epoch)
-        epochs_known = head->epoch;
+    known[head->epoch] = true;
+    fresh[head->epoch][head->seq] = 1;
     if (committed[head->epoch][head->seq]) {
         duplicates++;
         return;
     }
     committed[head->epoch][head->seq] = 1;
-    event_counts[head->epoch][head->seq] = (uint16_t)head->count;
     events_committed += head->count - delivery->skip_count;
     events_quarantined += delivery->skip_count;
     verdict_due = verdict_due || (head->flags & BATCH_WANTS_VERDICTS) != 0;
@@ -173,16 +178,18 @@ static void publish_epoch(uint32_t epoch) {
     const uint8_t *bits = committed[epoch];
     while (receipt.floor < BATCHES_PLAYED && bits[receipt.floor])
         receipt.floor++;
+    const uint8_t *said = tells_all_ranges ? bits : fresh[epoch];
     for (uint64_t seq = receipt.floor; seq < BATCHES_PLAYED; seq++) {
-        if (!bits[seq])
+        if (!said[seq])
             continue;
-        if (bits[seq - 1])
+        if (receipt.range_count > 0 && ranges[receipt.range_count - 1].to + 1 == seq)
             ranges[receipt.range_count - 1].to = seq;
         else if (receipt.range_count == RECEIPT_RANGES_MAX)
             break;
         else
             ranges[receipt.range_count++] = (struct receipt_range){seq, seq};
     }
+    memset(fresh[epoch], 0, BATCHES_PLAYED);
     const struct verdict verdict = {.index = 0, .incident_id = TEXT("INC-20260101-0001")};
     const struct batch_verdicts verdicts = {verdict_seq, 1, &verdict};
     bool newest = epoch == spool_epoch(writer->spool);
@@ -205,8 +212,10 @@ static void play_incident(void) {
     if (incident == NULL || !publishes || clock_elapsed_ms(published_at) < PUBLISH_MS)
         return;
     published_at = clock_mono();
-    for (uint32_t epoch = 1; epoch <= epochs_known; epoch++)
-        publish_epoch(epoch);
+    for (uint32_t epoch = 1; epoch <= EPOCHS_PLAYED; epoch++) {
+        if (known[epoch])
+            publish_epoch(epoch);
+    }
 }
 
 struct wait {
@@ -271,8 +280,8 @@ static bool detectors_are(uint64_t wanted) {
 static bool receipts_heard(uint64_t wanted) {
     return books_now().receipts == (wanted != 0);
 }
-static bool ms_since_publish_reached(uint64_t wanted) {
-    return clock_elapsed_ms(published_at) >= (int64_t)wanted;
+static bool ms_watched_reached(uint64_t wanted) {
+    return clock_elapsed_ms(watched_from) >= (int64_t)wanted;
 }
 
 static void on_done(struct submission *submission, const struct outcome *outcome) {
@@ -450,7 +459,7 @@ Test(out_events, restarts_with_what_was_not_receipted) {
     start_detector();
     RUN_UNTIL(committed_reached, 40);
     RUN_UNTIL(spooled_is, 0);
-    cr_assert_eq(epochs_known, 2); /* with their own epoch and seq */
+    cr_assert(known[1] && known[2] && !known[3]); /* with their own epoch and seq */
     cr_assert_eq(committed[1][29] + committed[2][9], 2);
     submit_batches(1);
     RUN_UNTIL(committed_reached, 41);
@@ -493,6 +502,7 @@ Test(out_events, heals_a_redis_that_lost_its_last_batches) {
 }
 
 Test(out_events, heals_a_redis_that_lost_a_hole_above_its_floor) {
+    tells_all_ranges = true;
     start_writer();
     start_incident();
     start_detector();
@@ -521,10 +531,40 @@ Test(out_events, heals_earlier_epochs_of_a_redis_that_was_restored) {
     memset(committed[1], 0, BATCHES_PLAYED); /* everything is gone, the epochs are unknown */
     memset(committed[2], 0, BATCHES_PLAYED);
     events_committed = 0;
-    epochs_known = 0;
+    known[1] = known[2] = false;
     submit_batches(1); /* its receipt shows it */
     RUN_UNTIL(committed_reached, 41);
     RUN_UNTIL(spooled_is, 0);
+}
+
+Test(out_events, does_not_send_for_ever_what_a_lost_redis_waits_for_in_vain) {
+    config.spool_retain_ms = 0;
+    start_writer();
+    start_incident();
+    start_detector();
+    for (int i = 0; i < 20; i++) {
+        cr_assert_eq(out_events_submit(writer, submission_of(4, 60000, false)), STATUS_OK);
+        writer_store(writer);
+    }
+    RUN_UNTIL(committed_reached, 80);
+    RUN_UNTIL(spooled_is, 0);
+    writer_release(writer);
+    uint64_t first = spool_first(writer->spool);
+    cr_assert_gt(first, 0);
+    memset(committed[1], 0, BATCHES_PLAYED);
+    events_committed = 0;
+    RUN_UNTIL(committed_reached, 4 * (20 - first)); /* all that is still there */
+    RUN_UNTIL(spooled_is, 0);
+    uint64_t got = batches_got;
+    epoch_of_writer()->rewound = false; /* as if the pause were over */
+    watched_from = clock_mono();
+    RUN_UNTIL(ms_watched_reached, 2 * EPOCH_DOUBT_MS);
+    submit_batches(1);
+    RUN_UNTIL(committed_reached, 4 * (20 - first) + 1);
+    RUN_UNTIL(spooled_is, 0);
+    cr_assert_eq(batches_got, got + 1);
+    writer_release(writer); /* and the disk is given back all the same */
+    cr_assert_eq(spool_floor(writer->spool), 21);
 }
 
 Test(out_events, one_late_receipt_sends_nothing_again) {
@@ -540,8 +580,8 @@ Test(out_events, one_late_receipt_sends_nothing_again) {
     committed[1] = truth;
     publish_epoch(1);
     publishes = false;
-    published_at = clock_mono();
-    RUN_UNTIL(ms_since_publish_reached, EPOCH_DOUBT_MS + 200);
+    watched_from = clock_mono();
+    RUN_UNTIL(ms_watched_reached, EPOCH_DOUBT_MS + 200);
     publishes = true;
     submit_batches(1);
     RUN_UNTIL(committed_reached, 101);
@@ -555,7 +595,7 @@ Test(out_events, an_event_that_kills_detectors_is_skipped) {
     commits_from = CRASHES_TO_SKIP + 1;
     submit(5, false);
     crash_told = (struct receipt_crash){0, 3};
-    epochs_known = 1;
+    known[1] = true;
     tells_crash = true;
     RUN_UNTIL(quarantined_reached, 1);
     cr_assert_eq(last_delivery.skip_count, 1);
