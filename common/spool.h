@@ -1,14 +1,17 @@
 /* spool.h: an append-only journal of records in a directory, synced before it answers.
  *
- * Segments `%016x.spool` hold records one behind the other: magic u32, length u32, number u64, checksum
- * u64 (seeded XXH3 of the number, the length and the bytes), bytes, padding to 8; little endian. The byte
- * layout stands on top of spool.c. Numbers are the spool's own, gapless from 0 over all segments.
- * Owner: open/destroy. Threads: one. Units: bytes. Errors: spool_sync's IO_ERROR is final: after a failed fsync the
- * page cache says nothing about the disk, so the caller must stop the process. DISK_FULL when appending
- * would leave less than the reserve free or exceed max_bytes; nothing was written then.
- * A torn tail is cut at open; a damaged record elsewhere is copied to `damaged-*.bin`, counted and skipped.
- * Limits: a record of 1 MiB. Source: SQLite's WAL; fsync(2); "Can applications recover from fsync failures?"
- * (Rebello et al. 2020).
+ * Segments `%016x.spool` hold records one behind the other: magic u32, length u32, number u64,
+ * checksum u64 (seeded XXH3 of the number, the length and the bytes), bytes, padding to 8; little
+ * endian. The byte layout stands on top of spool.c. Numbers are the spool's own, gapless from 0
+ * over all segments.
+ * Owner: open/destroy. Threads: one. Units: bytes.
+ * Errors: spool_sync's IO_ERROR is final: after a failed fsync the page cache says nothing about
+ * the disk, so the caller must stop the process (so is spool_append's). DISK_FULL when appending
+ * would leave less than the reserve free or exceed max_bytes; nothing was written then. A torn tail
+ * is cut at open; a damaged record elsewhere is copied to `damaged-*.bin`, counted and skipped.
+ * Limits: a record of 1 MiB; those of spool_internal.h.
+ * Source: SQLite's WAL; fsync(2); "Can applications recover from fsync failures?" (Rebello et al.
+ * 2020).
  */
 #ifndef SIEM_COMMON_SPOOL_H
 #define SIEM_COMMON_SPOOL_H
@@ -20,16 +23,16 @@
 struct spool;
 
 struct spool_options {
-    const char *directory;      /* made when absent, mode 0700; locked, so two processes never share it */
-    int64_t segment_bytes;      /* preallocated size of a segment */
-    int64_t max_bytes;          /* all segments together */
-    int64_t reserve_bytes;      /* free space to leave on the disk */
-    int64_t retain_ms;          /* keep segments below the floor this long ... */
-    int64_t retain_bytes;       /* ... or until they hold this much */
+    const char *directory; /* made when absent, mode 0700; locked: two processes never share it */
+    int64_t segment_bytes; /* preallocated size of a segment */
+    int64_t max_bytes;     /* all segments together */
+    int64_t reserve_bytes; /* free space to leave on the disk */
+    int64_t retain_ms;     /* keep segments below the floor this long ... */
+    int64_t retain_bytes;  /* ... or until they hold this much */
 };
 
-/* Opens or makes a spool, cuts a torn tail, sets bad records aside. On failure logs the remedy (another
- * process, permissions, disk) and returns NULL. */
+/* Opens or makes a spool, cuts a torn tail, sets bad records aside. On failure logs the remedy
+ * (another process, permissions, disk) and returns NULL. */
 struct spool *spool_open(const struct spool_options *options);
 
 /* Closes it; unsynced appends may be lost. */
@@ -54,9 +57,9 @@ MUST_CHECK enum status spool_read(struct spool *spool, uint64_t number, struct b
 uint64_t spool_first(const struct spool *spool);
 uint64_t spool_next(const struct spool *spool);
 
-/* Tells that everything below `floor` is committed; deletes segments that are wholly below it and past
- * the retention; room that an append needs goes before the retention. The segment with the last record
- * always stays. */
+/* Tells that everything below `floor` is committed; deletes segments that are wholly below it and
+ * past the retention; room that an append needs goes before the retention. The segment with the
+ * last record always stays. */
 void spool_release(struct spool *spool, uint64_t floor, struct wall_time now);
 
 /* The floor last told to spool_release, also by earlier processes; a hint that may be old. */

@@ -9,6 +9,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <malloc.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -23,6 +24,7 @@ static char directory[64];
 static char events_endpoint[96], receipts_endpoint[96];
 static struct ingest_config config;
 static zloop_t *loop;
+static char text[65536]; /* of every event */
 static struct out_events *writer;
 
 /* The detectors: what they got. */
@@ -38,7 +40,7 @@ static struct wire *incident;
 static uint8_t *committed[EPOCHS_PLAYED + 1];
 static uint8_t *fresh[EPOCHS_PLAYED + 1]; /* committed, or found committed, and not said yet */
 static bool tells_all_ranges;             /* all above the floor, not only the fresh ones */
-static bool known[EPOCHS_PLAYED + 1]; /* by Redis: had a commit */
+static bool known[EPOCHS_PLAYED + 1];     /* by Redis: had a commit */
 static uint64_t events_committed, events_quarantined, duplicates;
 static bool commits, publishes, tells_verdicts;
 static uint32_t commits_from; /* the attempt */
@@ -74,6 +76,7 @@ static void prepare(void) {
     }
     commits = publishes = tells_verdicts = true;
     commits_from = 1;
+    memset(text, 'x', sizeof text);
     loop = zloop_new();
     zloop_set_verbose(loop, false);
 }
@@ -294,8 +297,6 @@ static void on_done(struct submission *submission, const struct outcome *outcome
 
 static struct submission *submission_of(uint32_t count, size_t text_length, bool wants_verdict) {
     struct submission *submission = calloc(1, sizeof *submission);
-    static char text[65536];
-    memset(text, 'x', sizeof text);
     const struct event event = {.time_ms = 1700000000000,
                                 .received_ms = clock_wall().ms - 5000,
                                 .event_type = EVENT_TYPE_UNKNOWN,
@@ -671,6 +672,41 @@ Test(out_events, a_full_spool_refuses_whole_submissions_and_goes_on_later) {
     uint64_t before = answered[STATUS_OK];
     RUN_UNTIL(answers_reached, sent + 1);
     cr_assert_eq(answered[STATUS_OK], before + 1);
+}
+
+#define CLIENTS 4
+#define CLIENT_SUBMISSIONS 3000
+
+static void *play_client(void *unused) {
+    (void)unused;
+    for (int i = 0; i < CLIENT_SUBMISSIONS; i++) {
+        struct submission *submission = submission_of(2, 50, i % 7 == 0);
+        while (out_events_submit(writer, submission) != STATUS_OK) {
+            struct ledger_books books; /* the queue is full: look at the books meanwhile */
+            out_events_books(writer, &books);
+            sched_yield();
+        }
+    }
+    return NULL;
+}
+
+Test(out_events, answers_each_submission_of_many_threads_once) {
+    config.verdict_timeout_ms = 300;
+    start_writer();
+    start_incident();
+    start_detector();
+    pthread_t clients[CLIENTS];
+    for (int i = 0; i < CLIENTS; i++)
+        pthread_create(&clients[i], NULL, play_client, NULL);
+    RUN_UNTIL(answers_reached, CLIENTS * CLIENT_SUBMISSIONS);
+    for (int i = 0; i < CLIENTS; i++)
+        pthread_join(clients[i], NULL);
+    RUN_UNTIL(spooled_is, 0);
+    cr_assert(answers_reached(CLIENTS * CLIENT_SUBMISSIONS));
+    cr_assert_not(answers_reached(CLIENTS * CLIENT_SUBMISSIONS + 1));
+    cr_assert_eq(books_now().accepted, 2 * CLIENTS * CLIENT_SUBMISSIONS);
+    cr_assert_eq(events_committed, 2 * CLIENTS * CLIENT_SUBMISSIONS);
+    cr_assert(out_events_is_drained(writer));
 }
 
 Test(out_events, answers_everybody_when_it_is_destroyed) {
