@@ -1,0 +1,140 @@
+/* test_sigma_condition.c: the grammar of conditions, and of selections that are lists. */
+#include "tests/support/rule_bench.h"
+
+#include <criterion/criterion.h>
+
+/* Selections that match, or not, by name: t_* match, f_* do not; _t is hidden from patterns. */
+#define SELECTIONS                                                                                 \
+    "    t_one:\n        event_type: unknown\n"                                                    \
+    "    t_two:\n        count: 1\n"                                                               \
+    "    f_one:\n        event_type: login_failed\n"                                               \
+    "    f_two:\n        count: 2\n"                                                               \
+    "    and-so-on:\n        count: 1\n"                                                           \
+    "    _t:\n        count: 1\n"
+
+struct condition_case {
+    const char *condition;
+    int result; /* 1 matches, 0 does not, -1 is refused */
+};
+
+static int evaluate(const char *condition) {
+    char detection[4096], rule[8192];
+    snprintf(detection, sizeof detection, SELECTIONS "    condition: %s", condition);
+    struct rule_verdict verdict =
+        rule_bench_judge(rule_bench_wrap(detection, rule), "{\"event_type\":\"unknown\"}");
+    return verdict.refused ? -1 : (int)verdict.found;
+}
+
+Test(sigma_condition, grammar) {
+    static const struct condition_case cases[] = {
+        {"t_one", 1},
+        {"f_one", 0},
+        {"and-so-on", 1},
+        {"not t_one", 0},
+        {"not not t_one", 1},
+        {"not f_one", 1},
+        {"t_one and t_two", 1},
+        {"t_one and f_one", 0},
+        {"t_one or f_one", 1},
+        {"f_one or f_two", 0},
+        {"f_one and f_two or t_one", 1}, /* and binds closer */
+        {"t_one or f_one and f_two", 1},
+        {"(t_one or f_one) and f_two", 0},
+        {"not f_one and t_one", 1}, /* not binds closest */
+        {"not (f_one or t_one)", 0},
+        {"1 of t_*", 1},
+        {"1 of f_*", 0},
+        {"any of *_one", 1},
+        {"all of t_*", 1},
+        {"all of *_one", 0},
+        {"not 1 of f_*", 1},
+        {"1 of them", 1},
+        {"all of them", 0},
+        {"all of t_one", 1},
+        {"1 of _*", 1},
+        {"all of *t*o*", 0}, /* t_one, t_two and f_two */
+        {"1 of t_* and all of t_*", 1},
+        {"((((t_one))))", 1},
+        {"[t_one, f_one]", 1}, /* a list: any of them */
+        {"[f_two, f_one]", 0},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+        cr_expect_eq(evaluate(cases[i].condition), cases[i].result, "%s", cases[i].condition);
+}
+
+Test(sigma_condition, what_breaks_the_grammar_is_refused) {
+    static const char *const conditions[] = {
+        "''",
+        "t_one and",
+        "and t_one",
+        "t_one t_two",
+        "(t_one",
+        "t_one)",
+        "()",
+        "not",
+        "missing",
+        "1 of missing*",
+        "1 of",
+        "1 of and",
+        "2 of t_*",
+        "t_one & t_two",
+        "t_one AND t_two",
+        "'t_one | count() > 5'",
+        "of them",
+        "{a: b}",
+        "[]",
+        "[t_one, [f_one]]",
+    };
+    for (size_t i = 0; i < sizeof conditions / sizeof conditions[0]; i++)
+        cr_expect_eq(evaluate(conditions[i]), -1, "%s", conditions[i]);
+}
+
+Test(sigma_condition, deep_nesting_is_refused_and_long_chains_are_not) {
+    char deep[600];
+    memset(deep, '(', 300);
+    snprintf(deep + 300, sizeof deep - 300, "t_one");
+    cr_expect_eq(evaluate(deep), -1);
+    char chain[3000] = "f_one";
+    for (int i = 0; i < 250; i++)
+        snprintf(chain + strlen(chain), sizeof chain - strlen(chain), " or f_one");
+    snprintf(chain + strlen(chain), sizeof chain - strlen(chain), " or t_one");
+    cr_expect_eq(evaluate(chain), 1);
+}
+
+struct selection_case {
+    const char *selection;
+    bool matches;
+};
+
+Test(sigma_condition, selections_of_lists_and_keywords) {
+    static const char event[] =
+        "{\"event_type\":\"unknown\",\"raw_log\":\"the quick Brown fox\",\"metadata\":{\"a\":\"x\","
+        "\"b\":{\"c\":[\"deep water\",7042]}}}";
+    static const struct selection_case cases[] = {
+        {"[{a: y}, {a: x}]", true},
+        {"[{a: y}, {a: z}]", false},
+        {"[{a: x, raw_log: no}, {a: x, raw_log|contains: fox}]", true},
+        {"[quick]", true},
+        {"['QUICK brown']", true},
+        {"[slow, brown]", true},
+        {"[slow]", false},
+        {"['deep water']", true},
+        {"['q*k br?wn']", true},
+        {"[7042]", true},
+        {"[704]", true},
+        {"quick", true},
+        {"{'|all': [quick, deep]}", true},
+        {"{'|all': [quick, shallow]}", false},
+        {"{'|re': 'qu?ick\\s'}", true},
+        {"{'|cased': [brown]}", false},
+        {"[[{a: y}], [{a: x}]]", true},
+        {"[{a: y}, quick]", true},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char detection[1024], rule[8192];
+        snprintf(detection, sizeof detection, "    s: %s\n    condition: s", cases[i].selection);
+        struct rule_verdict verdict = rule_bench_judge(rule_bench_wrap(detection, rule), event);
+        cr_expect_not(verdict.refused, "%s: %s", cases[i].selection, verdict.reason);
+        cr_expect_eq(verdict.found, (size_t)cases[i].matches, "%s", cases[i].selection);
+    }
+}
