@@ -12,7 +12,9 @@
 -- which threats arrive, ids, revisions and alerts aside.
 
 local call, pack = redis.call, cmsgpack.pack
-local floor_of, insert = math.floor, table.insert
+local floor_of, min, max = math.floor, math.min, math.max
+local insert, remove, concat = table.insert, table.remove, table.concat
+local ipairs, pairs, tonumber, unpack, type = ipairs, pairs, tonumber, unpack, type
 
 local AHEAD_MAX = 1048576       -- batches above the floor
 local PAGE_BITS = 65536         -- batches in one page of the bitmap
@@ -105,26 +107,24 @@ end
 
 -- 3. Threats: each into its incident -------------------------------------------------------------------
 
-local touched, kinds = {}, {}          -- incidents to write, in order; episodes by hash
+local touched, kinds = {}, {}          -- incidents to write, in order; lists of episodes by hash
 local index_add, index_remove = {}, {} -- by sorted set
-local to_delete, outbox, records = {}, {}, {}
+local to_delete, outbox, answers = {}, {}, {}
 local day_numbers, publisher_seq = {}, nil
 
-if #threats > 0 then
-    local EPISODES_MAX = 64
+-- A threat is a place in these columns; false: absent.
+local indices, times, counts, severities, types, hashes, details, addresses, users, titles, title_names,
+    rule_lists, event_ids, topics, heads = unpack(threats, 1, 15)
+local threat_count = #indices
+
+if threat_count > 0 then
+    local EPISODES_MAX = 64         -- of one kind, open at a time
     local RULES_MAX = 64            -- of an incident; the smallest ids stay
     local OUTBOX_MAX = 100000
     local EVICT_EXTRA = 32          -- incidents evicted beyond those that came
     local COUNT_MAX = 9007199254740991
     local DAY_MS = 86400000
 
-    -- A threat's place in its array.
-    local INDEX, TIME, COUNT, SEVERITY, TYPE, HASH = 1, 2, 3, 4, 5, 6
-    local DETAILS, ADDRESS, USER, TITLE, TITLE_NAME, RULES = 7, 8, 9, 10, 11, 12
-    local EVENT_ID, TOPIC, PAIRS, FIXED = 13, 14, 15, 16
-
-    local numeric = {number = true, timestamp = true, description_at = true, detection_count = true,
-                     first_seen = true, last_seen = true, revision = true}
     local incidents = {}            -- by id; false when there is no such incident
     local last_number = tonumber(call('HGET', key.ledger, 'incidents') or 0)
     local opened = 0
@@ -141,7 +141,7 @@ if #threats > 0 then
     end
 
     local function smaller(a, b)
-        if not a or not b or a == b then return a or b end
+        if not a or not b or a == b then return a or b or nil end
         return precedes(a, b) and a or b
     end
 
@@ -183,25 +183,45 @@ if #threats > 0 then
         for i = 1, select('#', ...) do insert(members, (select(i, ...))) end
     end
 
+    -- Reads what every threat needs of its incident; the rest is read when it is needed (load_rest). What
+    -- is written at the end are the fields that differ from `was`.
     local function load(id)
         if incidents[id] == nil then
-            local values = call('HMGET', key.incident:format(id), unpack(incident_fields))
-            if not values[1] then
+            local name = key.incident:format(id)
+            local v = call('HMGET', name, 'status', 'severity', 'detection_count', 'first_seen', 'last_seen',
+                           'description_at', 'source_ip', 'affected_user', 'rules', 'revision')
+            if not v[1] then
                 incidents[id] = false
             else
-                local incident, was = {}, {}
-                for i, field in ipairs(incident_fields) do
-                    local value = values[i]
-                    if value then
-                        value = numeric[field] and tonumber(value) or value
-                        incident[field], was[field] = value, value
-                    end
-                end
-                incident.was, incident.news, incident.held = was, {}, {}
-                incidents[id] = incident
+                local count, first, last = tonumber(v[3]), tonumber(v[4]), tonumber(v[5])
+                local at, address, user = tonumber(v[6]), v[7] or nil, v[8] or nil
+                incidents[id] = {
+                    id = id, name = name, status = v[1], severity = v[2], detection_count = count,
+                    first_seen = first, last_seen = last, description_at = at, source_ip = address,
+                    affected_user = user, rules = v[9], revision = tonumber(v[10]),
+                    threats = 0, touched = false, news = {},
+                    was = {id = id, status = v[1], severity = v[2], detection_count = count, first_seen = first,
+                           last_seen = last, description_at = at, source_ip = address, affected_user = user,
+                           rules = v[9]},
+                }
             end
         end
         return incidents[id]
+    end
+
+    local function load_rest(incident)
+        if incident.was.id and not incident.number then
+            local fields = {'number', 'description', 'tags', 'analyst_notes', 'resolution'}
+            local values = call('HMGET', incident.name, unpack(fields))
+            values[1] = tonumber(values[1])
+            for i, field in ipairs(fields) do
+                if incident[field] == nil then
+                    incident[field] = values[i] or nil
+                end
+                incident.was[field] = values[i] or nil
+            end
+        end
+        return incident
     end
 
     local function touch(incident)
@@ -212,19 +232,19 @@ if #threats > 0 then
     end
 
     local function open(threat)
-        local day = day_of(threat[TIME])
-        if not day_numbers[day] then
-            day_numbers[day] = tonumber(call('GET', key.day_incident_number:format(day)) or 0)
-        end
-        day_numbers[day] = day_numbers[day] + 1
+        local time = times[threat]
+        local day = day_of(time)
+        local number = day_numbers[day] or
+            tonumber(call('GET', key.day_incident_number:format(day)) or 0)
+        day_numbers[day] = number + 1
         opened = opened + 1
-        local id = ('INC-%s-%04d'):format(day, day_numbers[day])
+        local id = ('INC-%s-%04d'):format(day, number + 1)
         local incident = {
-            id = id, number = last_number + opened, event_type = threat[TYPE],
-            severity = threat[SEVERITY], status = 'detected', description = threat[DETAILS],
-            description_at = threat[TIME], detection_count = 0, first_seen = threat[TIME],
-            last_seen = threat[TIME], rules = '[]', tags = '[]', revision = 0, alert = 'not_configured',
-            was = {}, news = {'opened'}, held = {},
+            id = id, name = key.incident:format(id), number = last_number + opened,
+            event_type = types[threat], severity = severities[threat], status = 'detected',
+            description = details[threat], description_at = time, detection_count = 0,
+            first_seen = time, last_seen = time, rules = '[]', tags = '[]', revision = 0,
+            alert = 'not_configured', threats = 0, touched = false, news = {'opened'}, was = {},
         }
         incidents[id] = incident
         return incident
@@ -260,7 +280,7 @@ if #threats > 0 then
         each_rule(b, put)
         table.sort(ids, precedes)
         local texts, tags, seen, title, level = {}, {}, {}, 'unknown', -1
-        for i = 1, math.min(#ids, RULES_MAX) do
+        for i = 1, min(#ids, RULES_MAX) do
             local rule = by_id[ids[i]]
             texts[i] = rule.json
             if severity_rank[rule.level] > level then
@@ -275,8 +295,8 @@ if #threats > 0 then
         end
         table.sort(tags, precedes)
         for i, tag in ipairs(tags) do tags[i] = cjson.encode(tag) end
-        local result = {rules = '[' .. table.concat(texts, ',') .. ']',
-                        tags = '[' .. table.concat(tags, ',') .. ']', title = title}
+        local result = {rules = '[' .. concat(texts, ',') .. ']',
+                        tags = '[' .. concat(tags, ',') .. ']', title = title}
         united[memo] = result
         return result
     end
@@ -286,50 +306,53 @@ if #threats > 0 then
         incident.rules, incident.tags, incident.rule_title = union.rules, union.tags, union.title
     end
 
-    local function title_of(incident)
-        if incident.title_name == 'rule' then
+    local function take_rule(incident, number)
+        if incident.last_rule ~= number and not incident.rules:find(rules[number], 1, true) then
+            take_rules(incident, '[' .. rules[number] .. ']')
+        end
+        incident.last_rule = number
+    end
+
+    local function title_of(incident, threat)
+        local title_name = title_names[threat]
+        if title_name == 'rule' then
             return incident.rule_title or unite(incident.rules, '[]').title
         end
-        local name = incident.title_name == 'address' and incident.source_ip or nil
-        if incident.title_name == 'user' then name = incident.affected_user end
-        return incident.title_prefix .. (name or 'unknown')
+        local name = incident.affected_user
+        if title_name == 'address' then name = incident.source_ip end
+        return titles[threat] .. (name or 'unknown')
     end
 
-    -- True when a description of this severity, time and text goes before the incident's.
-    local function is_graver(severity, at, text, incident)
-        local a, b = severity_rank[severity], severity_rank[incident.severity]
-        if a ~= b then return a > b end
-        if at ~= incident.description_at then return at < incident.description_at end
-        return text ~= incident.description and precedes(text, incident.description)
-    end
-
+    -- Takes a description over when it goes before the incident's, and the severity with it.
     local function take_description(incident, severity, at, text)
-        if is_graver(severity, at, text, incident) then
-            incident.severity, incident.description, incident.description_at = severity, text, at
+        local a, b = severity_rank[severity], severity_rank[incident.severity]
+        if a < b or (a == b and at > incident.description_at) then return end
+        if a == b and at == incident.description_at then
+            local held = load_rest(incident).description
+            if text == held or precedes(held, text) then return end
         end
+        incident.severity, incident.description, incident.description_at = severity, text, at
     end
 
     local function take_times(incident, first, last, count)
-        incident.first_seen = math.min(incident.first_seen, first)
-        incident.last_seen = math.max(incident.last_seen, last)
-        incident.detection_count = math.min(incident.detection_count + count, COUNT_MAX)
+        if first < incident.first_seen then incident.first_seen = first end
+        if last > incident.last_seen then incident.last_seen = last end
+        incident.detection_count = min(incident.detection_count + count, COUNT_MAX)
     end
 
     local function absorb(incident, threat)
-        take_description(incident, threat[SEVERITY], threat[TIME], threat[DETAILS])
-        take_times(incident, threat[TIME], threat[TIME], threat[COUNT])
-        incident.source_ip = smaller(incident.source_ip, threat[ADDRESS])
-        incident.affected_user = smaller(incident.affected_user, threat[USER])
-        incident.title_prefix, incident.title_name = threat[TITLE], threat[TITLE_NAME]
-        for _, rule in ipairs(threat[RULES]) do
-            if not incident.held[rule] then
-                incident.held[rule] = true
-                if not incident.rules:find(rules[rule], 1, true) then
-                    take_rules(incident, '[' .. rules[rule] .. ']')
-                end
-            end
+        local time, list = times[threat], rule_lists[threat]
+        take_description(incident, severities[threat], time, details[threat])
+        take_times(incident, time, time, counts[threat])
+        incident.source_ip = smaller(incident.source_ip, addresses[threat])
+        incident.affected_user = smaller(incident.affected_user, users[threat])
+        if type(list) == 'number' then
+            take_rule(incident, list)
+        else
+            for _, rule in ipairs(list) do take_rule(incident, rule) end
         end
-        incident.threats = (incident.threats or 0) + 1
+        incident.threats = incident.threats + 1
+        incident.threat = threat -- any one of its kind: the title is made the same way for all
         touch(incident)
     end
 
@@ -340,6 +363,8 @@ if #threats > 0 then
 
     -- `other` turned out to be part of `incident`.
     local function merge(incident, other)
+        load_rest(incident)
+        load_rest(other)
         take_description(incident, other.severity, other.description_at, other.description)
         take_times(incident, other.first_seen, other.last_seen, other.detection_count)
         incident.source_ip = smaller(incident.source_ip, other.source_ip)
@@ -358,63 +383,62 @@ if #threats > 0 then
         touch(other)
     end
 
-    local function kind_of(threat)
-        local kind = kinds[threat[HASH]]
-        if not kind then
-            local stored = window_ms > 0 and call('GET', key.episode:format(threat[HASH]))
-            kind = {episodes = stored and cmsgpack.unpack(stored) or {}}
-            kinds[threat[HASH]] = kind
-        end
-        return kind
+    -- Episodes of a kind stand one behind the other: first, last, id.
+    local function remove_episode(list, at)
+        for _ = 1, 3 do remove(list, at) end
     end
 
-    -- Positions of the episodes {first, last, id} that a threat at `time` belongs to; forgets those whose
-    -- incident is gone.
-    local function episodes_at(kind, time)
-        local list, found, i = kind.episodes, {}, 1
-        while i <= #list do
-            local episode = list[i]
-            local near = time >= episode[1] - window_ms and time <= episode[2] + window_ms
-            local incident = near and load(episode[3])
-            if near and (not incident or incident.merged_into) then
-                table.remove(list, i)
+    -- Places of the episodes that a threat at `time` belongs to; forgets those whose incident is gone.
+    local function episodes_at(list, time)
+        local found, at = {}, 1
+        while at <= #list do
+            local incident = nil
+            if time >= list[at] - window_ms and time <= list[at + 1] + window_ms then
+                incident = load(list[at + 2])
+            end
+            if incident == false then
+                remove_episode(list, at)
             else
-                if near and status_active[incident.status] then insert(found, i) end
-                i = i + 1
+                if incident and status_active[incident.status] then insert(found, at) end
+                at = at + 3
             end
         end
         return found
     end
 
-    -- Makes one episode of several: the earliest stays.
-    local function unite_episodes(kind, found)
-        local list, stays = kind.episodes, found[1]
+    -- Makes one episode of several: the earliest stays; its place is returned.
+    local function unite_episodes(list, found)
+        local stays = found[1]
         for i = 2, #found do
-            local a, b = list[stays], list[found[i]]
-            if b[1] < a[1] or (b[1] == a[1] and load(b[3]).number < load(a[3]).number) then
-                stays = found[i]
+            local at = found[i]
+            if list[at] < list[stays] or
+                (list[at] == list[stays] and
+                 load_rest(load(list[at + 2])).number < load_rest(load(list[stays + 2])).number) then
+                stays = at
             end
         end
-        local episode = list[stays]
         for i = #found, 1, -1 do
-            if found[i] ~= stays then
-                local other = table.remove(list, found[i])
-                episode[1], episode[2] = math.min(episode[1], other[1]), math.max(episode[2], other[2])
-                merge(load(episode[3]), load(other[3]))
+            local at = found[i]
+            if at ~= stays then
+                list[stays] = min(list[stays], list[at])
+                list[stays + 1] = max(list[stays + 1], list[at + 1])
+                merge(load(list[stays + 2]), load(list[at + 2]))
+                remove_episode(list, at)
+                if at < stays then stays = stays - 3 end
             end
         end
-        return episode
+        return stays
     end
 
-    local function add_episode(kind, episode)
-        local list = kind.episodes
-        insert(list, episode)
-        if #list > EPISODES_MAX then
+    local function add_episode(list, time, id)
+        local last = #list
+        list[last + 1], list[last + 2], list[last + 3] = time, time, id
+        if #list > EPISODES_MAX * 3 then
             local oldest = 1
-            for i = 2, #list do
-                if list[i][2] < list[oldest][2] then oldest = i end
+            for at = 4, #list, 3 do
+                if list[at + 1] < list[oldest + 1] then oldest = at end
             end
-            table.remove(list, oldest)
+            remove_episode(list, oldest)
             add(key.ledger, 'episodes_evicted', 1)
         end
     end
@@ -422,19 +446,25 @@ if #threats > 0 then
     -- The incident of a threat, and whether it was opened for it.
     local function find_or_open(threat)
         if window_ms == 0 then return open(threat), true end
-        local kind, time = kind_of(threat), threat[TIME]
-        local found = episodes_at(kind, time)
+        local hash, time = hashes[threat], times[threat]
+        local list = kinds[hash]
+        if not list then
+            local stored = call('GET', key.episode:format(hash))
+            list = stored and cmsgpack.unpack(stored) or {}
+            kinds[hash] = list
+        end
+        local found = episodes_at(list, time)
         if #found == 0 then
             local incident = open(threat)
-            add_episode(kind, {time, time, incident.id})
+            add_episode(list, time, incident.id)
             return incident, true
         end
-        local episode = #found == 1 and kind.episodes[found[1]] or unite_episodes(kind, found)
-        episode[1], episode[2] = math.min(episode[1], time), math.max(episode[2], time)
-        return load(episode[3]), false
+        local at = #found == 1 and found[1] or unite_episodes(list, found)
+        list[at], list[at + 1] = min(list[at], time), max(list[at + 1], time)
+        return load(list[at + 2]), false
     end
 
-    local has_channels, outbox_length
+    local alerts, has_channels, outbox_length = {}, nil, nil
     local function queue_alert(change, incident, threat)
         if has_channels == nil then
             has_channels = call('HLEN', key.channels) > 0
@@ -453,30 +483,33 @@ if #threats > 0 then
         outbox_length = outbox_length + 1
         incident.alert = 'queued'
         add(key.ledger, 'alerts_queued', 1)
-        insert(outbox, {change = change, incident = incident, severity = incident.severity,
-                        title = title_of(incident), threat = threat})
+        insert(alerts, {change = change, incident = incident, severity = incident.severity,
+                        title = title_of(incident, threat), threat = threat})
         return true
     end
 
-    for _, threat in ipairs(threats) do
+    -- Of each threat: its incident, what it did to it, and how that stood afterwards.
+    local joined, changes, queued, severity_after, count_after = {}, {}, {}, {}, {}
+    for threat = 1, threat_count do
         local incident, is_new = find_or_open(threat)
-        local before = incident.severity
+        local before, change = incident.severity, 'repeated'
         absorb(incident, threat)
-        local change = is_new and 'opened' or 'repeated'
-        if not is_new and incident.severity ~= before then
+        if is_new then
+            change = 'opened'
+        elseif incident.severity ~= before then
             change = 'escalated'
             insert(incident.news, 'severity ' .. before .. ' to ' .. incident.severity)
         end
-        local queued = change ~= 'repeated' and queue_alert(change, incident, threat)
-        insert(records, {threat = threat, incident = incident, change = change, queued = queued,
-                         severity = incident.severity, count = incident.detection_count})
+        queued[threat] = change ~= 'repeated' and queue_alert(change, incident, threat)
+        joined[threat], changes[threat] = incident, change
+        severity_after[threat], count_after[threat] = incident.severity, incident.detection_count
     end
 
     -- 4. What follows from the threats: indices, days, alerts, messages --------------------------------
 
     local function stands_for(incident)
         while incident.merged_into do incident = incidents[incident.merged_into] end
-        return incident.id
+        return incident
     end
 
     local function leave_indices(id, severity, status, first_seen)
@@ -489,10 +522,13 @@ if #threats > 0 then
 
     for _, incident in ipairs(touched) do
         local was = incident.was
-        incident.timestamp = incident.first_seen
         incident.revision = incident.revision + 1
-        if incident.title_name then incident.title = title_of(incident) end
-        if incident.threats then
+        if incident.first_seen ~= was.first_seen then incident.timestamp = incident.first_seen end
+        if incident.threats > 0 then
+            if incident.source_ip ~= was.source_ip or incident.affected_user ~= was.affected_user or
+                incident.rules ~= was.rules then
+                incident.title = title_of(incident, incident.threat)
+            end
             insert(incident.news, incident.threats == 1 and '1 threat' or incident.threats .. ' threats')
         end
         local moved = was.severity ~= incident.severity or was.status ~= incident.status or
@@ -501,6 +537,7 @@ if #threats > 0 then
             leave_indices(was.id, was.severity, was.status, was.first_seen)
         end
         if moved and not incident.merged_into then
+            load_rest(incident)
             index(index_add, key.incidents, incident.number, incident.id)
             index(index_add, key.incidents_by:format(incident.status, incident.severity),
                   incident.number, incident.id)
@@ -538,33 +575,53 @@ if #threats > 0 then
         add(key.ledger, 'incidents_evicted', #victims)
     end
 
-    local over = call('ZCARD', key.incidents) + opened - incidents_max
-    if over > 0 then evict(math.min(over, opened + EVICT_EXTRA)) end
-    add(key.ledger, 'incidents', opened)
-
-    -- A threat's message: the pairs that were known before, and those that are known only now.
-    publisher_seq = math.max(tonumber(call('GET', key.publisher:format(publisher)) or 0), seq_known)
-    for _, record in ipairs(records) do
-        local threat = record.threat
-        publisher_seq = publisher_seq + 1
-        record.incident_id = stands_for(record.incident)
-        record.index, record.topic, record.seq = threat[INDEX], threat[TOPIC], publisher_seq
-        record.body = string.char(0xde, 0, threat[PAIRS] + 6) .. threat[FIXED] ..
-            pack('seq', record.seq, 'change', record.change, 'incident_id', record.incident_id,
-                 'incident_severity', record.severity, 'detection_count', record.count,
-                 'alert_queued', record.queued)
+    if opened > 0 then
+        local over = call('ZCARD', key.incidents) + opened - incidents_max
+        if over > 0 then evict(min(over, opened + EVICT_EXTRA)) end
+        add(key.ledger, 'incidents', opened)
     end
-    for i, alert in ipairs(outbox) do
+
+    -- A threat's message: a map whose head and first pairs are known before the commit; these follow.
+    local SEQ, INCIDENT, COUNT = pack('seq'), pack('incident_id'), pack('detection_count')
+    local packed_change, packed_severity = {}, {}
+    for _, change in ipairs({'opened', 'escalated', 'repeated'}) do
+        packed_change[change] = pack('change', change)
+    end
+    for severity in pairs(severity_rank) do
+        packed_severity[severity] = pack('incident_severity', severity)
+    end
+    local packed_queued = {[true] = pack('alert_queued', true), [false] = pack('alert_queued', false)}
+    publisher_seq = max(tonumber(call('GET', key.publisher:format(publisher)) or 0), seq_known)
+    local n = 0
+    for threat = 1, threat_count do
+        local incident = stands_for(joined[threat])
+        publisher_seq = publisher_seq + 1
+        incident.packed_id = incident.packed_id or INCIDENT .. pack(incident.id)
+        answers[n + 1], answers[n + 2] = indices[threat], incident.id
+        answers[n + 3], answers[n + 4] = queued[threat] and 1 or 0, topics[threat]
+        answers[n + 5] = heads[threat] .. packed_change[changes[threat]] ..
+            packed_severity[severity_after[threat]] .. packed_queued[queued[threat]] ..
+            incident.packed_id .. SEQ .. pack(publisher_seq) .. COUNT .. pack(count_after[threat])
+        n = n + 5
+    end
+    for i, alert in ipairs(alerts) do
         local threat = alert.threat
-        local entry = {'kind', alert.change, 'incident_id', stands_for(alert.incident),
-                       'severity', alert.severity, 'event_type', threat[TYPE], 'title', alert.title,
-                       'details', threat[DETAILS], 'event_id', threat[EVENT_ID], 'time_ms', threat[TIME]}
-        if threat[ADDRESS] then insert(entry, 'source_ip') insert(entry, threat[ADDRESS]) end
-        if threat[USER] then insert(entry, 'user') insert(entry, threat[USER]) end
+        local entry = {'kind', alert.change, 'incident_id', stands_for(alert.incident).id,
+                       'severity', alert.severity, 'event_type', types[threat], 'title', alert.title,
+                       'details', details[threat], 'event_id', event_ids[threat], 'time_ms', times[threat]}
+        if addresses[threat] then
+            insert(entry, 'source_ip')
+            insert(entry, addresses[threat])
+        end
+        if users[threat] then
+            insert(entry, 'user')
+            insert(entry, users[threat])
+        end
         outbox[i] = entry
     end
     call('XLEN', key.threats)
     call('XLEN', key.audit)
+    call('ZCARD', key.incidents)
 end
 
 -- 5. What the sums are added to --------------------------------------------------------------------------
@@ -580,14 +637,14 @@ for set, sum in pairs(names) do
     end
     local before = call('ZCARD', set)
     sum.is_new = before == 0
-    sum.evicted = math.max(0, before + new - names_max)
+    sum.evicted = max(0, before + new - names_max)
     if sum.evicted > 0 then add(key.ledger, 'names_evicted', sum.evicted) end
 end
 
 for hash, sum in pairs(sums) do
     local room = sum.fields_max and sum.fields_max - call('HLEN', hash) or 0
     for from = 1, #sum.fields, FIELDS_AT_ONCE do
-        local to = math.min(from + FIELDS_AT_ONCE - 1, #sum.fields)
+        local to = min(from + FIELDS_AT_ONCE - 1, #sum.fields)
         local values = call('HMGET', hash, unpack(sum.fields, from, to))
         for i = from, to do
             local value = values[i - from + 1]
@@ -603,7 +660,7 @@ for hash, sum in pairs(sums) do
 end
 
 -- The first field of the ledger is no sum: how many events the producer had accepted up to this batch.
-ledger_amounts[1] = math.max(ledger_amounts[1], accepted)
+ledger_amounts[1] = max(ledger_amounts[1], accepted)
 if #quarantined > 0 then call('XLEN', key.quarantine) end
 
 -- 6. Writing -----------------------------------------------------------------------------------------------
@@ -621,7 +678,7 @@ end
 for hash, sum in pairs(sums) do
     for from = 1, #sum.fields, FIELDS_AT_ONCE do
         local changes = {}
-        for i = from, math.min(from + FIELDS_AT_ONCE - 1, #sum.fields) do
+        for i = from, min(from + FIELDS_AT_ONCE - 1, #sum.fields) do
             if sum.amounts[i] then
                 insert(changes, sum.fields[i])
                 insert(changes, sum.amounts[i])
@@ -647,44 +704,41 @@ for set, sum in pairs(names) do
     if sum.is_new then call('EXPIREAT', set, sum.expire_at) end
 end
 
-if #threats == 0 then return {'ok', floor_after} end
+if threat_count == 0 then return {'ok', floor_after} end
 
 local AUDIT_KEPT = 100000
 local MERGED_KEPT_MS = 7 * 86400000  -- a merged incident still tells where it went
 local PUBLISHER_KEPT_S = 86400
 
 for _, incident in ipairs(touched) do
-    local was, name, changes = incident.was, key.incident:format(incident.id), {}
+    local was, changes, n = incident.was, {}, 0
     for _, field in ipairs(incident_fields) do
-        if incident[field] ~= was[field] then
-            insert(changes, field)
-            insert(changes, incident[field])
+        local value = incident[field]
+        if value ~= was[field] then
+            changes[n + 1], changes[n + 2] = field, value
+            n = n + 2
         end
     end
-    call('HSET', name, unpack(changes))
-    if incident.merged_into then call('PEXPIRE', name, MERGED_KEPT_MS) end
-    call('XADD', key.audit, 'MAXLEN', '~', AUDIT_KEPT, '*', 'incident', incident.id,
-         'revision', incident.revision, 'who', 'pipeline', 'time', now_ms,
-         'what', table.concat(incident.news, ', '))
+    call('HSET', incident.name, unpack(changes))
+    if incident.merged_into then call('PEXPIRE', incident.name, MERGED_KEPT_MS) end
+    call('XADD', key.audit, '*', 'incident', incident.id, 'revision', incident.revision,
+         'who', 'pipeline', 'time', now_ms, 'what', concat(incident.news, ', '))
 end
+call('XTRIM', key.audit, 'MAXLEN', '~', AUDIT_KEPT)
 for set, members in pairs(index_remove) do call('ZREM', set, unpack(members)) end
 for set, members in pairs(index_add) do call('ZADD', set, unpack(members)) end
 if #to_delete > 0 then call('DEL', unpack(to_delete)) end
-for hash, kind in pairs(kinds) do
-    call('SET', key.episode:format(hash), pack(kind.episodes), 'PX', window_ms + lateness_ms)
+for hash, list in pairs(kinds) do
+    call('SET', key.episode:format(hash), pack(list), 'PX', window_ms + lateness_ms)
 end
 for day, number in pairs(day_numbers) do call('SET', key.day_incident_number:format(day), number) end
 for _, entry in ipairs(outbox) do call('XADD', key.outbox, '*', unpack(entry)) end
 
-local answers = {}
-for _, record in ipairs(records) do
-    call('XADD', key.threats, 'MAXLEN', '~', threats_kept, '*', 'publisher', publisher,
-         'seq', record.seq, 'topic', record.topic, 'body', record.body)
-    insert(answers, record.index)
-    insert(answers, record.incident_id)
-    insert(answers, record.queued and 1 or 0)
-    insert(answers, record.topic)
-    insert(answers, record.body)
+local seq_before = publisher_seq - threat_count
+for i = 1, threat_count do
+    call('XADD', key.threats, '*', 'publisher', publisher, 'seq', seq_before + i,
+         'topic', answers[5 * i - 1], 'body', answers[5 * i])
 end
+call('XTRIM', key.threats, 'MAXLEN', '~', threats_kept)
 call('SET', key.publisher:format(publisher), publisher_seq, 'EX', PUBLISHER_KEPT_S)
 return {'ok', floor_after, publisher_seq, answers}

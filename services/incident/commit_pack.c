@@ -14,6 +14,7 @@
 #include "services/incident/floors.h"
 
 #include <assert.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -98,14 +99,15 @@ static void count_events(struct pack_scratch *scratch, struct commit *commit) {
 static void pack_head(const struct commit *commit, struct wall_time now, uint64_t seq_known,
                       msgpack_packer *out) {
     const struct batch_head *head = &commit->batch.head;
-    char lane[LANE_SIZE];
+    char lane[LANE_SIZE], now_text[24];
+    snprintf(now_text, sizeof(now_text), "%" PRId64, now.ms);
     lane_format(head->producer, head->epoch, lane);
     uint64_t accepted = head->accepted_before <= LUA_INTEGER_MAX - BATCH_EVENTS_MAX
                             ? head->accepted_before + head->count
                             : LUA_INTEGER_MAX;
     msgpack_pack_text(out, text_of(lane));
     msgpack_pack_uint64(out, head->seq);
-    msgpack_pack_int64(out, now.ms);
+    msgpack_pack_text(out, text_of(now_text));
     msgpack_pack_uint64(out, accepted);
     msgpack_pack_uint64(out, seq_known);
 }

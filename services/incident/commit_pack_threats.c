@@ -6,8 +6,6 @@
 
 #include <assert.h>
 
-#define THREAT_PARTS 16
-
 /* The first finding of a rule decides how the rule is called in this batch. */
 static uint16_t place_of_rule(struct pack_scratch *scratch, const struct finding *finding) {
     uint32_t before = scratch->statistics.tally_count;
@@ -78,56 +76,127 @@ static uint64_t least(uint64_t a, uint64_t b) {
     return a < b ? a : b;
 }
 
-/* What the incident is made of. */
-static void pack_facts(const struct judged_event *judged, msgpack_packer *out) {
-    const struct event *event = &judged->event;
-    const struct judgement *judgement = judged->judgement;
-    const struct incident_title *title = incident_title_of(event->event_type);
+/* A column of the threats: one value for each. */
+typedef void pack_value(const struct judged_event *judged, msgpack_packer *out);
+
+/* A text; what is null is false, for Lua's arrays have no room for nil. */
+static void pack_optional(struct text text, msgpack_packer *out) {
+    if (text.data == NULL)
+        msgpack_pack_false(out);
+    else
+        msgpack_pack_text(out, text);
+}
+
+static void pack_index(const struct judged_event *judged, msgpack_packer *out) {
+    msgpack_pack_uint32(out, judged->judgement->index);
+}
+
+static void pack_time(const struct judged_event *judged, msgpack_packer *out) {
+    msgpack_pack_int64(out, judged->event.time_ms);
+}
+
+static void pack_count(const struct judged_event *judged, msgpack_packer *out) {
+    msgpack_pack_uint64(out, least(judged->event.count, LUA_INTEGER_MAX));
+}
+
+static void pack_severity(const struct judged_event *judged, msgpack_packer *out) {
+    msgpack_pack_text(out, text_of(severity_text(judged->judgement->severity)));
+}
+
+static void pack_type(const struct judged_event *judged, msgpack_packer *out) {
+    msgpack_pack_text(out, text_of(event_type_text(judged->event.event_type)));
+}
+
+static void pack_hash(const struct judged_event *judged, msgpack_packer *out) {
     char hash[EPISODE_HASH_SIZE];
-    incident_episode_hash(judgement->primary, event->event_type, hash);
-    msgpack_pack_uint32(out, judgement->index);
-    msgpack_pack_int64(out, event->time_ms);
-    msgpack_pack_uint64(out, least(event->count, LUA_INTEGER_MAX));
-    msgpack_pack_text(out, text_of(severity_text(judgement->severity)));
-    msgpack_pack_text(out, text_of(event_type_text(event->event_type)));
+    incident_episode_hash(judged->judgement->primary, judged->event.event_type, hash);
     msgpack_pack_text(out, text_of(hash));
-    msgpack_pack_text(out, judgement->details);
-    msgpack_pack_text(out, incident_name(event->source_ip));
-    msgpack_pack_text(out, incident_name(event->username));
-    msgpack_pack_text(out, text_of(title->prefix));
-    msgpack_pack_text(out, text_of(title->name));
-    msgpack_pack_array(out, judgement->findings->count);
-    for (uint32_t i = 0; i < judgement->findings->count; i++)
+}
+
+static void pack_details(const struct judged_event *judged, msgpack_packer *out) {
+    msgpack_pack_text(out, judged->judgement->details);
+}
+
+static void pack_address(const struct judged_event *judged, msgpack_packer *out) {
+    pack_optional(incident_name(judged->event.source_ip), out);
+}
+
+static void pack_user(const struct judged_event *judged, msgpack_packer *out) {
+    pack_optional(incident_name(judged->event.username), out);
+}
+
+static void pack_title(const struct judged_event *judged, msgpack_packer *out) {
+    msgpack_pack_text(out, text_of(incident_title_of(judged->event.event_type)->prefix));
+}
+
+static void pack_title_name(const struct judged_event *judged, msgpack_packer *out) {
+    msgpack_pack_text(out, text_of(incident_title_of(judged->event.event_type)->name));
+}
+
+/* One rule is a number, several are an array of them. */
+static void pack_rule_list(const struct judged_event *judged, msgpack_packer *out) {
+    uint32_t count = judged->judgement->findings->count;
+    if (count > 1)
+        msgpack_pack_array(out, count);
+    for (uint32_t i = 0; i < count; i++)
         msgpack_pack_uint16(out, judged->rules[i]);
 }
 
-/* What is published. */
-static void pack_message(struct buffer *text, const struct threat_parts *parts,
-                         msgpack_packer *out) {
-    char topic[THREAT_TOPIC_SIZE];
-    buffer_reset(text);
-    uint32_t pairs = threat_message_pack(parts, text);
-    msgpack_pack_text(out, text_of(parts->event_id));
-    msgpack_pack_text(
-        out, text_of(threat_topic(parts->judgement->severity, parts->event->event_type, topic)));
-    msgpack_pack_uint32(out, pairs);
-    pack_bytes(buffer_bytes(text), out);
+static pack_value *const columns[] = {
+    pack_index,   pack_time,    pack_count, pack_severity, pack_type,       pack_hash,
+    pack_details, pack_address, pack_user,  pack_title,    pack_title_name, pack_rule_list,
+};
+#define COLUMNS (sizeof(columns) / sizeof(columns[0]))
+
+static void pack_event_ids(const struct pack_scratch *scratch, const struct batch_head *head,
+                           msgpack_packer *out) {
+    msgpack_pack_array(out, scratch->threat_count);
+    for (uint32_t i = 0; i < scratch->threat_count; i++) {
+        char id[EVENT_ID_SIZE];
+        uint32_t index = scratch->threats[i].judgement->index;
+        msgpack_pack_text(out, text_of(event_id_format(head, index, id)));
+    }
+}
+
+static void pack_topics(const struct pack_scratch *scratch, msgpack_packer *out) {
+    msgpack_pack_array(out, scratch->threat_count);
+    for (uint32_t i = 0; i < scratch->threat_count; i++) {
+        const struct judged_event *judged = &scratch->threats[i];
+        char topic[THREAT_TOPIC_SIZE];
+        threat_topic(judged->judgement->severity, judged->event.event_type, topic);
+        msgpack_pack_text(out, text_of(topic));
+    }
+}
+
+/* The beginnings of the messages on THREATS. */
+static void pack_message_heads(struct pack_scratch *scratch, const struct batch_head *head,
+                               const char *publisher, msgpack_packer *out) {
+    msgpack_pack_array(out, scratch->threat_count);
+    for (uint32_t i = 0; i < scratch->threat_count; i++) {
+        const struct judged_event *judged = &scratch->threats[i];
+        char id[EVENT_ID_SIZE];
+        const struct threat_parts parts = {
+            .publisher = publisher,
+            .event_id = event_id_format(head, judged->judgement->index, id),
+            .event = &judged->event,
+            .judgement = judged->judgement,
+        };
+        buffer_reset(&scratch->text);
+        threat_message_begin(&parts, &scratch->text);
+        pack_bytes(buffer_bytes(&scratch->text), out);
+    }
 }
 
 void pack_threats(struct pack_scratch *scratch, const struct commit *commit, const char *publisher,
                   msgpack_packer *out) {
-    msgpack_pack_array(out, scratch->threat_count);
-    for (uint32_t i = 0; i < scratch->threat_count; i++) {
-        const struct judged_event *judged = &scratch->threats[i];
-        char event_id[EVENT_ID_SIZE];
-        event_id_format(&commit->batch.head, judged->judgement->index, event_id);
-        msgpack_pack_array(out, THREAT_PARTS);
-        pack_facts(judged, out);
-        pack_message(&scratch->text,
-                     &(struct threat_parts){.publisher = publisher,
-                                            .event_id = event_id,
-                                            .event = &judged->event,
-                                            .judgement = judged->judgement},
-                     out);
+    const struct batch_head *head = &commit->batch.head;
+    msgpack_pack_array(out, COLUMNS + 3);
+    for (size_t i = 0; i < COLUMNS; i++) {
+        msgpack_pack_array(out, scratch->threat_count);
+        for (uint32_t j = 0; j < scratch->threat_count; j++)
+            columns[i](&scratch->threats[j], out);
     }
+    pack_event_ids(scratch, head, out);
+    pack_topics(scratch, out);
+    pack_message_heads(scratch, head, publisher, out);
 }

@@ -18,14 +18,27 @@ static void pack_string(msgpack_packer *packer, const char *key, const char *val
     msgpack_pack_text(packer, text_of(value));
 }
 
-/* A pair that is absent when its value is null; tells how many pairs that were. */
-static uint32_t pack_optional(msgpack_packer *packer, const char *key, struct text value,
-                              size_t size) {
+/* A pair that is absent when its value is null. */
+static void pack_optional(msgpack_packer *packer, const char *key, struct text value, size_t size) {
     if (value.data == NULL)
-        return 0;
+        return;
     msgpack_pack_key(packer, key);
     msgpack_pack_text(packer, utf8_cut(value, size));
-    return 1;
+}
+
+/* Pairs of the whole map: all that are required, and what this event has of the others. */
+static uint32_t count_pairs(const struct event *event) {
+    enum {
+        REQUIRED = 1,
+        OPTIONAL = 0,
+        ALWAYS = 0
+#define FIELD(name, type, need, unit, meaning) +need
+#include "proto/threat.def"
+#undef FIELD
+    };
+    return (uint32_t)ALWAYS + (event->source_ip.data != NULL) +
+           (event->destination_ip.data != NULL) + (event->username.data != NULL) +
+           (event->description.data != NULL);
 }
 
 static void pack_rule(msgpack_packer *packer, const struct finding *finding) {
@@ -48,11 +61,12 @@ static void pack_rules(msgpack_packer *packer, const struct event_findings *find
         pack_rule(packer, &findings->findings[i]);
 }
 
-uint32_t threat_message_pack(const struct threat_parts *parts, struct buffer *out) {
+void threat_message_begin(const struct threat_parts *parts, struct buffer *out) {
     const struct event *event = parts->event;
     char timestamp[CLOCK_RFC3339_SIZE];
     msgpack_packer packer;
     msgpack_packer_to_buffer(&packer, out);
+    msgpack_pack_map(&packer, count_pairs(event));
     msgpack_pack_key(&packer, "version");
     msgpack_pack_uint32(&packer, PROTO_VERSION);
     pack_string(&packer, "publisher", parts->publisher);
@@ -66,10 +80,8 @@ uint32_t threat_message_pack(const struct threat_parts *parts, struct buffer *ou
     msgpack_pack_key(&packer, "threat_details");
     msgpack_pack_text(&packer, parts->judgement->details);
     pack_rules(&packer, parts->judgement->findings);
-    uint32_t pairs = 9;
-    pairs += pack_optional(&packer, "source_ip", event->source_ip, NAME_SIZE_MAX);
-    pairs += pack_optional(&packer, "destination_ip", event->destination_ip, NAME_SIZE_MAX);
-    pairs += pack_optional(&packer, "username", event->username, NAME_SIZE_MAX);
-    pairs += pack_optional(&packer, "description", event->description, DETAILS_SIZE_MAX);
-    return pairs;
+    pack_optional(&packer, "source_ip", event->source_ip, NAME_SIZE_MAX);
+    pack_optional(&packer, "destination_ip", event->destination_ip, NAME_SIZE_MAX);
+    pack_optional(&packer, "username", event->username, NAME_SIZE_MAX);
+    pack_optional(&packer, "description", event->description, DETAILS_SIZE_MAX);
 }

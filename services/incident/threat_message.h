@@ -21,8 +21,8 @@ struct threat_parts {
     const struct judgement *judgement;
 };
 
-/* Appends the pairs, keys and values; returns how many. */
-uint32_t threat_message_pack(const struct threat_parts *parts, struct buffer *out);
+/* Appends the map's head and the pairs known. */
+void threat_message_begin(const struct threat_parts *parts, struct buffer *out);
 
 /* Writes the topic, threat.SEVERITY.TYPE; returns `out`. */
 const char *threat_topic(enum severity severity, enum event_type type, char out[THREAT_TOPIC_SIZE]);
