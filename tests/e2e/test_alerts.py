@@ -1,6 +1,4 @@
-"""Alerts: delivered at least once, through failures of the receiver and of alerters, and never in silence lost."""
-import json
-
+"""Alerts through the whole pipeline; the alerter by itself is tried in test_alerter.py."""
 from support.pipeline import Pipeline
 from support.waiting import wait_until
 
@@ -28,27 +26,6 @@ def test_without_a_webhook_nothing_is_said_to_be_sent():
         assert answer["status"] == "threat_detected" and answer["alert_sent"] is False
         assert pipeline.redis.hget(pipeline.key(f"incident:{answer['incident_id']}"), "alert") == "not_configured"
         assert outbox_is_empty(pipeline)
-
-
-def test_a_failing_receiver_is_tried_again():
-    with Pipeline(webhook=True, options=QUICK) as pipeline:
-        pipeline.webhook.replies = [(500, {}), (429, {"Retry-After": "1"}), (503, {})]
-        identity = raise_incident(pipeline, 1)
-        wait_until(lambda: deliveries(pipeline, identity), "delivered in the end")
-        wait_until(lambda: outbox_is_empty(pipeline), "done alerts leave the outbox")
-        assert deliveries(pipeline, identity) == 1 and pipeline.webhook.replies == []
-
-
-def test_an_alert_given_up_is_kept_and_the_next_goes_out():
-    with Pipeline(webhook=True, options=dict(QUICK, SIEM_ALERT_ATTEMPTS="2")) as pipeline:
-        pipeline.webhook.replies = [(500, {}), (500, {})]
-        dead, alive = raise_incident(pipeline, 1), None
-        wait_until(lambda: pipeline.redis.xlen(pipeline.key("dead_alerts")) == 1, "given up")
-        entry = pipeline.redis.xrange(pipeline.key("dead_alerts"))[0][1]
-        assert dead in json.dumps(entry)
-        alive = raise_incident(pipeline, 2)
-        wait_until(lambda: deliveries(pipeline, alive) == 1, "the next one is delivered")
-        assert deliveries(pipeline, dead) == 0
 
 
 def test_what_a_dead_alerter_left_is_taken_over():

@@ -10,7 +10,7 @@ EVENT = {"event_type": "login_success", "username": "ann"}
 
 @pytest.fixture(scope="module")
 def pipeline():
-    with Pipeline() as running:
+    with Pipeline(options={"SIEM_VERDICT_TIMEOUT": "2s"}) as running:
         yield running
 
 

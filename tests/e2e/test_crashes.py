@@ -9,6 +9,7 @@ from support.waiting import wait_until
 
 CLIENTS, EVENTS = 4, 1500
 KILLS = 3  # of each, while the load runs
+PATIENCE = {"SIEM_VERDICT_TIMEOUT": "2s"}  # a client whose verdict died with a process goes on
 
 
 def progress(pipeline, fraction):
@@ -33,7 +34,7 @@ def restart(name):
     ("detector", restart("detector-1")), ("ingest", restart("ingest")),
     ("incident", restart("incident")), ("redis", restart_redis)], ids=lambda value: value if isinstance(value, str) else "")
 def test_kill_under_load(victim, crash):
-    with Pipeline(detectors=2) as pipeline:
+    with Pipeline(detectors=2, options=PATIENCE) as pipeline:
         pipeline.load = Clients(pipeline.api, clients=CLIENTS, events=EVENTS, bulk_size=50).start()
         for kill in range(KILLS):
             wait_until(progress(pipeline, (kill + 1) / (KILLS + 2)), "the load goes on", 120)

@@ -20,7 +20,8 @@ def soak(events=100000, clients=16, detectors=4, detector_kills=10, others=("ing
          binaries=None, say=lambda line: None):
     """Runs it; AssertionError when a book is wrong. Returns rows (name, value) for a table."""
     started = time.monotonic()
-    with Pipeline(detectors=detectors, binaries=binaries, options={"SIEM_CONNECTIONS_MAX": str(clients + 50)}) as pipeline:
+    options = {"SIEM_CONNECTIONS_MAX": str(clients + 50), "SIEM_VERDICT_TIMEOUT": "2s"}
+    with Pipeline(detectors=detectors, binaries=binaries, options=options) as pipeline:
         load = Clients(pipeline.api, clients=clients, events=events // clients)
         total = events // clients * clients
         load.start()
