@@ -23,7 +23,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define READ_CHUNK (8 * 1024)
+#define READ_CHUNK 8192
 
 /* Segments must hold the largest record; two of them must fit. */
 static void check_options(struct spool *spool) {

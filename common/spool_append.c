@@ -14,8 +14,8 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#define ZERO_AHEAD (256 * 1024)
-#define ZERO_AHEAD_RECORD_MAX (16 * 1024)
+#define ZERO_AHEAD 262144
+#define ZERO_AHEAD_RECORD_MAX 16384
 
 static const uint8_t zeros[ZERO_AHEAD];
 

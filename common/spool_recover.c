@@ -13,7 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define SCAN_CHUNK (1024 * 1024 + 64 * 1024)
+#define SCAN_CHUNK 1114112 /* a record and some more */
 
 /* Reads a segment's name; false for any other file. */
 static bool parse_name(const char *name, uint64_t *ret_first) {

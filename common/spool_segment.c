@@ -71,7 +71,7 @@ bool spool_record_at(struct spool *spool, struct spool_view *view, int64_t offse
 bool spool_record_find(struct spool *spool, struct spool_view *view, int64_t offset, uint64_t from,
                        uint64_t to, int64_t *ret_offset) {
     /* Bytes that only look like heads may cost this much checking, then the search gives up. */
-    int64_t budget = 4 * view->size + 16 * SPOOL_RECORD_MAX;
+    int64_t budget = 4 * view->size + INT64_C(16) * SPOOL_RECORD_MAX;
     for (int64_t at = (offset + 7) & ~(int64_t)7; budget > 0; at += 8) {
         const uint8_t *head = spool_view_at(view, at, SPOOL_RECORD_HEAD);
         if (head == NULL)

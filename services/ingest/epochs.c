@@ -25,7 +25,7 @@ void epochs_fini(struct epochs *epochs) {
 struct epoch *epochs_add(struct epochs *epochs, const struct batch_head *head, uint64_t number) {
     if (epochs->count == epochs->capacity) {
         epochs->capacity = epochs->capacity == 0 ? 8 : epochs->capacity * 2;
-        epochs->items = realloc(epochs->items, epochs->capacity * sizeof *epochs->items);
+        epochs->items = realloc(epochs->items, epochs->capacity * sizeof(struct epoch *));
         if (epochs->items == NULL)
             abort();
     }

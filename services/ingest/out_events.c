@@ -16,7 +16,7 @@
 /* An incident process that is alive speaks every second. */
 #define RECEIPTS_SILENCE_MS 5000
 /* Heads, delivery frames, stand-ins: all far below. */
-#define SCRATCH_MAX (16 * 1024)
+#define SCRATCH_MAX 16384
 
 static void make_metrics(struct writer_metrics *metrics) {
     static const char *const causes[RESEND_CAUSES] = {

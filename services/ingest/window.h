@@ -14,7 +14,7 @@
 
 #define WINDOW_BATCHES_MAX 256
 #define WINDOW_EVENTS_MAX 16384
-#define WINDOW_BYTES_MAX (16 * 1024 * 1024)
+#define WINDOW_BYTES_MAX 16777216
 
 /* Time until a batch without receipt is sent again: doubles from first to longest, +- a quarter. */
 #define RESEND_FIRST_MS 2000

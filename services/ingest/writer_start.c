@@ -38,9 +38,8 @@ static uint64_t last_of(struct out_events *writer, const struct batch_head *firs
         uint64_t middle = low + (high - low) / 2;
         struct batch_head head;
         uint64_t found;
-        if (!head_between(writer, middle, high, &head, &found)) {
-            high = middle; /* nothing readable from there on */
-        } else if (is_same_epoch(first, &head)) {
+        /* When nothing is readable from there on, its end is before. */
+        if (head_between(writer, middle, high, &head, &found) && is_same_epoch(first, &head)) {
             low = found;
             *ret_last = head;
         } else {
