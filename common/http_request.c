@@ -100,11 +100,13 @@ void http_defer(struct http_request *request, int64_t deadline_ms,
     request->deferred = true;
     request->deadline = clock_mono_add_ms(clock_mono(), deadline_ms);
     request->on_deadline = on_deadline;
+    /* Headers may have been added; who answers is open again. */
+    atomic_store(&request->claim, 0);
     atomic_fetch_add(&request->references, 1);
 }
 
-/* True for the first thread that begins to answer, and only for it: an answer and the deadline's own may
- * come at the same time. */
+/* True for the first thread that begins to answer, and only for it: an answer and the deadline's
+ * own may come at the same time. */
 static bool request_claim(struct http_request *request) {
     static _Thread_local char mark;
     uintptr_t self = (uintptr_t)&mark;
