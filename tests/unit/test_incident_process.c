@@ -71,7 +71,13 @@ static void stop(void) {
     process_destroy(&process);
     zloop_destroy(&loop);
     commit_fixture_stop(&fixture);
-    rmdir(directory);
+    static const char *const sockets[] = {"findings", "receipts", "threats"};
+    for (size_t i = 0; i < 3; i++) {
+        char path[96];
+        snprintf(path, sizeof(path), "%s/%s", directory, sockets[i]);
+        unlink(path);
+    }
+    cr_expect_eq(rmdir(directory), 0);
 }
 
 TestSuite(incident_process, .init = start, .fini = stop);
