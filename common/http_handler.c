@@ -53,7 +53,8 @@ static void request_begin(struct http_request *request, const char *version) {
 static bool answers_at_headers(struct http_request *request) {
     if (!atomic_load(&request->answered))
         return false;
-    if (request->has_body && (request->expects || request->body_length > HTTP_SWALLOW_MAX))
+    bool is_long = request->body_length != UINT64_MAX && request->body_length > HTTP_SWALLOW_MAX;
+    if (request->has_body && (request->expects || is_long))
         request->close_after = true;
     return request->close_after;
 }

@@ -48,11 +48,25 @@ static const uint8_t *pass_escape(const uint8_t *at, const uint8_t *end) {
     return low >= 0xdc00 && low <= 0xdfff ? at + 12 : NULL;
 }
 
+/* The first vertical tab or form feed, which JSON allows nowhere unescaped; the length when there
+ * is none. */
+static size_t find_odd_space(struct bytes document) {
+    const uint8_t *tab = memchr(document.data, '\v', document.length);
+    size_t length = tab != NULL ? (size_t)(tab - document.data) : document.length;
+    const uint8_t *feed = memchr(document.data, '\f', length);
+    return feed != NULL ? (size_t)(feed - document.data) : length;
+}
+
 const char *json_text_fault(struct bytes document, size_t *ret_position) {
+    if (document.length == 0)
+        return NULL;
     if (!utf8_is_valid(document.data, document.length)) {
         *ret_position = find_ill_formed(document);
         return "invalid UTF-8";
     }
+    *ret_position = find_odd_space(document);
+    if (*ret_position < document.length)
+        return "invalid white space";
     const uint8_t *at = document.data;
     const uint8_t *end = document.data + document.length;
     while (at < end && (at = memchr(at, '\\', (size_t)(end - at))) != NULL) {

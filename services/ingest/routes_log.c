@@ -84,6 +84,7 @@ static void submit(struct ingest *ingest, struct http_request *request,
     submission->context = request;
     submission->on_done = on_done;
     submission->count = 1;
+    submission->submitted_at = clock_mono();
     if (!submission->wants_verdict)
         http_answer_header(request, "Preference-Applied", "respond-async");
     http_defer(request, STORE_DEADLINE_MS, on_deadline);

@@ -244,9 +244,11 @@ static void on_deadline(struct http_request *request) {
 static void bulk_submit(struct bulk *bulk) {
     struct http_request *request = bulk->request;
     struct submission *list = bulk->first;
+    struct mono_time now = clock_mono();
     for (struct submission *at = list; at != NULL; at = at->next) {
         at->context = bulk;
         at->on_done = on_done;
+        at->submitted_at = now;
         bulk->pending++;
     }
     http_defer(request, STORE_DEADLINE_MS, on_deadline);
