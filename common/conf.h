@@ -87,6 +87,8 @@ void conf_print_help(const struct conf_option *options, size_t count, bool markd
 
 /* Value readers, also for tests: each reads all of `text`. */
 MUST_CHECK enum status conf_parse_size(struct text text, int64_t *ret_bytes);
+
+/* Milliseconds, from "250", "10s", "2h". */
 MUST_CHECK enum status conf_parse_duration(struct text text, int64_t *ret_ms);
 
 #endif

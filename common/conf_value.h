@@ -13,6 +13,8 @@
 
 /* Each reads all of `text`. */
 MUST_CHECK enum status conf_parse_number(struct text text, int64_t *ret_number);
+
+/* 1/0, true/false, yes/no, on/off. */
 MUST_CHECK enum status conf_parse_switch(struct text text, bool *ret_on);
 
 /* Reads `value` as the option's type into its field; a text is borrowed for the process's life. */

@@ -19,21 +19,40 @@ void json_writer_init(struct json_writer *json, struct buffer *out);
 /* Ends it. */
 void json_writer_fini(struct json_writer *json);
 
+/* Opens an object, as a value. */
 void json_object_begin(struct json_writer *json);
+
+/* Closes it. */
 void json_object_end(struct json_writer *json);
+
+/* Opens an array, as a value. */
 void json_array_begin(struct json_writer *json);
+
+/* Closes it. */
 void json_array_end(struct json_writer *json);
 
 /* A member's name. */
 void json_key(struct json_writer *json, const char *name);
+
+/* The same, of a text; null is "". */
 void json_key_text(struct json_writer *json, struct text name);
 
 /* Values; a null text is null. */
 void json_text(struct json_writer *json, struct text value);
+
+/* A C string; NULL is null. */
 void json_string(struct json_writer *json, const char *value);
+
+/* A whole number. */
 void json_int(struct json_writer *json, int64_t value);
+
+/* A number that always reads back as a fraction; not-a-number and infinity are null. */
 void json_double(struct json_writer *json, double value);
+
+/* true or false. */
 void json_bool(struct json_writer *json, bool value);
+
+/* null. */
 void json_null(struct json_writer *json);
 
 /* A value that is JSON already, e.g. a stored list of rules; borrows, copies as it is. */

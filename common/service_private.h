@@ -41,6 +41,8 @@ struct conf_section service_common_section(struct service_common *common);
 
 /* Blocks the stop and reload signals for all threads to come and hooks them into the loop. */
 MUST_CHECK enum status service_signals_open(struct service *service);
+
+/* Closes the signals' descriptor; they stay blocked. */
 void service_signals_close(struct service *service);
 
 /* Starts /healthz, /readyz and /metrics unless the service has its own or none is wanted. */

@@ -39,8 +39,10 @@ struct http_client *http_client_new(const char *url, const char *api_key);
 /* Closes the connection and frees it. */
 void http_client_destroy(struct http_client **client);
 
-/* Makes a reply empty, with room for HTTP_CLIENT_BODY_MAX; fini frees its body. */
+/* Makes a reply empty, with room for HTTP_CLIENT_BODY_MAX. */
 void http_client_reply_init(struct http_client_reply *reply);
+
+/* Frees its body. */
 void http_client_reply_fini(struct http_client_reply *reply);
 
 /* Sends and waits. The reply is overwritten. */

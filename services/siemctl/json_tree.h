@@ -19,11 +19,20 @@ struct json_node; /* yajl's node, under a name of ours */
 /* Parses a whole text. */
 MUST_CHECK enum status json_tree_parse(struct text text, struct json_node **ret_root,
                                        char error[JSON_TREE_ERROR_SIZE]);
+
+/* Frees a document by its root. */
 void json_node_destroy(struct json_node **root);
 
+/* True for an object. */
 bool json_node_is_object(const struct json_node *node);
+
+/* True for an array. */
 bool json_node_is_array(const struct json_node *node);
+
+/* True for true, and nothing else. */
 bool json_node_is_true(const struct json_node *node);
+
+/* True for a number. */
 bool json_node_is_number(const struct json_node *node);
 
 /* The member of an object; NULL when there is none. */

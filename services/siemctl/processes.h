@@ -30,6 +30,8 @@ struct processes {
 
 /* Reads all rows, ordered by service and instance. NULL when Redis cannot be asked. */
 struct processes *processes_read(const char *redis_url);
+
+/* Frees the list and all rows. */
 void processes_destroy(struct processes **processes);
 
 /* True when a process of this service has a fresh row. */

@@ -25,9 +25,14 @@ struct replay_bulk {
 
 /* Reads from `fd`, which stays the caller's. */
 struct replay_source *replay_source_new(int fd);
+
+/* Frees it; the descriptor stays open. */
 void replay_source_destroy(struct replay_source **source);
 
+/* Makes an empty bulk. */
 void replay_bulk_init(struct replay_bulk *bulk);
+
+/* Frees its body. */
 void replay_bulk_fini(struct replay_bulk *bulk);
 
 /* Fills the bulk with the next lines that are not blank, at most `lines`; false at the end. */
@@ -36,8 +41,10 @@ bool replay_source_take(struct replay_source *source, int lines, struct replay_b
 /* Ends it early: takers in wait come back. From any thread. */
 void replay_source_stop(struct replay_source *source);
 
-/* Bytes read so far, and lines passed over because they are too long. */
+/* Bytes read so far. */
 uint64_t replay_source_bytes(const struct replay_source *source);
+
+/* Lines passed over so far because they are too long. */
 uint64_t replay_source_too_long(const struct replay_source *source);
 
 #endif

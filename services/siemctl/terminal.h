@@ -32,6 +32,8 @@ struct table {
 
 /* Makes an empty table; borrows the heads. */
 void table_init(struct table *table, int columns, const char *const *heads);
+
+/* Frees the cells. */
 void table_fini(struct table *table);
 
 /* Adds the next cell of the row being filled; a null text is "-". */

@@ -28,6 +28,8 @@ typedef void threat_stream_on_entry(void *context, const struct threat_entry *en
 /* Begins at the entries of `since_ms` ago, by Redis' clock (ours if it does not answer). NULL when
  * the URL is malformed. */
 struct threat_stream *threat_stream_new(const char *redis_url, int64_t since_ms);
+
+/* Closes the connection and frees it. */
 void threat_stream_destroy(struct threat_stream **stream);
 
 /* Gives every entry after the position and moves it. */
