@@ -25,7 +25,9 @@ static uint64_t fold_ascii_word(uint64_t word) {
 }
 
 static char fold_ascii(char byte) {
-    return byte >= 'A' && byte <= 'Z' ? (char)(byte + ('a' - 'A')) : byte;
+    if (byte >= 'A' && byte <= 'Z')
+        byte = (char)(byte | 0x20);
+    return byte;
 }
 
 static uint32_t fold_code_point(uint32_t code_point) {
@@ -75,9 +77,14 @@ static size_t encode_code_point(uint32_t code_point, char *out) {
     return length;
 }
 
-/* Folds the one character at the start of `text`, which is not ASCII; its length. */
+/* Folds the one character at the start of `text`; its length. */
 static size_t fold_character(struct text text, char *out, size_t *ret_written) {
     uint32_t code_point;
+    if ((unsigned char)text.data[0] < 0x80) {
+        out[0] = fold_ascii(text.data[0]);
+        *ret_written = 1;
+        return 1;
+    }
     size_t length = casefold_decode(text, &code_point);
     uint32_t folded = length == 1 ? code_point : fold_code_point(code_point);
     if (folded == code_point) {
@@ -89,28 +96,32 @@ static size_t fold_character(struct text text, char *out, size_t *ret_written) {
     return length;
 }
 
+/* Folds whole words of ASCII from the front; how many bytes that were. */
+static size_t fold_words(struct text text, char *out) {
+    size_t at = 0;
+    uint64_t word;
+    while (text.length - at >= sizeof word) {
+        memcpy(&word, text.data + at, sizeof word);
+        if (word & EVERY_BYTE * 0x80)
+            break;
+        word = fold_ascii_word(word);
+        memcpy(out + at, &word, sizeof word);
+        at += sizeof word;
+    }
+    return at;
+}
+
 size_t casefold_text(struct text text, char *out) {
     size_t at = 0, written = 0;
     while (at < text.length) {
-        uint64_t word;
-        while (text.length - at >= sizeof word) {
-            memcpy(&word, text.data + at, sizeof word);
-            if (word & EVERY_BYTE * 0x80)
-                break;
-            word = fold_ascii_word(word);
-            memcpy(out + written, &word, sizeof word);
-            at += sizeof word;
-            written += sizeof word;
-        }
-        for (size_t i = 0; i < sizeof word && at < text.length; i++) {
-            if ((unsigned char)text.data[at] < 0x80) {
-                out[written++] = fold_ascii(text.data[at++]);
-            } else {
-                size_t added;
-                at += fold_character((struct text){text.data + at, text.length - at}, out + written,
-                                     &added);
-                written += added;
-            }
+        size_t words = fold_words((struct text){text.data + at, text.length - at}, out + written);
+        at += words;
+        written += words;
+        for (size_t i = 0; i < sizeof(uint64_t) && at < text.length; i++) {
+            size_t added;
+            at += fold_character((struct text){text.data + at, text.length - at}, out + written,
+                                 &added);
+            written += added;
         }
     }
     return written;

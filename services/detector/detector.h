@@ -35,6 +35,8 @@ struct detector {
 /* Builds and connects everything, reports the crash of a predecessor, and begins to read. */
 MUST_CHECK enum status detector_init(struct detector *detector, struct service *service,
                                      const struct detector_config *config);
+
+/* Frees its parts. */
 void detector_fini(struct detector *detector);
 
 /* Loads the rules again; a set without a rule leaves the present one. */

@@ -19,6 +19,8 @@ struct enrich_reputation;
 /* Reads the file; "" gives an empty list. NULL after a log line with the remedy. Borrows the path.
  */
 struct enrich_reputation *enrich_reputation_new(const char *path);
+
+/* Frees it and nulls the pointer; NULL is fine. */
 void enrich_reputation_destroy(struct enrich_reputation **enrichment);
 
 /* Reads the file again when it has changed since; for a tick. */

@@ -17,6 +17,8 @@ struct enrich_time;
 /* Reads "22:00-06:00" (the end is no longer in it; may pass midnight; "" is never) and a zone's
  * name. NULL after a log line with the remedy. */
 struct enrich_time *enrich_time_new(const char *off_hours, const char *zone);
+
+/* Frees it and nulls the pointer; NULL is fine. */
 void enrich_time_destroy(struct enrich_time **enrichment);
 
 /* True when the moment is in the off hours, in the zone. */

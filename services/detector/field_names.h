@@ -36,6 +36,8 @@ struct field_names;
 
 /* The names above. */
 struct field_names *field_names_new(void);
+
+/* Frees it and nulls the pointer; NULL is fine. */
 void field_names_destroy(struct field_names **names);
 
 /* The number of a name, a new one when it was unknown. TOO_LARGE beyond the limits, BAD_VALUE for

@@ -48,6 +48,8 @@ struct fields {
 
 /* An empty view. */
 struct fields *fields_new(void);
+
+/* Frees it and nulls the pointer; NULL is fine. */
 void fields_destroy(struct fields **fields);
 
 /* Takes the fields of an event, under the names given. */
@@ -55,6 +57,8 @@ void fields_load(struct fields *fields, const struct field_names *names, const s
 
 /* Adds a value to a field: for enrichment, not searched by keywords. Borrows the text. */
 void fields_add_text(struct fields *fields, uint32_t number, struct text text);
+
+/* The same, for true or false. */
 void fields_add_switch(struct fields *fields, uint32_t number, bool value);
 
 /* The first value of a field, or NULL; then the next. */

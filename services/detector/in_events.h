@@ -18,6 +18,8 @@ struct in_events;
 /* Connects to the ingest processes; reading starts with the first resume. NULL after a log line. */
 struct in_events *in_events_new(struct service *service, const char *endpoints,
                                 struct judge_batch *judge, struct out_findings *out);
+
+/* Frees it and nulls the pointer; NULL is fine. */
 void in_events_destroy(struct in_events **in);
 
 /* Reads again; for good after a stop it does nothing. */

@@ -32,6 +32,8 @@ struct judgement {
 
 /* The memory of one thread's judging. */
 struct judge *judge_new(void);
+
+/* Frees it and nulls the pointer; NULL is fine. */
 void judge_destroy(struct judge **judge);
 
 /* Judges one event. */

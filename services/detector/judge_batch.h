@@ -20,6 +20,8 @@ struct judge_batch;
 
 /* A judge of batches for the detector of this name. */
 struct judge_batch *judge_batch_new(struct text detector, struct scratch_page *page);
+
+/* Frees it and nulls the pointer; NULL is fine. */
 void judge_batch_destroy(struct judge_batch **judge);
 
 /* Takes this set of rules for all batches to come. */

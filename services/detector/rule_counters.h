@@ -15,6 +15,8 @@ struct rule_counters;
 
 /* No counters yet. */
 struct rule_counters *rule_counters_new(void);
+
+/* Frees it and nulls the pointer; NULL is fine. */
 void rule_counters_destroy(struct rule_counters **counters);
 
 /* Makes a counter for every rule of a set, by its index there. */

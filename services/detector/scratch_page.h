@@ -32,6 +32,8 @@ struct scratch_page {
 
 /* Opens the first free page of a directory, making both when they are not there; "" gives NULL. */
 MUST_CHECK enum status scratch_page_open(const char *directory, struct scratch_page **ret_page);
+
+/* Frees it and nulls the pointer; NULL is fine. */
 void scratch_page_destroy(struct scratch_page **page);
 
 /* True when a predecessor died over an event; it stays on the page until the next clear. */

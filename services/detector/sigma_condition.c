@@ -254,7 +254,7 @@ enum status sigma_condition_parse(struct text text, int line, struct arena *aren
                             .arena = arena,
                             .rule = rule,
                             .error = error};
-    const struct sigma_condition *condition;
+    const struct sigma_condition *condition = NULL;
     next_token(&parser);
     enum status status = parse_or(&parser, &condition);
     if (status == STATUS_OK && !at_end(&parser))

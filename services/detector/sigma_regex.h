@@ -33,10 +33,14 @@ enum sigma_regex_result { SIGMA_REGEX_MISSES, SIGMA_REGEX_MATCHES, SIGMA_REGEX_G
 MUST_CHECK enum status sigma_regex_new(struct text pattern, struct sigma_regex_flags flags,
                                        int line, struct sigma_regex **ret_regex,
                                        struct sigma_error *error);
+
+/* Frees it and nulls the pointer; NULL is fine. */
 void sigma_regex_destroy(struct sigma_regex **regex);
 
 /* The memory of one thread's searches. */
 struct sigma_regex_workspace *sigma_regex_workspace_new(void);
+
+/* Frees it and nulls the pointer; NULL is fine. */
 void sigma_regex_workspace_destroy(struct sigma_regex_workspace **workspace);
 
 /* Searches a text. */

@@ -49,6 +49,8 @@ struct sigma_rules {
 
 /* An empty set. */
 struct sigma_rules *sigma_rules_new(void);
+
+/* Frees it and nulls the pointer; NULL is fine. */
 void sigma_rules_destroy(struct sigma_rules **rules);
 
 /* Adds the rules of one file's text. */

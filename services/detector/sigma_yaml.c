@@ -114,6 +114,7 @@ static enum status next_document(yaml_parser_t *parser, struct copy *copy,
         if (status == STATUS_OK && !sigma_node_is_null(root))
             *ret_root = root;
     }
+    copy->document = NULL;
     yaml_document_delete(&document);
     return status;
 }
