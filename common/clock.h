@@ -42,8 +42,9 @@ const char *clock_format_day(struct wall_time time, char out[9]);
 /* The UTC hour, 0..23. */
 int clock_hour(struct wall_time time);
 
-/* Reads RFC 3339 (any offset, any fraction; T, t or one space between date and time; a time without an
- * offset is UTC). STATUS_BAD_SYNTAX otherwise, STATUS_BAD_VALUE for a day that is not in the calendar. */
+/* Reads RFC 3339 (any offset, any fraction; T, t or one space between date and time; a time without
+ * an offset is UTC). STATUS_BAD_SYNTAX otherwise, STATUS_BAD_VALUE for a day that is not in the
+ * calendar. */
 MUST_CHECK enum status clock_parse_rfc3339(struct text text, struct wall_time *ret_time);
 
 #endif
