@@ -1,8 +1,10 @@
 /* http_guard.c: refuses requests whose framing two readers could see differently, before their body
  * is read: Content-Length with Transfer-Encoding, either of them twice, another coding than
  * chunked, names that are no tokens (a space before the colon ends up in the name), control
- * characters, no Host or two. libmicrohttpd lets most of these pass. Source: RFC 9112 §2.2, §3.2,
- * §5.1, §6.1, §11.2. */
+ * characters, no Host or two. libmicrohttpd lets these pass. What it refuses itself (a length that
+ * is no number, a bad chunk, a line without a colon) is answered 400 in its own words, and closed;
+ * from us it keeps a header without a name, which it drops, and what follows a NUL in a value.
+ * Source: RFC 9112 §2.2, §3.2, §5.1, §6.1, §11.2. */
 #include "common/http_private.h"
 
 #include "common/utf8.h"
