@@ -2,8 +2,9 @@
  *
  * Layout of a batch: one array, in the order of batch.def:
  *
- *   97                 array of 7 (a newer peer may send more)
+ *   98                 array of 8 (a newer peer may send more)
  *   uint version   uint producer   uint epoch   uint seq   uint flags   uint accepted_before
+ *   uint kept_from (at most seq)
  *   array events       1..256 times: bin, one event each (event_codec.c)
  *
  * The events come last, so that a head and events that are encoded already make a batch without a
@@ -54,6 +55,8 @@ static enum status take_head(struct msgpack_cursor *cursor, struct batch_head *r
         status = TAKE_##type(cursor, &head.name);
 #include "proto/batch.def"
 #undef FIELD
+    if (status == STATUS_OK && head.kept_from > head.seq)
+        status = STATUS_BAD_VALUE;
     if (status == STATUS_OK)
         status = frame_take_list(cursor, BATCH_EVENTS_MAX, &head.count);
     if (status == STATUS_OK && head.count == 0)

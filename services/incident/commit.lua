@@ -24,9 +24,9 @@ local FIELDS_AT_ONCE = 1000     -- below Lua's bound of arguments
 local QUARANTINE_KEPT = 10000
 
 local batch = cmsgpack.unpack(ARGV[1])
-local lane, seq, now_ms, accepted, seq_known = unpack(batch, 1, 5)
-local ledger_fields, ledger_amounts, days, rule_ids, rule_hits = unpack(batch, 6, 10)
-local quarantined, rules, threats = unpack(batch, 11, 13)
+local lane, seq, now_ms, accepted, seq_known, kept_from = unpack(batch, 1, 6)
+local ledger_fields, ledger_amounts, days, rule_ids, rule_hits = unpack(batch, 7, 11)
+local quarantined, rules, threats = unpack(batch, 12, 14)
 local limits = cmsgpack.unpack(ARGV[2])
 local publisher, window_ms, lateness_ms, incidents_max, threats_kept, names_max, statistics_days =
     unpack(limits, 1, 7)
@@ -34,17 +34,11 @@ local publisher, window_ms, lateness_ms, incidents_max, threats_kept, names_max,
 -- 1. Is the batch new? ------------------------------------------------------------------------------
 
 local known = call('HGET', key.floors, lane)
-local floor = tonumber(known or 0)
-if seq < floor then return {'duplicate', floor} end
-if seq > floor + AHEAD_MAX then return {'ahead', floor} end
-if not known and call('HLEN', key.floors) >= LANES_MAX then return {'full', 0} end
+local stored_floor = tonumber(known or 0)
+local floor = stored_floor
 
 local function page_of(number)
     return key.dedup:format(lane, ('%d'):format(floor_of(number / PAGE_BITS)))
-end
-
-if seq > floor and call('GETBIT', page_of(seq), seq % PAGE_BITS) == 1 then
-    return {'duplicate', floor}
 end
 
 -- The first number from `number` on that is not committed.
@@ -57,6 +51,16 @@ local function first_open(number)
         number = number - bit + open
         if open < PAGE_BITS then return number end
     end
+end
+
+-- What its spool holds no more was committed once, and is never sent again: a Redis that was lost since
+-- does not wait for it.
+if kept_from > floor then floor = first_open(kept_from) end
+if seq < floor then return {'duplicate', floor} end
+if seq > floor + AHEAD_MAX then return {'ahead', floor} end
+if not known and call('HLEN', key.floors) >= LANES_MAX then return {'full', 0} end
+if seq > floor and call('GETBIT', page_of(seq), seq % PAGE_BITS) == 1 then
+    return {'duplicate', floor}
 end
 
 -- The batch at the floor needs no bit: it moves the floor over itself and over the full bits behind it.
@@ -665,14 +669,11 @@ if #quarantined > 0 then call('XLEN', key.quarantine) end
 
 -- 6. Writing -----------------------------------------------------------------------------------------------
 
-if seq == floor then
-    call('HSET', key.floors, lane, floor_after)
-    for page = floor_of(floor / PAGE_BITS), floor_of(floor_after / PAGE_BITS) - 1 do
-        call('DEL', page_of(page * PAGE_BITS))
-    end
-else
-    call('SETBIT', page_of(seq), seq % PAGE_BITS, 1)
-    if not known then call('HSET', key.floors, lane, 0) end
+if seq > floor then call('SETBIT', page_of(seq), seq % PAGE_BITS, 1) end
+if not known or floor_after > stored_floor then call('HSET', key.floors, lane, floor_after) end
+local pages = floor_of(floor_after / PAGE_BITS) - floor_of(stored_floor / PAGE_BITS)
+for page = 0, min(pages - 1, AHEAD_MAX / PAGE_BITS) do
+    call('DEL', page_of(stored_floor + page * PAGE_BITS))
 end
 
 for hash, sum in pairs(sums) do

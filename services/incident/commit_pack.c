@@ -18,7 +18,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define BATCH_PARTS 13
+#define BATCH_PARTS 14
 #define LIMITS_PARTS 7
 #define LIMITS_SIZE_MAX 1024
 
@@ -110,6 +110,7 @@ static void pack_head(const struct commit *commit, struct wall_time now, uint64_
     msgpack_pack_text(out, text_of(now_text));
     msgpack_pack_uint64(out, accepted);
     msgpack_pack_uint64(out, seq_known);
+    msgpack_pack_uint64(out, head->kept_from);
 }
 
 /* The ledger's sums; its first field is no sum (see commit.lua). */

@@ -43,7 +43,9 @@ static struct submission *pack(struct out_events *writer, struct submission *lis
     batch->head = (struct batch_head){.producer = epoch->producer,
                                       .epoch = epoch->epoch,
                                       .seq = epoch->end_seq,
-                                      .accepted_before = epoch->events_end};
+                                      .accepted_before = epoch->events_end,
+                                      .kept_from =
+                                          epoch_seq_from(epoch, spool_first(writer->spool))};
     while (list != NULL && batch->head.count + list->count <= BATCH_EVENTS_MAX &&
            batch->events_bytes + list->events.length <= BATCH_EVENTS_BYTES_MAX) {
         writer->parts[1 + batch->submissions++] = buffer_bytes(&list->events);

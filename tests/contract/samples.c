@@ -35,6 +35,7 @@ const struct batch_head sample_batch_head = {
     .seq = 4000000000,
     .flags = BATCH_WANTS_VERDICTS,
     .accepted_before = 70000,
+    .kept_from = 3999999000,
     .count = 2,
 };
 

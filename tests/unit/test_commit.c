@@ -124,6 +124,27 @@ Test(commit, far_ahead_is_refused) {
     cr_expect_eq(send_benign(1048577, 1), COMMIT_DONE);
 }
 
+/* A Redis that was lost after its producer let go of committed batches does not wait for them: the
+ * floor goes to what is still kept, and over what is committed behind it. */
+Test(commit, floor_does_not_wait_for_what_is_kept_no_more) {
+    cr_expect_eq(send_benign(70001, 1), COMMIT_DONE);
+    cr_expect_eq(floor_now(), 0);
+    made_batch_init(&batch, 2000000);
+    batch.head.kept_from = 70000;
+    made_batch_add(&batch, made_benign(NOON));
+    cr_expect_eq(commit_fixture_state(&fixture, &batch), COMMIT_REFUSED, "too far ahead of 70000");
+    batch.head.seq = 70000;
+    cr_expect_eq(commit_fixture_state(&fixture, &batch), COMMIT_DONE);
+    cr_expect_eq(floor_now(), 70002);
+    cr_expect_eq(commit_fixture_number(&fixture, "EXISTS " K "dedup:" LANE ":0"), 0);
+    cr_expect_eq(send_benign(69999, 1), COMMIT_DUPLICATE);
+    batch.head.seq = 70010;
+    batch.head.kept_from = 70005;
+    cr_expect_eq(commit_fixture_state(&fixture, &batch), COMMIT_DONE);
+    cr_expect_eq(floor_now(), 70005);
+    cr_expect_eq(ledger("committed"), 3);
+}
+
 /* Epochs and producers have floors of their own. */
 Test(commit, lanes_are_apart) {
     cr_expect_eq(send_benign(0, 1), COMMIT_DONE);
