@@ -35,9 +35,10 @@ static int document_fault(struct event_json *parser, size_t position, const char
     return GIVE_UP;
 }
 
-/* The same, at the end of the token yajl is at. */
+/* The same, at the last byte of the token yajl has just read. */
 static int token_fault(struct event_json *parser, const char *reason) {
-    return document_fault(parser, yajl_get_bytes_consumed(parser->yajl), reason);
+    size_t consumed = yajl_get_bytes_consumed(parser->yajl);
+    return document_fault(parser, consumed > 0 ? consumed - 1 : 0, reason);
 }
 
 static int on_value(struct event_json *parser, struct json_value value) {
