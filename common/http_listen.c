@@ -183,3 +183,13 @@ void http_listen_take_arrivals(struct http_worker *worker) {
         list = next;
     }
 }
+
+void http_listen_drop_arrivals(struct http_worker *worker) {
+    struct http_arrival *list = atomic_exchange(&worker->arrivals, NULL);
+    while (list != NULL) {
+        struct http_arrival *next = list->next;
+        close(list->fd);
+        free(list);
+        list = next;
+    }
+}

@@ -150,11 +150,14 @@ void http_server_release(struct http_server *server);
 
 /* http_worker.c */
 
-/* Makes a worker's daemon and descriptors and starts its thread. */
+/* Makes a worker's daemon and descriptors; then, when all workers have theirs, starts its thread.
+ */
+MUST_CHECK enum status http_worker_open(struct http_worker *worker);
 MUST_CHECK enum status http_worker_start(struct http_worker *worker);
 
-/* Joins the thread and closes what it had. */
-void http_worker_finish(struct http_worker *worker);
+/* Waits for the thread's end; then, when all have ended, closes what it had. */
+void http_worker_join(struct http_worker *worker);
+void http_worker_close(struct http_worker *worker);
 
 /* True on the worker's own thread. */
 bool http_worker_is_current(const struct http_worker *worker);
@@ -183,6 +186,9 @@ void http_listen_accept(struct http_worker *worker);
 
 /* Takes over the connections dealt to this worker. */
 void http_listen_take_arrivals(struct http_worker *worker);
+
+/* Closes the connections dealt to a worker that has ended. */
+void http_listen_drop_arrivals(struct http_worker *worker);
 
 /* http_connection.c */
 

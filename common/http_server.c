@@ -20,7 +20,9 @@ static void server_finish(struct http_server *server) {
     for (int i = 0; i < server->options.workers; i++)
         http_worker_wake(&server->workers[i]);
     for (int i = 0; i < server->options.workers; i++)
-        http_worker_finish(&server->workers[i]);
+        http_worker_join(&server->workers[i]);
+    for (int i = 0; i < server->options.workers; i++)
+        http_worker_close(&server->workers[i]);
     if (server->listen_fd >= 0)
         close(server->listen_fd);
     http_metrics_destroy(&server->metrics);
@@ -45,6 +47,19 @@ static void server_init(struct http_server *server, const struct http_options *o
     }
 }
 
+/* All are open before any runs: the first deals connections to the others. */
+static enum status start_workers(struct http_server *server) {
+    enum status status = STATUS_OK;
+    for (int i = 0; i < server->options.workers && status == STATUS_OK; i++)
+        status = http_worker_open(&server->workers[i]);
+    for (int i = 0; i < server->options.workers && status == STATUS_OK; i++)
+        status = http_worker_start(&server->workers[i]);
+    if (status != STATUS_OK)
+        log_error("cannot start HTTP workers", LOG_INT("workers", server->options.workers),
+                  LOG_STRING("remedy", "raise the limits of processes and open files"));
+    return status;
+}
+
 struct http_server *http_server_new(const struct http_options *options) {
     assert(options->workers > 0 && options->connections_max > 0);
     struct http_server *server = calloc(1, sizeof *server);
@@ -53,12 +68,8 @@ struct http_server *http_server_new(const struct http_options *options) {
     server_init(server, options);
     server->listen_fd = http_listen_open(options->listen, &server->port);
     enum status status = server->listen_fd < 0 ? STATUS_UNAVAILABLE : STATUS_OK;
-    for (int i = 0; i < options->workers && status == STATUS_OK; i++) {
-        status = http_worker_start(&server->workers[i]);
-        if (status != STATUS_OK)
-            log_error("cannot start an HTTP worker", LOG_INT("worker", i),
-                      LOG_STRING("remedy", "raise the limits of processes and open files"));
-    }
+    if (status == STATUS_OK)
+        status = start_workers(server);
     if (status != STATUS_OK) {
         server_finish(server);
         return NULL;

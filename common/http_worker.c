@@ -173,7 +173,7 @@ static void worker_add(struct http_worker *worker, int fd, unsigned events) {
     epoll_ctl(worker->epoll_fd, EPOLL_CTL_ADD, fd, &event);
 }
 
-enum status http_worker_start(struct http_worker *worker) {
+enum status http_worker_open(struct http_worker *worker) {
     worker->next_deadline_ns = INT64_MAX;
     worker->scanned_at = clock_mono();
     worker->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
@@ -184,20 +184,23 @@ enum status http_worker_start(struct http_worker *worker) {
     int daemon_fd = MHD_get_daemon_info(worker->daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd;
     worker_add(worker, daemon_fd, EPOLLIN);
     worker_add(worker, worker->wake_fd, EPOLLIN | EPOLLET);
-    if (pthread_create(&worker->thread, NULL, worker_main, worker) != 0)
-        return STATUS_UNAVAILABLE;
-    worker->started = true;
     return STATUS_OK;
 }
 
-void http_worker_finish(struct http_worker *worker) {
-    if (worker->started) {
-        http_worker_wake(worker);
+enum status http_worker_start(struct http_worker *worker) {
+    worker->started = pthread_create(&worker->thread, NULL, worker_main, worker) == 0;
+    return worker->started ? STATUS_OK : STATUS_UNAVAILABLE;
+}
+
+void http_worker_join(struct http_worker *worker) {
+    if (worker->started)
         pthread_join(worker->thread, NULL);
-        worker->started = false;
-    } else if (worker->daemon != NULL) {
+}
+
+void http_worker_close(struct http_worker *worker) {
+    if (!worker->started && worker->daemon != NULL)
         MHD_stop_daemon(worker->daemon);
-    }
+    http_listen_drop_arrivals(worker);
     if (worker->epoll_fd >= 0)
         close(worker->epoll_fd);
     if (worker->wake_fd >= 0)
