@@ -28,6 +28,7 @@ void commit_release(struct commit *commit) {
     commit->state = COMMIT_OPEN;
     commit->has_floor = false;
     commit->floor = 0;
+    commit->was_sent = false;
     commit->failures = 0;
 }
 
@@ -119,6 +120,10 @@ void commit_quarantine(struct commit *commit, uint32_t index, enum status reason
     count_drop(reason);
     commit->quarantined[index] = true;
     commit->quarantined_count++;
+}
+
+bool commit_has_verdicts(const struct commit *commit) {
+    return commit->state == COMMIT_DONE || commit->reply != NULL;
 }
 
 bool commit_threat(const struct commit *commit, size_t position,

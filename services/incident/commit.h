@@ -36,10 +36,12 @@ struct commit {
     bool quarantined[BATCH_EVENTS_MAX];            /* unread, or unreadable */
     uint32_t quarantined_count;
     enum commit_state state;
-    bool has_floor;            /* Redis told the floor */
-    uint64_t floor;            /* of its producer and epoch */
-    struct redis_reply *reply; /* of a batch with threats, else NULL */
-    uint32_t failures;         /* error replies of the script itself */
+    bool has_floor; /* Redis told the floor */
+    uint64_t floor; /* of its producer and epoch */
+    bool was_sent;  /* to Redis, whether or not it answered */
+    struct redis_reply
+        *reply;        /* when it lists threats, or that a lost answer had none; else NULL */
+    uint32_t failures; /* error replies of the script itself */
 };
 
 /* One threat as the script answered it; borrows from the reply. */
@@ -66,6 +68,10 @@ void commit_release(struct commit *commit);
 
 /* Notes that an event cannot be read: it is quarantined, and counted with the reason. */
 void commit_quarantine(struct commit *commit, uint32_t index, enum status reason);
+
+/* True when it is known which incidents the batch's threats belong to: it was committed now, or
+ * before with an answer that got lost and was found again. */
+bool commit_has_verdicts(const struct commit *commit);
 
 /* The threats the script answered, one by one from position 0; false past the last. */
 bool commit_threat(const struct commit *commit, size_t position,

@@ -4,7 +4,8 @@
 --           names below. Before this text commit_script.c puts the tables key, day_field, incident_fields,
 --           severity_rank, status_rank and status_active, expanded from proto/*.def.
 --   answer  {state, floor}, and for a committed batch with threats {"ok", floor, last seq of this publisher,
---           {index, incident id, 1 when an alert was queued, topic, body, ...}}.
+--           {index, incident id, 1 when an alert was queued, topic, body, ...}}. A duplicate that was sent
+--           before (its answer got lost) has the last two parts as well, as long as the stream holds them.
 --   states  "ok", "duplicate", "ahead", "full": reasons of status.def. All but "ok" change nothing.
 --
 -- Lua has no rollback: sections 1 to 5 only read and compute (and so meet a key of a wrong type before
@@ -22,11 +23,13 @@ local LANES_MAX = 100000        -- (producer, epoch) pairs known
 local RULES_COUNTED_MAX = 100000
 local FIELDS_AT_ONCE = 1000     -- below Lua's bound of arguments
 local QUARANTINE_KEPT = 10000
+local RECALL_PAGE = 256         -- threats read at a time for an answer that got lost,
+local RECALL_PAGES = 64         -- and how often
 
 local batch = cmsgpack.unpack(ARGV[1])
-local lane, seq, now_ms, accepted, seq_known, kept_from = unpack(batch, 1, 6)
-local ledger_fields, ledger_amounts, days, rule_ids, rule_hits = unpack(batch, 7, 11)
-local quarantined, rules, threats = unpack(batch, 12, 14)
+local lane, seq, now_ms, accepted, seq_known, kept_from, was_sent = unpack(batch, 1, 7)
+local ledger_fields, ledger_amounts, days, rule_ids, rule_hits = unpack(batch, 8, 12)
+local quarantined, rules, threats = unpack(batch, 13, 15)
 local limits = cmsgpack.unpack(ARGV[2])
 local publisher, window_ms, lateness_ms, incidents_max, threats_kept, names_max, statistics_days =
     unpack(limits, 1, 7)
@@ -53,15 +56,45 @@ local function first_open(number)
     end
 end
 
+-- The threats of this batch as an earlier commit left them in the stream, as the answer lists them; nil
+-- when not all are found.
+local function recall()
+    local indices, places, left, answers, from = threats[1], {}, #threats[1], {}, '+'
+    local id_begins = ('%s-%d.'):format(lane, seq)
+    for i, event_id in ipairs(threats[13]) do places[event_id] = i end
+    for _ = 1, left > 0 and RECALL_PAGES or 0 do
+        for _, entry in ipairs(call('XREVRANGE', key.threats, from, '-', 'COUNT', RECALL_PAGE)) do
+            local topic, body = entry[2][6], entry[2][8]
+            local threat = body:find(id_begins, 1, true) and cmsgpack.unpack(body)
+            local place = threat and places[threat.event_id]
+            if place then
+                local n = 5 * (place - 1)
+                answers[n + 1], answers[n + 2] = indices[place], threat.incident_id
+                answers[n + 3], answers[n + 4] = threat.alert_queued and 1 or 0, topic
+                answers[n + 5] = body
+                places[threat.event_id], left = nil, left - 1
+            end
+            from = '(' .. entry[1]
+        end
+        if left == 0 then break end
+    end
+    return left == 0 and answers or nil
+end
+
+local function duplicate()
+    local answers = was_sent and recall()
+    if not answers then return {'duplicate', floor} end
+    local last = max(tonumber(call('GET', key.publisher:format(publisher)) or 0), seq_known)
+    return {'duplicate', floor, last, answers}
+end
+
 -- What its spool holds no more was committed once, and is never sent again: a Redis that was lost since
 -- does not wait for it.
 if kept_from > floor then floor = first_open(kept_from) end
-if seq < floor then return {'duplicate', floor} end
+if seq < floor then return duplicate() end
 if seq > floor + AHEAD_MAX then return {'ahead', floor} end
 if not known and call('HLEN', key.floors) >= LANES_MAX then return {'full', 0} end
-if seq > floor and call('GETBIT', page_of(seq), seq % PAGE_BITS) == 1 then
-    return {'duplicate', floor}
-end
+if seq > floor and call('GETBIT', page_of(seq), seq % PAGE_BITS) == 1 then return duplicate() end
 
 -- The batch at the floor needs no bit: it moves the floor over itself and over the full bits behind it.
 local floor_after = seq == floor and first_open(seq + 1) or floor

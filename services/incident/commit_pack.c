@@ -2,7 +2,7 @@
  *
  * Layout (lists of fields or names and their amounts stand side by side):
  *
- *   [lane, seq, now_ms, accepted, seq_known, ledger fields, ledger amounts,
+ *   [lane, seq, now_ms, accepted, seq_known, kept_from, was_sent, ledger fields, ledger amounts,
  *    days: [[day, expire_at, fields, amounts, types, amounts, addresses, amounts, users, amounts],
  * ...], rule ids, rule hits, quarantined: [[event id, bytes], ...], rules: [JSON, ...], threats:
  * [[...], ...]]
@@ -18,7 +18,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define BATCH_PARTS 14
+#define BATCH_PARTS 15
 #define LIMITS_PARTS 7
 #define LIMITS_SIZE_MAX 1024
 
@@ -111,6 +111,10 @@ static void pack_head(const struct commit *commit, struct wall_time now, uint64_
     msgpack_pack_uint64(out, accepted);
     msgpack_pack_uint64(out, seq_known);
     msgpack_pack_uint64(out, head->kept_from);
+    if (commit->was_sent)
+        msgpack_pack_true(out);
+    else
+        msgpack_pack_false(out);
 }
 
 /* The ledger's sums; its first field is no sum (see commit.lua). */

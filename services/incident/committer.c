@@ -117,6 +117,7 @@ static enum status append_commit(struct committer *committer, struct commit *com
     struct text packed = commit_pack(committer->packer, commit, clock_wall(), committer->last_seq);
     struct key_name key = key_name(KEY_FLOORS);
     const struct text arguments[] = {packed, commit_pack_limits(committer->packer)};
+    commit->was_sent = true;
     return redis_script_append(committer->redis, committer->script, key_text(&key), 2, arguments);
 }
 

@@ -154,7 +154,7 @@ static struct verdict *add_commit(struct lane_receipt *lane, const struct commit
     lane->receipt.floor = commit->floor;
     if (commit->state == COMMIT_DONE || commit->state == COMMIT_DUPLICATE)
         add_range(lane, head->seq);
-    if (commit->state != COMMIT_DONE || (head->flags & BATCH_WANTS_VERDICTS) == 0)
+    if (!commit_has_verdicts(commit) || (head->flags & BATCH_WANTS_VERDICTS) == 0)
         return free_verdicts;
     struct batch_verdicts batch = list_verdicts(commit, free_verdicts);
     lane->batches[lane->receipt.batch_count++] = batch;

@@ -59,6 +59,59 @@ Test(commit, duplicate_changes_nothing) {
 }
 
 /* A batch of two events, what becomes of it, and the floor after it. */
+/* Commits the batch once more, as one that was sent before and not answered. */
+static void run_again(void) {
+    commit_release(&commit);
+    struct wire_message message = made_batch_message(&batch);
+    cr_assert_eq(commit_take(&commit, &message), STATUS_OK);
+    commit.was_sent = true;
+    struct commit *group[] = {&commit};
+    cr_assert_eq(committer_run(fixture.committer, group, 1), STATUS_OK);
+    cr_assert_eq(commit.state, COMMIT_DUPLICATE);
+}
+
+/* P7: an answer that got lost is found again, whatever was committed since; when the stream no
+ * longer holds all of it, nothing is claimed. */
+Test(commit, lost_answer) {
+    made_batch_init(&batch, 0);
+    made_batch_add(&batch, made_threat(NOON, SEVERITY_HIGH, "198.51.100.4"));
+    made_batch_add(&batch, made_benign(NOON));
+    made_batch_add(&batch, made_threat(NOON, SEVERITY_LOW, "198.51.100.5"));
+    struct made_batch other = batch;
+    cr_assert_eq(commit_fixture_state(&fixture, &batch), COMMIT_DONE);
+    for (other.head.seq = 1; other.head.seq < 200; other.head.seq++)
+        cr_assert_eq(commit_fixture_state(&fixture, &other), COMMIT_DONE);
+    run_again();
+    cr_assert(commit_has_verdicts(&commit));
+    struct committed_threat threat;
+    cr_assert(commit_threat(&commit, 0, &threat));
+    cr_expect_eq(threat.index, 0);
+    cr_expect(text_is(threat.incident_id, "INC-20260801-0001"));
+    cr_expect(text_is(threat.topic, "threat.high.login_failed"));
+    cr_assert(commit_threat(&commit, 1, &threat));
+    cr_expect_eq(threat.index, 2);
+    cr_expect(text_is(threat.incident_id, "INC-20260801-0002"));
+    cr_expect_not(commit_threat(&commit, 2, &threat));
+    cr_expect_eq(committer_last_seq(fixture.committer), 400);
+    cr_expect_eq(ledger("committed"), 600);
+    struct redis_reply *trimmed = commit_fixture_ask(&fixture, "XTRIM " K "threats MAXLEN 399");
+    redis_reply_destroy(&trimmed);
+    run_again();
+    cr_expect_not(commit_has_verdicts(&commit), "one of two is no answer");
+}
+
+/* A batch without threats needs nothing of the stream. */
+Test(commit, lost_answer_without_threats) {
+    made_batch_init(&batch, 0);
+    made_batch_add(&batch, made_benign(NOON));
+    cr_assert_eq(commit_fixture_state(&fixture, &batch), COMMIT_DONE);
+    cr_assert_eq(commit_fixture_state(&fixture, &batch), COMMIT_DUPLICATE);
+    run_again();
+    struct committed_threat threat;
+    cr_expect(commit_has_verdicts(&commit));
+    cr_expect_not(commit_threat(&commit, 0, &threat));
+}
+
 struct floor_step {
     uint64_t seq;
     enum commit_state state;

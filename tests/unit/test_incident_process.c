@@ -1,6 +1,7 @@
 /* test_incident_process.c: the incident process on real wires and a real Redis: what comes in on
  * FINDINGS goes out on RECEIPTS and THREATS, and neither a dead Redis nor a malformed message stops
  * it. */
+#include "common/counters.h"
 #include "common/scoped.h"
 #include "proto/receipt.h"
 #include "proto/wiring.h"
@@ -8,6 +9,7 @@
 #include "tests/support/commit_fixture.h"
 
 #include <criterion/criterion.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -312,6 +314,42 @@ Test(incident_process, redis_restart_midway) {
     while (receipt.floor < 40);
     cr_expect_eq(commit_fixture_number(&fixture, "HGET " K "ledger committed"), 40);
     cr_expect(process_is_ready(process));
+}
+
+/* P7: Redis hangs, commits what it was sent, and nobody hears the answer. The second try finds it
+ * again: the verdicts go out, and the threats, numbered and counted once. */
+Test(incident_process, lost_answer_is_found_again) {
+    struct threat_heard heartbeat = {.topic = "heartbeat"};
+    turn_until(hear_threat, &heartbeat);
+    wire_message_close(&heartbeat.message);
+    await_subscription();
+    const struct made_event events[] = {
+        made_threat(NOON, SEVERITY_HIGH, "198.51.100.4"),
+        made_benign(NOON),
+        made_threat(NOON, SEVERITY_LOW, "198.51.100.5"),
+    };
+    push_batch(0, &events[1], 1, 0); /* the script is loaded */
+    await_receipt(has_range);
+    push_batch(1, events, 3, BATCH_WANTS_VERDICTS);
+    kill(fixture.redis.pid, SIGSTOP); /* the loop has not turned since the push */
+    turn_until(is_not_ready, NULL);
+    kill(fixture.redis.pid, SIGCONT);
+    await_receipt(has_range);
+    struct counter *duplicates = counter_new("siem_commits_total", "outcome=\"duplicate\"", "");
+    cr_assert_eq(counter_read(duplicates), 1, "the answer was not lost");
+    cr_expect_eq(receipt.floor, 2);
+    cr_assert_eq(receipt.batch_count, 1);
+    cr_assert_eq(receipt.batches[0].count, 2);
+    const struct verdict *verdicts = receipt.batches[0].verdicts;
+    cr_expect_eq(verdicts[0].index, 0);
+    cr_expect(text_is(verdicts[0].incident_id, "INC-20260801-0001"));
+    cr_expect_eq(verdicts[1].index, 2);
+    cr_expect(text_is(verdicts[1].incident_id, "INC-20260801-0002"));
+    struct threat_heard threat = {.topic = "threat.low.login_failed"};
+    turn_until(hear_threat, &threat);
+    wire_message_close(&threat.message);
+    cr_expect_eq(commit_fixture_number(&fixture, "HGET " K "ledger committed"), 4);
+    cr_expect_eq(commit_fixture_number(&fixture, "XLEN " K "threats"), 2);
 }
 
 /* P6: what is no message of ours is dropped; the next good one passes. */
