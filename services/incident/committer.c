@@ -186,7 +186,7 @@ static enum status read_answer(struct committer *committer, struct commit *commi
     if (redis_reply_type(reply) == REDIS_ERROR)
         return take_error(committer, commit, reply);
     if (redis_reply_count(reply) <= ANSWER_FLOOR)
-        return fail(committer, STATUS_BAD_TYPE, TEXT("not an answer of the commit script"));
+        return fail(committer, STATUS_REFUSED, TEXT("not an answer of the commit script"));
     take_answer(committer, commit, &reply);
     return STATUS_OK;
 }

@@ -5,8 +5,12 @@
 #include "common/scoped.h"
 
 #include <criterion/criterion.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
 
 #define NOON INT64_C(1785585600000) /* 2026-08-01T12:00:00Z */
 #define LANE "00c0ffee00c0ffee-1"
@@ -392,6 +396,71 @@ Test(commit, group_of_batches) {
     cr_expect_eq(duplicates, GROUP_MAX / 2);
     cr_expect_eq(ledger("committed"), GROUP_MAX / 2);
     cr_expect_eq(floor_now(), GROUP_MAX / 2);
+}
+
+/* Takes a word of a command, `$4\r\nPING\r\n`; what does not fit is passed over. */
+static void take_word(FILE *in, char *word, size_t size) {
+    size_t length = 0;
+    cr_assert_eq(fscanf(in, "$%zu", &length), 1);
+    fgetc(in), fgetc(in);
+    for (size_t i = 0; i < length; i++) {
+        char byte = (char)fgetc(in);
+        if (i + 1 < size)
+            word[i] = byte;
+    }
+    word[length < size ? length : size - 1] = '\0';
+    fgetc(in), fgetc(in);
+}
+
+/* Serves one connection: speaks as Redis does, but its scripts answer with a text. */
+static void *run_impostor(void *context) {
+    static const char loaded[] = "$40\r\n0123456789012345678901234567890123456789\r\n";
+    int fd = accept(*(int *)context, NULL, NULL), words = 0;
+    FILE *in = fdopen(fd, "r");
+    while (fscanf(in, "*%d ", &words) == 1) {
+        char first[16], rest[16];
+        take_word(in, first, sizeof(first));
+        for (int i = 1; i < words; i++)
+            take_word(in, rest, sizeof(rest));
+        const char *answer = strcmp(first, "SCRIPT") == 0 ? loaded : "+OK\r\n";
+        cr_assert_eq(send(fd, answer, strlen(answer), MSG_NOSIGNAL), (ssize_t)strlen(answer));
+    }
+    fclose(in);
+    return NULL;
+}
+
+/* P6: a Redis whose script answers nonsense to a group of commits: they stay open, every answer is
+ * taken off the wire, and the next command gets its own. */
+Test(commit, nonsense_for_an_answer) {
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    snprintf(address.sun_path, sizeof(address.sun_path), "%s/impostor", fixture.redis.directory);
+    int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    cr_assert_eq(bind(listener, (struct sockaddr *)&address, sizeof(address)), 0);
+    cr_assert_eq(listen(listener, 1), 0);
+    pthread_t thread;
+    cr_assert_eq(pthread_create(&thread, NULL, run_impostor, &listener), 0);
+    char url[128];
+    snprintf(url, sizeof(url), "unix://%s", address.sun_path);
+    struct commit_limits limits = commit_fixture_limits();
+    struct committer *committer = committer_new(url, &limits);
+    struct commit second;
+    commit_init(&second);
+    struct commit *group[] = {&commit, &second};
+    made_batch_init(&batch, 0);
+    made_batch_add(&batch, made_benign(NOON));
+    for (size_t i = 0; i < 2; i++) {
+        struct wire_message message = made_batch_message(&batch);
+        cr_assert_eq(commit_take(group[i], &message), STATUS_OK);
+    }
+    cr_expect_eq(committer_run(committer, group, 2), STATUS_REFUSED);
+    cr_expect_eq(commit.state, COMMIT_OPEN);
+    cr_expect_eq(second.state, COMMIT_OPEN);
+    cr_expect_eq(committer_refresh(committer), STATUS_OK);
+    committer_destroy(&committer);
+    commit_fini(&second);
+    pthread_join(thread, NULL);
+    close(listener);
+    unlink(address.sun_path);
 }
 
 /* What is not findings and batch, or speaks of events the batch has not, is refused at the door. */
