@@ -146,20 +146,18 @@ static enum status ask(struct redis_client *redis, const char *command, enum key
     return redis_client_append(redis, 2, arguments);
 }
 
-static void take_own(struct ledger *ledger, struct out_events *writer) {
-    struct ledger_books books;
-    out_events_books(writer, &books);
-    struct ledger_row *row = row_of(ledger, books.producer);
+static void take_own(struct ledger *ledger, const struct ledger_books *books) {
+    struct ledger_row *row = row_of(ledger, books->producer);
     if (row == NULL)
         row = &ledger->rows[LEDGER_PRODUCERS_MAX - 1];
     row->alive = true;
-    row->epoch = books.epoch;
-    row->accepted = (int64_t)books.accepted;
-    row->spooled = (int64_t)books.spooled;
-    row->in_flight = (int64_t)books.in_flight_events;
+    row->epoch = books->epoch;
+    row->accepted = (int64_t)books->accepted;
+    row->spooled = (int64_t)books->spooled;
+    row->in_flight = (int64_t)books->in_flight_events;
 }
 
-enum status ledger_read(struct redis_client *redis, struct out_events *writer,
+enum status ledger_read(struct redis_client *redis, const struct ledger_books *own,
                         struct ledger *ret_ledger) {
     struct redis_reply *heartbeats = NULL;
     struct redis_reply *fields = NULL;
@@ -179,7 +177,7 @@ enum status ledger_read(struct redis_client *redis, struct out_events *writer,
                    redis_reply_integer(redis_reply_at(fields, i + 1)));
     for (size_t i = 0; i < redis_reply_count(heartbeats); i++)
         take_heartbeat(ret_ledger, redis_reply_text(redis_reply_at(heartbeats, i)), now);
-    take_own(ret_ledger, writer);
+    take_own(ret_ledger, own);
     redis_reply_destroy(&heartbeats);
     redis_reply_destroy(&fields);
     return status;

@@ -37,8 +37,10 @@ struct ledger {
 /* Puts this process's books into its gauges. */
 void ledger_publish(const struct ledger_books *books);
 
-/* Reads Redis, then adds this process's own books. */
-MUST_CHECK enum status ledger_read(struct redis_client *redis, struct out_events *writer,
+/* Reads Redis, and adds this process's own books. These are read before Redis, as the heartbeats
+ * are before the ledger: what is receipted was committed, so the difference is never positive for a
+ * receipt under way. */
+MUST_CHECK enum status ledger_read(struct redis_client *redis, const struct ledger_books *own,
                                    struct ledger *ret_ledger);
 
 /* Writes them as JSON. */

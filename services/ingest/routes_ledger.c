@@ -7,7 +7,9 @@
 /* Reader's thread. */
 static void read_ledger(struct redis_client *redis, struct http_request *request) {
     struct ledger ledger;
-    enum status status = ledger_read(redis, ingest_of(request)->writer, &ledger);
+    struct ledger_books books;
+    out_events_books(ingest_of(request)->writer, &books);
+    enum status status = ledger_read(redis, &books, &ledger);
     if (status != STATUS_OK) {
         reads_answer_failure(request, status);
         return;
