@@ -78,9 +78,13 @@ static int summarise(struct replay *replay) {
     if (too_long > 0)
         fprintf(stderr, "  %" PRIu64 " lines are longer than %d KiB: one event a line is wanted\n",
                 too_long, REPLAY_LINE_MAX / 1024);
+    int error = replay_source_error(replay->source);
+    if (error != 0)
+        fprintf(stderr, "siemctl replay: reading ended early: %s\n", strerror(error));
     if (interrupted)
         fprintf(stderr, "siemctl replay: interrupted\n");
-    return rejected + unknown + unsent + too_long > 0 || interrupted ? EXIT_FAILED : EXIT_DONE;
+    bool failed = rejected + unknown + unsent + too_long > 0 || error != 0 || interrupted;
+    return failed ? EXIT_FAILED : EXIT_DONE;
 }
 
 /* Runs the workers to the end. */

@@ -37,8 +37,13 @@ static enum status read_file(const char *path, struct buffer *out) {
     }
     while ((length = fread(piece, 1, sizeof piece, file)) > 0)
         buffer_append(out, piece, length);
+    bool failed = ferror(file) != 0;
+    if (failed)
+        fprintf(stderr, "siemctl send: %s: %s\n", path, strerror(errno));
     if (!standard)
         fclose(file);
+    if (failed)
+        return STATUS_IO_ERROR;
     if (buffer_is_whole(out))
         return STATUS_OK;
     fprintf(stderr, "siemctl send: more than 1 MiB; use \"siemctl replay %s\"\n", path);

@@ -18,6 +18,7 @@ struct replay_source {
     size_t line_length;
     bool line_too_long;
     bool ended;
+    int error;            /* errno of the read that failed */
     uint64_t line_number; /* of the line being read, from 1 */
     atomic_bool stopped;
     atomic_uint_fast64_t bytes, too_long;
@@ -71,6 +72,7 @@ static bool fill(struct replay_source *source, bool may_wait) {
     source->at = 0;
     source->end = length > 0 ? (size_t)length : 0;
     source->ended = length <= 0;
+    source->error = length < 0 ? errno : 0;
     atomic_fetch_add(&source->bytes, source->end);
     return !source->ended;
 }
@@ -126,7 +128,8 @@ bool replay_source_take(struct replay_source *source, int lines, struct replay_b
         if (gather(source))
             finish_line(source, bulk);
     }
-    bool last_line = source->ended && (source->line_length > 0 || source->line_too_long);
+    bool last_line =
+        source->ended && source->error == 0 && (source->line_length > 0 || source->line_too_long);
     if (last_line && !is_full(bulk, lines))
         finish_line(source, bulk);
     pthread_mutex_unlock(&source->lock);
@@ -139,6 +142,10 @@ void replay_source_stop(struct replay_source *source) {
 
 uint64_t replay_source_bytes(const struct replay_source *source) {
     return atomic_load(&source->bytes);
+}
+
+int replay_source_error(const struct replay_source *source) {
+    return source->error;
 }
 
 uint64_t replay_source_too_long(const struct replay_source *source) {

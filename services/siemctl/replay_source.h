@@ -2,9 +2,9 @@
  *
  * Owner: new/destroy; a bulk is the caller's, init/fini. Threads: any may take, under one lock; the
  * numbers are atomic. Errors: a line above REPLAY_LINE_MAX cannot be sent: it is counted and passed
- * over; a read error ends the source like its end. A stream that pauses gives the lines it has so
- * far. Limits: a bulk of REPLAY_BULK_BYTES and REPLAY_BULK_LINES; one line and one piece are in
- * memory.
+ * over; a read error ends the source, without the line it cut, and is told. A stream that pauses
+ * gives the lines it has so far. Limits: a bulk of REPLAY_BULK_BYTES and REPLAY_BULK_LINES; one
+ * line and one piece are in memory.
  */
 #ifndef SIEM_SIEMCTL_REPLAY_SOURCE_H
 #define SIEM_SIEMCTL_REPLAY_SOURCE_H
@@ -43,6 +43,9 @@ void replay_source_stop(struct replay_source *source);
 
 /* Bytes read so far. */
 uint64_t replay_source_bytes(const struct replay_source *source);
+
+/* The errno of the read that failed and ended the source; 0 when none did. After the end. */
+int replay_source_error(const struct replay_source *source);
 
 /* Lines passed over so far because they are too long. */
 uint64_t replay_source_too_long(const struct replay_source *source);

@@ -2,6 +2,8 @@
 #include "services/siemctl/replay_source.h"
 
 #include <criterion/criterion.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -38,7 +40,20 @@ Test(replay_source, lines_keep_their_numbers_and_blank_ones_are_left_out) {
     cr_expect_eq(bulk.lines[0], 5);
     cr_expect(text_is(buffer_text(&bulk.body), "{\"c\":3}\n"), "the last line needs no newline");
     cr_expect_not(replay_source_take(source, 2, &bulk));
+    cr_expect_eq(replay_source_error(source), 0);
     cr_expect_eq(replay_source_bytes(source), sizeof data - 1);
+    replay_bulk_fini(&bulk);
+    replay_source_destroy(&source);
+    close(fd);
+}
+
+/* A source that cannot be read to its end is not taken for a short one. */
+Test(replay_source, a_read_error_is_told) {
+    int fd = open("/", O_RDONLY | O_DIRECTORY);
+    struct replay_source *source = replay_source_new(fd);
+    replay_bulk_init(&bulk);
+    cr_expect_not(replay_source_take(source, 100, &bulk));
+    cr_expect_eq(replay_source_error(source), EISDIR);
     replay_bulk_fini(&bulk);
     replay_source_destroy(&source);
     close(fd);
