@@ -12,21 +12,16 @@ import subprocess
 import sys
 import tempfile
 import threading
-import time
 
 import msgpack
 import redis
 import zmq
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+from support.waiting import wait_until
+
 STREAM = "siem:{0}:threats"
 DEADLINE_S = 20
-
-
-def wait_for(condition, what):
-    deadline = time.monotonic() + DEADLINE_S
-    while not condition():
-        assert time.monotonic() < deadline, f"waited in vain for {what}"
-        time.sleep(0.005)
 
 
 @contextlib.contextmanager
@@ -51,7 +46,7 @@ def running_redis(directory):
         with contextlib.suppress(redis.ConnectionError, redis.BusyLoadingError):
             return store.ping()
     with running(*command):
-        wait_for(answers, "Redis")
+        wait_until(answers, "Redis")
         yield store
 
 
@@ -117,7 +112,7 @@ def subscribed(subscriber, wire, directory, *prefix):
         url = f"unix://{directory}/redis.sock"
         with running(subscriber, wire.endpoint, url, *prefix, stdout=subprocess.PIPE,
                      stderr=messages) as process:
-            wait_for(wire.is_subscribed, "the subscription")
+            wait_until(wire.is_subscribed, "the subscription")
             yield Output(process.stdout), lambda: pathlib.Path(messages.name).read_text("utf-8")
             assert process.poll() is None, "the subscriber ended by itself: " + messages.read()
 
@@ -150,7 +145,7 @@ def check_outage(subscriber, wire, directory):
         lost = [publisher.threat(store, sent=False) for _ in range(3)]
         store.shutdown(nosave=True)
         publisher.heartbeat()
-        wait_for(lambda: "redis:" in messages(), "a complaint about Redis")
+        wait_until(lambda: "redis:" in messages(), "a complaint about Redis")
         with running_redis(directory):
             publisher.heartbeat()
             output.expect(lost)
