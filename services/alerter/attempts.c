@@ -114,8 +114,10 @@ static void on_answer(void *context, const struct deliver_answer *answer) {
         end_dead(dispatch, progress);
     else
         wait_for_retry(dispatch, progress, answer->retry_after_ms);
+    if (dispatch->was_cut_off)
+        return; /* a Redis that hangs must not keep the answers that wait from being read */
     if (progress->state == PROGRESS_ENDED)
-        dispatch->was_cut_off |= attempts_settle(dispatch, progress->held) != STATUS_OK;
+        dispatch->was_cut_off = attempts_settle(dispatch, progress->held) != STATUS_OK;
     dispatch_refill(dispatch);
     attempts_run_due(dispatch);
 }
@@ -208,12 +210,13 @@ static void arm_due_timer(struct dispatch *dispatch) {
 }
 
 void attempts_run_due(struct dispatch *dispatch) {
-    enum status status = STATUS_OK;
+    enum status status = dispatch->was_cut_off ? STATUS_UNAVAILABLE : STATUS_OK;
     for (int i = 0; i < CHANNEL_COUNT_ && status == STATUS_OK; i++) {
         struct delivery_progress *next;
         while (status == STATUS_OK && (next = next_startable(dispatch, (enum channel_id)i)) != NULL)
             status = start_attempt(dispatch, next);
     }
+    dispatch->was_cut_off = status != STATUS_OK;
     arm_due_timer(dispatch);
     attempts_update_gauges(dispatch);
 }

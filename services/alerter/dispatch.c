@@ -53,8 +53,8 @@ static enum status take(struct dispatch *dispatch) {
 void dispatch_refill(struct dispatch *dispatch) {
     size_t many = (size_t)(dispatch->config->alert_concurrency + 1) / 2;
     /* While many wait, one question to Redis brings several. */
-    if (dispatch->has_backlog && count_room(dispatch) >= many)
-        (void)take(dispatch); /* else with the next tick */
+    if (!dispatch->was_cut_off && dispatch->has_backlog && count_room(dispatch) >= many)
+        dispatch->was_cut_off = take(dispatch) != STATUS_OK;
 }
 
 static enum status claim(struct dispatch *dispatch) {
@@ -68,8 +68,10 @@ static int on_wake(zloop_t *loop, int timer, void *context) {
     (void)loop, (void)timer;
     struct dispatch *dispatch = context;
     dispatch->wake_timer = NO_TIMER;
-    if (take(dispatch) == STATUS_OK)
-        attempts_run_due(dispatch);
+    if (dispatch->was_cut_off)
+        return 0;
+    dispatch->was_cut_off = take(dispatch) != STATUS_OK;
+    attempts_run_due(dispatch);
     return 0;
 }
 

@@ -33,7 +33,9 @@ struct dispatch {
     struct alert_counters counters;
     bool draining;
     bool has_backlog; /* the last look at the outbox brought all that was asked for */
-    bool was_cut_off; /* Redis failed: what we hold may have become another's */
+    /* Redis failed: what we hold may have become another's, and only the tick asks again, so that a
+     * Redis that hangs costs one time-out a second and not one for every answer. */
+    bool was_cut_off;
     struct mono_time taken_at, registered_at, tidied_at;
     int tick_timer, hold_timer, wake_timer, due_timer;
 };

@@ -2,6 +2,7 @@
 import http.server
 import json
 import os
+import signal
 import threading
 import time
 from email.utils import formatdate
@@ -345,6 +346,25 @@ def test_a_redis_outage_loses_nothing_and_is_logged_once(stand):
     stand.wait_empty()
     assert stand.receiver.count("INC-1") == 1 and stand.receiver.count("INC-2") == 1
     assert process.log().count("Redis does not serve") == 1 and process.log().count("serves the outbox again") == 1
+
+
+def test_a_redis_that_hangs_does_not_keep_answers_unread(stand):
+    """One time-out a second at most, and not one for every answer that comes."""
+    held = threading.Event()
+    stand.receiver.answer = lambda number, body: (held.wait(60), (200, {}))[1]
+    stand.alerter(SIEM_ALERT_TIMEOUT="6s", SIEM_ALERT_CLAIM="10m")
+    for number in range(16):
+        stand.queue(f"INC-{number:02}")
+    wait_until(lambda: stand.receiver.count() == 8, "all places are taken")
+    os.kill(stand.server.popen.pid, signal.SIGSTOP)
+    held.set()
+    delivered = 'siem_alerts_total{channel="slack",outcome="delivered"}'
+    try:
+        wait_until(lambda: stand.metrics()[delivered] == 8, "every answer is read", 8)
+    finally:
+        os.kill(stand.server.popen.pid, signal.SIGCONT)
+    stand.wait_empty(30)
+    assert [stand.receiver.count(f"INC-{number:02}") for number in range(16)] == [1] * 16
 
 
 def test_a_flushed_redis_gets_its_group_again(stand):
