@@ -2,6 +2,7 @@
 #include "services/ingest/answer.h"
 
 #include "common/json_writer.h"
+#include "services/ingest/ingest.h"
 
 #include <stdio.h>
 
@@ -40,7 +41,7 @@ void answer_error(struct http_request *request, int code, const char *reason) {
     json_key(&json, "error");
     json_string(&json, "Internal Server Error");
     json_key(&json, "detail");
-    json_string(&json, "An error occurred");
+    json_string(&json, ingest_of(request)->config.debug ? reason : "An error occurred");
     json_key(&json, "path");
     json_text(&json, http_path(request));
     json_object_end(&json);

@@ -17,7 +17,7 @@ void answer_json(struct http_request *request, int code, struct buffer *body);
 /* Answers `{"detail": sentence}`. */
 void answer_detail(struct http_request *request, int code, const char *sentence);
 
-/* The server's own errors (http_options.on_error). */
+/* The server's own errors (http_options.on_error). The cause of a 500 is only said with DEBUG. */
 void answer_error(struct http_request *request, int code, const char *reason);
 
 /* Answers 422 with everything that is wrong with an event. */

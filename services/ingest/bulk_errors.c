@@ -56,8 +56,11 @@ void bulk_errors_write_details(const struct bulk_errors *errors, struct json_wri
     json_array_begin(json);
     for (size_t i = 0; i < errors->count; i++) {
         char field[96];
-        snprintf(field, sizeof field, "body → %zu → %s", errors->listed[i].line,
-                 errors->listed[i].field);
+        if (errors->listed[i].line == 0)
+            snprintf(field, sizeof field, "body");
+        else
+            snprintf(field, sizeof field, "body → %zu → %s", errors->listed[i].line,
+                     errors->listed[i].field);
         json_object_begin(json);
         write_member(json, "field", field);
         write_member(json, "message", errors->listed[i].message);

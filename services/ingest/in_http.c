@@ -6,12 +6,12 @@
 #include "services/ingest/routes.h"
 
 #define REQUEST_TIMEOUT_MS 10000
-#define BODY_MAX (1024 * 1024)
+#define BODY_MAX (EVENT_JSON_MAX + 1024) /* an event, and white space around it */
 #define BULK_BODY_MAX (16 * 1024 * 1024)
 #define STATUS_BODY_MAX (64 * 1024)
 
 static const struct http_route routes[] = {
-    {"POST", "/log", HTTP_WRITE, BODY_MAX, NULL, NULL, route_log},
+    {"POST", "/log", HTTP_WRITE, BODY_MAX, route_log_begin, NULL, route_log},
     {"POST", "/logs", HTTP_WRITE, BULK_BODY_MAX, route_logs_begin, route_logs_body, route_logs},
     {"GET", "/", HTTP_OPEN, 0, NULL, NULL, route_root},
     {"GET", "/dashboard", HTTP_READ, 0, NULL, NULL, route_dashboard},
@@ -26,9 +26,17 @@ static const struct http_route routes[] = {
     {"GET", "/ledger", HTTP_READ, 0, NULL, NULL, route_ledger},
 };
 
-/* Reads are open; writes need the key. */
+/* Reads are open; writes need the key, and a process that does not stop. */
 static bool authorize(struct http_request *request, enum http_access access) {
-    return access != HTTP_WRITE || access_check(ingest_of(request)->access, request);
+    const struct ingest *ingest = ingest_of(request);
+    if (access != HTTP_WRITE)
+        return true;
+    if (!access_check(ingest->access, request))
+        return false;
+    if (!service_is_draining(ingest->service))
+        return true;
+    answer_detail(request, 503, "Service is stopping");
+    return false;
 }
 
 enum status in_http_open(struct ingest *ingest) {

@@ -1,6 +1,6 @@
 /* ingest.h: what the routes of the REST API share: the parts of the running process.
  *
- * Owner: main.c makes and destroys it; routes borrow. Threads: set before the HTTP workers start,
+ * Owner: main.c; routes borrow. Errors: of the parts. Threads: set before the HTTP workers start,
  * read only after that; each part says itself which threads may use it.
  */
 #ifndef SIEM_INGEST_INGEST_H
@@ -26,6 +26,15 @@ struct ingest {
     struct http_server *http;
     atomic_size_t bulk_bytes; /* memory of bulk uploads under way; bound: SIEM_QUEUE_BYTES */
 };
+
+/* Opens all parts. On failure the remedy was logged, and nothing stays open. */
+MUST_CHECK enum status ingest_open(struct ingest *ingest, struct service *service);
+
+/* Takes no new connections; true when nothing waits to be stored. */
+bool ingest_drain(struct ingest *ingest);
+
+/* Closes all parts. */
+void ingest_close(struct ingest *ingest);
 
 /* The process a request is for. */
 static inline struct ingest *ingest_of(const struct http_request *request) {

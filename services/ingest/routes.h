@@ -10,7 +10,11 @@
 #include "common/http_server.h"
 
 /* routes_log.c */
+void route_log_begin(struct http_request *request);
 void route_log(struct http_request *request);
+
+/* Answers 415 and returns false for a body that is compressed or otherwise coded. */
+bool routes_check_coding(struct http_request *request);
 
 /* routes_logs.c */
 void route_logs_begin(struct http_request *request);

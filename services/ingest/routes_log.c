@@ -115,6 +115,19 @@ static enum status read_event(struct ingest *ingest, struct event_json *parser, 
     return STATUS_OK;
 }
 
+bool routes_check_coding(struct http_request *request) {
+    struct text coding = http_header(request, "Content-Encoding");
+    if (coding.data == NULL || text_is(coding, "identity"))
+        return true;
+    count_drop(STATUS_UNSUPPORTED);
+    answer_detail(request, 415, "Content-Encoding is not supported. Send the body as it is.");
+    return false;
+}
+
+void route_log_begin(struct http_request *request) {
+    (void)routes_check_coding(request);
+}
+
 void route_log(struct http_request *request) {
     struct ingest *ingest = ingest_of(request);
     struct event_json *parser = submissions_take_parser(ingest->submissions);

@@ -129,6 +129,8 @@ static enum bulk_form form_of(const struct http_request *request) {
 }
 
 void route_logs_begin(struct http_request *request) {
+    if (!routes_check_coding(request))
+        return;
     struct bulk *bulk = calloc(1, sizeof *bulk);
     if (bulk == NULL)
         abort();

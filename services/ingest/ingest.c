@@ -1,0 +1,55 @@
+/* ingest.c: opens the parts of the process in order, and closes them. */
+#include "services/ingest/ingest.h"
+
+#include "services/ingest/in_http.h"
+#include "services/ingest/ledger.h"
+
+#define BOOKS_INTERVAL_MS 1000
+
+static int on_books_due(zloop_t *loop, int timer, void *context) {
+    (void)loop, (void)timer;
+    const struct ingest *ingest = context;
+    struct ledger_books books;
+    out_events_books(ingest->writer, &books);
+    ledger_publish(&books);
+    return 0;
+}
+
+static enum status open_parts(struct ingest *ingest) {
+    struct service *service = ingest->service;
+    ingest->submissions = submissions_new();
+    ingest->access = access_new(ingest->config.api_key, ingest->config.state_dir);
+    if (ingest->access == NULL)
+        return STATUS_IO_ERROR;
+    ingest->reads = reads_new(service_common(service)->redis_url);
+    if (ingest->reads == NULL)
+        return STATUS_BAD_VALUE;
+    ingest->writer = out_events_new(service, &ingest->config);
+    if (ingest->writer == NULL)
+        return STATUS_UNAVAILABLE;
+    zloop_timer(service_loop(service), BOOKS_INTERVAL_MS, 0, on_books_due, ingest);
+    return in_http_open(ingest);
+}
+
+enum status ingest_open(struct ingest *ingest, struct service *service) {
+    ingest->service = service;
+    enum status status = open_parts(ingest);
+    if (status != STATUS_OK)
+        ingest_close(ingest);
+    return status;
+}
+
+bool ingest_drain(struct ingest *ingest) {
+    http_server_quiesce(ingest->http);
+    return out_events_is_drained(ingest->writer);
+}
+
+/* The readers first, whose answers the workers send; the writer last, who owes answers to nobody
+ * then. */
+void ingest_close(struct ingest *ingest) {
+    reads_destroy(&ingest->reads);
+    http_server_destroy(&ingest->http);
+    out_events_destroy(&ingest->writer);
+    access_destroy(&ingest->access);
+    submissions_destroy(&ingest->submissions);
+}
