@@ -1,5 +1,6 @@
-"""What is written about options, in README, .env.example and docker-compose.yml, is what the programs have."""
+"""What README, .env.example and docker-compose.yml say of options and files is what the tree has."""
 import os
+import re
 import subprocess
 
 import pytest
@@ -31,6 +32,19 @@ def test_help_lists_every_option(service):
 def test_readme_has_the_tables_of_help():
     text = read("README.md")
     assert readme(text, BIN) == text
+
+
+def test_readme_names_files_that_exist():
+    lines = [line for line in read("README.md").splitlines() if not line.startswith("|")]
+    for line in lines:
+        directory = ""
+        for name in re.findall(r"`([\w./-]+)`", line):
+            if name.endswith("/") and "/" in name[:-1] or name in ("proto/", "common/"):
+                directory = name
+            if "/" in name and name.split("/")[0] in ("deploy", "proto", "services", "tests", "common"):
+                assert os.path.exists(os.path.join(TOP, name)), name
+            elif name.endswith((".c", ".h", ".def", ".lua")) and directory:
+                assert os.path.exists(os.path.join(TOP, directory, name)), directory + name
 
 
 @pytest.mark.parametrize("service", [name for name in SERVICES if name != "siemctl"])
