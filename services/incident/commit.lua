@@ -239,7 +239,7 @@ if threat_count > 0 then
                     threats = 0, touched = false, news = {},
                     was = {id = id, status = v[1], severity = v[2], detection_count = count, first_seen = first,
                            last_seen = last, description_at = at, source_ip = address, affected_user = user,
-                           rules = v[9]},
+                           rules = v[9], revision = tonumber(v[10])},
                 }
             end
         end
@@ -557,16 +557,18 @@ if threat_count > 0 then
         end
     end
 
+    -- A threat that only repeats moves the count and the times, and is no revision: an analyst who read the
+    -- incident may still change it (If-Match), and the audit trail keeps what matters.
     for _, incident in ipairs(touched) do
         local was = incident.was
-        incident.revision = incident.revision + 1
+        if was.rules and incident.rules ~= was.rules then insert(incident.news, 'rules') end
+        if #incident.news > 0 then incident.revision = incident.revision + 1 end
         if incident.first_seen ~= was.first_seen then incident.timestamp = incident.first_seen end
         if incident.threats > 0 then
             if incident.source_ip ~= was.source_ip or incident.affected_user ~= was.affected_user or
                 incident.rules ~= was.rules then
                 incident.title = title_of(incident, incident.threat)
             end
-            insert(incident.news, incident.threats == 1 and '1 threat' or incident.threats .. ' threats')
         end
         local moved = was.severity ~= incident.severity or was.status ~= incident.status or
             was.first_seen ~= incident.first_seen or incident.merged_into
@@ -755,8 +757,10 @@ for _, incident in ipairs(touched) do
     end
     call('HSET', incident.name, unpack(changes))
     if incident.merged_into then call('PEXPIRE', incident.name, MERGED_KEPT_MS) end
-    call('XADD', key.audit, '*', 'incident', incident.id, 'revision', incident.revision,
-         'who', 'pipeline', 'time', now_ms, 'what', concat(incident.news, ', '))
+    if #incident.news > 0 then
+        call('XADD', key.audit, '*', 'incident', incident.id, 'revision', incident.revision,
+             'who', 'pipeline', 'time', now_ms, 'what', concat(incident.news, ', '))
+    end
 end
 call('XTRIM', key.audit, 'MAXLEN', '~', AUDIT_KEPT)
 for set, members in pairs(index_remove) do call('ZREM', set, unpack(members)) end

@@ -122,7 +122,7 @@ Test(incident_life, opened) {
     cr_expect_eq(commit_fixture_number(&fixture, "XLEN " K "audit"), 1);
 }
 
-/* A window of threats costs one revision a batch, whatever their number; severity only rises. */
+/* Repetition is no revision, so that who read the incident may still change it; severity only rises. */
 Test(incident_life, repeated) {
     send_threat(0, SEVERITY_HIGH);
     begin_batch();
@@ -131,11 +131,17 @@ Test(incident_life, repeated) {
     send_batch();
     cr_expect(incident_says(FIRST, "detection_count", "257"));
     cr_expect(incident_says(FIRST, "severity", "high"));
-    cr_expect(incident_says(FIRST, "revision", "2"));
+    cr_expect(incident_says(FIRST, "revision", "2"), "another rule saw it");
     cr_expect(incident_says(FIRST, "last_seen", "1785585600255"));
     cr_expect_eq(commit_fixture_number(&fixture, "ZCARD " K "incidents"), 1);
-    cr_expect_eq(commit_fixture_number(&fixture, "XLEN " K "audit"), 2);
     cr_expect_eq(commit_fixture_number(&fixture, "XLEN " K "threats"), 257);
+    send_threat(300, SEVERITY_LOW);
+    cr_expect(incident_says(FIRST, "detection_count", "258"));
+    cr_expect(incident_says(FIRST, "revision", "2"));
+    cr_expect_eq(commit_fixture_number(&fixture, "XLEN " K "audit"), 2);
+    send_threat(301, SEVERITY_CRITICAL);
+    cr_expect(incident_says(FIRST, "revision", "3"));
+    cr_expect_eq(commit_fixture_number(&fixture, "XLEN " K "audit"), 3);
 }
 
 /* P5's beginning: an alert for the opening and for each rise, in order, and never for repetition.
