@@ -98,6 +98,10 @@ static enum MHD_Result on_piece(struct http_request *request, struct bytes piece
 
 /* The request is whole, or was resumed. */
 static enum MHD_Result on_whole(struct http_request *request) {
+    if (request->worker->winding_up && !atomic_load(&request->answered)) {
+        request->close_after = true;
+        http_handler_fail(request, 503, "Service is stopping");
+    }
     if (request->phase == HTTP_PHASE_BODY && !atomic_load(&request->answered)) {
         request->route->on_complete(request);
         assert(request->deferred || atomic_load(&request->answered));

@@ -113,6 +113,7 @@ struct http_worker {
     struct MHD_Daemon *daemon;
     pthread_t thread;
     bool started;
+    bool winding_up; /* no request is handed to its route any more */
     int index;
     int epoll_fd;
     int wake_fd;

@@ -134,6 +134,7 @@ static void worker_turn(struct http_worker *worker) {
 
 /* The server stops: everything deferred is answered 503, and what can be sent at once is sent. */
 static void worker_wind_up(struct http_worker *worker) {
+    worker->winding_up = true;
     for (struct http_request *at = worker->deferred; at != NULL; at = at->deferred_next) {
         at->close_after = true;
         if (atomic_load(&at->claim) == 0)

@@ -44,11 +44,13 @@ bool ingest_drain(struct ingest *ingest) {
     return out_events_is_drained(ingest->writer);
 }
 
-/* The readers first, whose answers the workers send; the writer last, who owes answers to nobody
- * then. */
+/* The readers end first, whose answers the workers send; what the workers may still call stays
+ * until they have ended. */
 void ingest_close(struct ingest *ingest) {
-    reads_destroy(&ingest->reads);
+    if (ingest->reads != NULL)
+        reads_stop(ingest->reads);
     http_server_destroy(&ingest->http);
+    reads_destroy(&ingest->reads);
     out_events_destroy(&ingest->writer);
     access_destroy(&ingest->access);
     submissions_destroy(&ingest->submissions);

@@ -135,25 +135,31 @@ struct reads *reads_new(const char *redis_url) {
     return reads;
 }
 
+void reads_stop(struct reads *reads) {
+    pthread_mutex_lock(&reads->lock);
+    reads->stopping = true;
+    pthread_cond_broadcast(&reads->wake);
+    pthread_mutex_unlock(&reads->lock);
+    for (int i = 0; i < READERS; i++) {
+        if (reads->readers[i].started)
+            pthread_join(reads->readers[i].thread, NULL);
+        reads->readers[i].started = false;
+    }
+    for (; reads->count > 0; reads->count--) {
+        struct http_request *request = reads->jobs[reads->first].request;
+        reads->first = (reads->first + 1) % READS_QUEUE_MAX;
+        reads_answer_failure(request, STATUS_UNAVAILABLE);
+        http_release(request);
+    }
+}
+
 void reads_destroy(struct reads **reads) {
     struct reads *self = *reads;
     if (self == NULL)
         return;
-    pthread_mutex_lock(&self->lock);
-    self->stopping = true;
-    pthread_cond_broadcast(&self->wake);
-    pthread_mutex_unlock(&self->lock);
-    for (int i = 0; i < READERS; i++) {
-        if (self->readers[i].started)
-            pthread_join(self->readers[i].thread, NULL);
+    reads_stop(self);
+    for (int i = 0; i < READERS; i++)
         redis_client_destroy(&self->readers[i].redis);
-    }
-    for (; self->count > 0; self->count--) {
-        struct http_request *request = self->jobs[self->first].request;
-        self->first = (self->first + 1) % READS_QUEUE_MAX;
-        reads_answer_failure(request, STATUS_UNAVAILABLE);
-        http_release(request);
-    }
     pthread_cond_destroy(&self->wake);
     pthread_mutex_destroy(&self->lock);
     free(self);
@@ -163,17 +169,19 @@ void reads_destroy(struct reads **reads) {
 void reads_submit(struct reads *reads, struct http_request *request, reads_function *function) {
     http_defer(request, READS_DEADLINE_MS, on_deadline);
     pthread_mutex_lock(&reads->lock);
-    bool taken = reads->count < READS_QUEUE_MAX && !reads->stopping;
-    if (taken) {
+    enum status status = reads->stopping ? STATUS_UNAVAILABLE : STATUS_OK;
+    if (status == STATUS_OK && reads->count == READS_QUEUE_MAX)
+        status = STATUS_FULL;
+    if (status == STATUS_OK) {
         size_t last = (reads->first + reads->count) % READS_QUEUE_MAX;
         reads->jobs[last] = (struct read_job){request, function, clock_mono()};
         reads->count++;
         pthread_cond_signal(&reads->wake);
     }
     pthread_mutex_unlock(&reads->lock);
-    if (taken)
+    if (status == STATUS_OK)
         return;
-    reads_answer_failure(request, STATUS_FULL);
+    reads_answer_failure(request, status);
     http_release(request);
 }
 

@@ -25,7 +25,10 @@ typedef void reads_function(struct redis_client *redis, struct http_request *req
 /* Starts the readers. NULL, with a log line, on a malformed URL. */
 struct reads *reads_new(const char *redis_url);
 
-/* Ends them; what still waits is answered 503. */
+/* Ends the readers; what still waits, and what is submitted from now on, is answered 503. */
+void reads_stop(struct reads *reads);
+
+/* Stops and frees it; nobody may submit any more. */
 void reads_destroy(struct reads **reads);
 
 /* Defers the request and has the function answer it, or answers 503. */
