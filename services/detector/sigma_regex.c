@@ -69,7 +69,6 @@ struct sigma_regex_workspace *sigma_regex_workspace_new(void) {
     workspace->stack = pcre2_jit_stack_create(JIT_STACK_FIRST, JIT_STACK_MAX, NULL);
     if (workspace->data == NULL || workspace->context == NULL)
         abort();
-    pcre2_set_match_limit(workspace->context, REGEX_STEPS_MAX);
     pcre2_set_heap_limit(workspace->context, REGEX_HEAP_KIB);
     if (workspace->stack != NULL)
         pcre2_jit_stack_assign(workspace->context, NULL, workspace->stack);
@@ -86,10 +85,19 @@ void sigma_regex_workspace_destroy(struct sigma_regex_workspace **workspace) {
     *workspace = NULL;
 }
 
+/* Steps from one place of a text of this length. */
+static uint32_t steps_of(size_t length) {
+    size_t steps = REGEX_STEPS_ALL / (length + 1);
+    if (steps < REGEX_STEPS_MIN)
+        return REGEX_STEPS_MIN;
+    return steps < REGEX_STEPS_MAX ? (uint32_t)steps : REGEX_STEPS_MAX;
+}
+
 enum sigma_regex_result sigma_regex_search(const struct sigma_regex *regex,
                                            struct sigma_regex_workspace *workspace,
                                            struct text text) {
     PCRE2_SPTR subject = (PCRE2_SPTR)text.data;
+    pcre2_set_match_limit(workspace->context, steps_of(text.length));
     int result = regex->is_compiled
                      ? pcre2_jit_match(regex->code, subject, text.length, 0, 0, workspace->data,
                                        workspace->context)

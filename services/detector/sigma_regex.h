@@ -3,8 +3,10 @@
  * A search finds the expression anywhere, upper and lower case differ unless asked. Texts must be
  * valid UTF-8 (they were checked where they came in). Owner: new/destroy. Threads: an expression
  * may be searched by many threads, a workspace belongs to one. Errors: BAD_SYNTAX with PCRE2's
- * words. Limits: REGEX_STEPS_MAX steps and REGEX_HEAP_KIB a search, REGEX_PATTERN_MAX bytes of
- * pattern; a search that passes them gives up, which its caller counts. Source: pcre2api(3),
+ * words. Limits: REGEX_HEAP_KIB a search, REGEX_PATTERN_MAX bytes of pattern; machine code counts
+ * its steps anew from each place of the text, so a long text has fewer for each: REGEX_STEPS_ALL
+ * shared out, within REGEX_STEPS_MIN and _MAX. A search that passes them gives up, which its caller
+ * counts. Source: pcre2api(3),
  * pcre2jit(3).
  */
 #ifndef SIEM_DETECTOR_SIGMA_REGEX_H
@@ -14,6 +16,8 @@
 
 #include "common/bytes.h"
 
+#define REGEX_STEPS_ALL 20000000
+#define REGEX_STEPS_MIN 2000
 #define REGEX_STEPS_MAX 200000
 #define REGEX_HEAP_KIB 4096
 #define REGEX_PATTERN_MAX 16384

@@ -1,5 +1,6 @@
 /* test_sigma_match.c: what each kind of value and modifier matches, as the Sigma specification
  * says. */
+#include "services/detector/sigma_regex.h"
 #include "tests/support/rule_bench.h"
 
 #include <criterion/criterion.h>
@@ -281,4 +282,27 @@ Test(sigma_match, an_expression_that_explodes_gives_up_and_does_not_match) {
     struct rule_verdict verdict = rule_bench_judge(rule, document);
     cr_assert_not(verdict.refused);
     cr_assert_eq(verdict.found, 0);
+}
+
+/* P6: steps are counted from each place of a text, so a long one has fewer for each; what would
+ * take seconds gives up. */
+Test(sigma_match, a_long_text_has_fewer_steps_for_each_place) {
+    static const struct {
+        size_t length;
+        enum sigma_regex_result result;
+    } cases[] = {{500, SIGMA_REGEX_MISSES}, {20000, SIGMA_REGEX_GAVE_UP}};
+    struct sigma_error error;
+    struct sigma_regex *regex = NULL;
+    cr_assert_eq(
+        sigma_regex_new(TEXT("(?:a|b)*[yz]"), (struct sigma_regex_flags){0}, 1, &regex, &error),
+        STATUS_OK);
+    struct sigma_regex_workspace *workspace = sigma_regex_workspace_new();
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char text[20000];
+        memset(text, 'a', cases[i].length);
+        cr_expect_eq(sigma_regex_search(regex, workspace, (struct text){text, cases[i].length}),
+                     cases[i].result, "%zu bytes", cases[i].length);
+    }
+    sigma_regex_workspace_destroy(&workspace);
+    sigma_regex_destroy(&regex);
 }
