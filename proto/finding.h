@@ -18,7 +18,8 @@
 /* A findings frame is never larger: it must fit the wire. */
 #define FINDINGS_SIZE_MAX (1024 * 1024)
 
-/* Bytes of each text of a finding (of each tag); the encoder cuts what is longer. Who makes a group
+/* Bytes of each text of a finding (of each tag); the encoder cuts what is longer,
+ * the decoder refuses it. Who makes a group
  * key keeps it within its limit by other means, for two keys cut alike would share an incident. */
 #define FINDING_LIMIT_rule_id 64
 #define FINDING_LIMIT_rule_title 256

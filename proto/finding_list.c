@@ -32,12 +32,14 @@ void finding_list_pack(msgpack_packer *packer, const struct finding *findings, s
     }
 }
 
-/* A text that may not be null. */
-static enum status take_text(struct msgpack_cursor *cursor, struct text *ret_text) {
+/* A text that may not be null, nor longer than who encodes one cuts it. */
+static enum status take_text(struct msgpack_cursor *cursor, size_t limit, struct text *ret_text) {
     struct text text = {NULL, 0};
     enum status status = msgpack_take_text(cursor, &text);
     if (status == STATUS_OK && text.data == NULL)
         status = STATUS_BAD_TYPE;
+    if (status == STATUS_OK && text.length > limit)
+        status = STATUS_TOO_LARGE;
     if (status == STATUS_OK)
         *ret_text = text;
     return status;
@@ -51,23 +53,24 @@ static enum status take_level(struct msgpack_cursor *cursor, enum severity *ret_
     return status;
 }
 
-static enum status take_texts(struct msgpack_cursor *cursor, struct text_list *ret_list) {
+static enum status take_texts(struct msgpack_cursor *cursor, size_t limit,
+                              struct text_list *ret_list) {
     enum status status = frame_take_list(cursor, FINDING_TAGS_MAX, &ret_list->count);
     for (uint32_t i = 0; status == STATUS_OK && i < ret_list->count; i++)
-        status = take_text(cursor, &ret_list->items[i]);
+        status = take_text(cursor, limit, &ret_list->items[i]);
     return status;
 }
 
-#define TAKE_TEXT(cursor, ret_value) take_text(cursor, ret_value)
-#define TAKE_LEVEL(cursor, ret_value) take_level(cursor, ret_value)
-#define TAKE_LIST(cursor, ret_value) take_texts(cursor, ret_value)
+#define TAKE_TEXT(cursor, limit, ret_value) take_text(cursor, limit, ret_value)
+#define TAKE_LEVEL(cursor, limit, ret_value) take_level(cursor, ret_value)
+#define TAKE_LIST(cursor, limit, ret_value) take_texts(cursor, limit, ret_value)
 
 static enum status take_finding(struct msgpack_cursor *cursor, struct finding *finding) {
     uint32_t left = 0;
     enum status status = frame_take_tuple(cursor, FIELD_COUNT, &left);
 #define FIELD(name, type, need, unit, meaning)                                                     \
     if (status == STATUS_OK)                                                                       \
-        status = TAKE_##type(cursor, &finding->name);
+        status = TAKE_##type(cursor, FINDING_LIMIT_##name, &finding->name);
 #include "proto/finding.def"
 #undef FIELD
     if (status == STATUS_OK)

@@ -226,3 +226,53 @@ Test(codecs, receipts_are_bounded_in_ranges) {
     msgpack_frame_fini(&frame);
     buffer_fini(&out);
 }
+
+/* A findings frame of one finding whose texts are so long. */
+static void pack_long_finding(struct buffer *out, size_t id_length, size_t tag_length) {
+    static char text[FINDING_LIMIT_rule_title];
+    memset(text, 'x', sizeof text);
+    msgpack_packer packer;
+    msgpack_packer_to_buffer(&packer, out);
+    msgpack_pack_array(&packer, 5);
+    msgpack_pack_uint32(&packer, PROTO_VERSION);
+    msgpack_pack_uint64(&packer, 1);
+    msgpack_pack_text(&packer, TEXT("detector"));
+    msgpack_pack_array(&packer, 0);
+    msgpack_pack_array(&packer, 1);
+    msgpack_pack_array(&packer, 2);
+    msgpack_pack_uint32(&packer, 0);
+    msgpack_pack_array(&packer, 1);
+    msgpack_pack_array(&packer, 7);
+    msgpack_pack_text(&packer, (struct text){text, id_length});
+    msgpack_pack_text(&packer, TEXT("title"));
+    msgpack_pack_uint32(&packer, SEVERITY_LOW);
+    msgpack_pack_array(&packer, 1);
+    msgpack_pack_text(&packer, (struct text){text, tag_length});
+    msgpack_pack_text(&packer, TEXT("details"));
+    msgpack_pack_text(&packer, TEXT("incident"));
+    msgpack_pack_text(&packer, TEXT("group"));
+}
+
+/* P6: a peer cannot make names of Redis' counters and incidents longer than the table says. */
+Test(codecs, texts_beyond_their_limits_are_refused) {
+    static const struct {
+        size_t id, tag;
+        enum status status;
+    } cases[] = {
+        {FINDING_LIMIT_rule_id, FINDING_LIMIT_tags, STATUS_OK},
+        {FINDING_LIMIT_rule_id + 1, 1, STATUS_TOO_LARGE},
+        {1, FINDING_LIMIT_tags + 1, STATUS_TOO_LARGE},
+    };
+    struct msgpack_frame frame;
+    msgpack_frame_init(&frame);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct findings_view view;
+        struct buffer out;
+        buffer_init(&out, FINDINGS_SIZE_MAX);
+        pack_long_finding(&out, cases[i].id, cases[i].tag);
+        cr_expect_eq(findings_decode(buffer_bytes(&out), &frame, &view), cases[i].status,
+                     "case %zu", i);
+        buffer_fini(&out);
+    }
+    msgpack_frame_fini(&frame);
+}
