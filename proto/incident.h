@@ -18,7 +18,4 @@ enum incident_field {
 /* The name of a field in the hash. */
 struct text incident_field_name(enum incident_field field);
 
-/* The field of exactly this name; false leaves the output. */
-bool incident_field_parse(struct text name, enum incident_field *ret_field);
-
 #endif

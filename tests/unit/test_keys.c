@@ -61,15 +61,12 @@ Test(keys, day_fields_are_filled_and_in_lua) {
     buffer_fini(&out);
 }
 
-Test(keys, incident_fields_go_both_ways) {
+Test(keys, incident_fields_have_names_of_their_own) {
     cr_assert(text_is(incident_field_name(INCIDENT_FIELD_id), "id"));
-    for (unsigned i = 0; i < INCIDENT_FIELD_COUNT_; i++) {
-        enum incident_field field = INCIDENT_FIELD_COUNT_;
-        cr_assert(incident_field_parse(incident_field_name((enum incident_field)i), &field));
-        cr_assert_eq(field, i);
-    }
-    enum incident_field field;
-    cr_assert_not(incident_field_parse(TEXT("nonsense"), &field));
+    for (unsigned i = 0; i < INCIDENT_FIELD_COUNT_; i++)
+        for (unsigned j = 0; j < i; j++)
+            cr_assert_not(text_equal(incident_field_name((enum incident_field)i),
+                                     incident_field_name((enum incident_field)j)));
 }
 
 Test(keys, wires_have_a_bounded_queue_and_a_policy) {
