@@ -43,8 +43,10 @@ void buffer_printf(struct buffer *buffer, const char *format, ...)
 /* True when no append was lost to the bound. */
 bool buffer_is_whole(const struct buffer *buffer);
 
-/* What it holds, as text or bytes; borrows from the buffer until its next change. */
+/* What it holds, as text; borrows from the buffer until its next change. */
 struct text buffer_text(const struct buffer *buffer);
+
+/* The same as bytes. */
 struct bytes buffer_bytes(const struct buffer *buffer);
 
 #endif

@@ -151,13 +151,16 @@ void http_server_release(struct http_server *server);
 
 /* http_worker.c */
 
-/* Makes a worker's daemon and descriptors; then, when all workers have theirs, starts its thread.
- */
+/* Makes a worker's daemon and descriptors, without a thread. */
 MUST_CHECK enum status http_worker_open(struct http_worker *worker);
+
+/* Starts its thread; when all workers are open, because they hand each other connections. */
 MUST_CHECK enum status http_worker_start(struct http_worker *worker);
 
-/* Waits for the thread's end; then, when all have ended, closes what it had. */
+/* Waits for the thread's end; nothing to do when it never started. */
 void http_worker_join(struct http_worker *worker);
+
+/* Closes what it had; when all threads have ended. */
 void http_worker_close(struct http_worker *worker);
 
 /* True on the worker's own thread. */
@@ -169,8 +172,10 @@ void http_worker_wake(struct http_worker *worker);
 /* Hands an answered, deferred request back to its worker; any thread. */
 void http_worker_give_back(struct http_request *request);
 
-/* Puts a request into, or takes it from, the worker's list of deferred ones. */
+/* Puts a request into the worker's list of deferred ones; on the worker's thread. */
 void http_worker_watch(struct http_request *request);
+
+/* Takes it out of that list. */
 void http_worker_unwatch(struct http_request *request);
 
 /* http_listen.c */
@@ -205,11 +210,13 @@ void http_connection_scan(struct http_worker *worker, struct mono_time now);
 
 /* http_handler.c */
 
-/* libmicrohttpd's access handler and its notice that a request is over. */
+/* libmicrohttpd's access handler: called with the headers, each piece of the body, and its end. */
 enum MHD_Result http_handler_access(void *context, struct MHD_Connection *mhd, const char *url,
                                     const char *method, const char *version,
                                     const char *upload_data, size_t *upload_size,
                                     void **request_context);
+
+/* libmicrohttpd's notice that a request is over, answered or not; releases it. */
 void http_handler_completed(void *context, struct MHD_Connection *mhd, void **request_context,
                             enum MHD_RequestTerminationCode code);
 
@@ -242,10 +249,14 @@ enum MHD_Result http_request_send(struct http_request *request);
 
 /* Makes the counters of every route. */
 struct http_route_metrics *http_metrics_new(const struct http_options *options);
+
+/* Frees the table; the counters in it stay registered. */
 void http_metrics_destroy(struct http_route_metrics **metrics);
 
-/* A request began, or was answered. */
+/* A request began. */
 void http_metrics_begin(struct http_server *server);
+
+/* It was answered, or is over without an answer (code 0). */
 void http_metrics_end(struct http_request *request);
 
 #endif

@@ -63,19 +63,40 @@ void http_server_quiesce(struct http_server *server);
 /* The port it listens on (useful after ":0"). */
 int http_server_port(const struct http_server *server);
 
-/* Looking at a request; texts borrow until it is released, null when absent. */
+/* ---- Looking at a request; texts borrow until it is released. ---- */
+
+/* The service's own context, as the options gave it. */
 void *http_context(const struct http_request *request);
+
+/* The route it took; NULL when none fits. */
 const struct http_route *http_route_of(const struct http_request *request);
+
+/* The method as it was sent (they differ by case). */
 struct text http_method(const struct http_request *request);
+
+/* The path, decoded and without the query. */
 struct text http_path(const struct http_request *request);
+
+/* What stands for `{name}` of the route's path; null when the route has no such part. */
 struct text http_path_value(const struct http_request *request, const char *name);
+
+/* An argument of the query, decoded; empty when it has no value, null when it is absent or
+ * the client has gone. */
 struct text http_query(const struct http_request *request, const char *name);
+
+/* A header by its name, whatever its case; null when it is absent or the client has gone. */
 struct text http_header(const struct http_request *request, const char *name);
+
+/* The whole body; empty for a route that takes it piece by piece. */
 struct bytes http_body(const struct http_request *request);
+
+/* The client's address as text, without its port; empty when it is unknown. */
 struct text http_peer(const struct http_request *request);
 
 /* The route's own state for this request; `destroy` is called when the request is released. */
 void http_state_set(struct http_request *request, void *state, void (*destroy)(void *state));
+
+/* What http_state_set gave this request; NULL before. */
 void *http_state(const struct http_request *request);
 
 /* Adds a header to the answer to come; before http_answer. `name` and `value` are copied. */

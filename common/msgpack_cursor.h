@@ -32,11 +32,16 @@ static inline bool msgpack_cursor_is_at_end(const struct msgpack_cursor *cursor)
     return cursor->at == cursor->end;
 }
 
-/* Each takes one value of the type it names; any encoding of a number that is not negative will do.
- */
+/* The head of an array; its elements come next. */
 MUST_CHECK enum status msgpack_take_array(struct msgpack_cursor *cursor, uint32_t *ret_count);
+
+/* A number that is not negative, in any encoding. */
 MUST_CHECK enum status msgpack_take_u64(struct msgpack_cursor *cursor, uint64_t *ret_value);
+
+/* True or false; nil is neither. */
 MUST_CHECK enum status msgpack_take_bool(struct msgpack_cursor *cursor, bool *ret_value);
+
+/* A bin, borrowed from the frame. */
 MUST_CHECK enum status msgpack_take_bin(struct msgpack_cursor *cursor, struct bytes *ret_bytes);
 
 /* As take_u64, for fields with a bound: BAD_VALUE above `highest`. */

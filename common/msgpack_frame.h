@@ -28,6 +28,8 @@ struct msgpack_frame {
 
 /* Makes an empty frame whose zone is reused by every unpack. */
 void msgpack_frame_init(struct msgpack_frame *frame);
+
+/* Frees the zone, and with it every object of the frame. */
 void msgpack_frame_fini(struct msgpack_frame *frame);
 
 /* Drops what it holds, keeping the zone's first chunk; root is nil. */
@@ -55,14 +57,19 @@ void msgpack_frame_unpack_checked(struct msgpack_frame *frame, struct bytes byte
 /* A packer that appends to a buffer. */
 void msgpack_packer_to_buffer(msgpack_packer *packer, struct buffer *out);
 
-/* Packing helpers: a null text packs nil. */
+/* Packs a str; a null text packs nil. */
 void msgpack_pack_text(msgpack_packer *packer, struct text text);
+
+/* Packs the key of a map's next value. */
 void msgpack_pack_key(msgpack_packer *packer, const char *key);
 
-/* Reading helpers: BAD_TYPE when the object is of another type; nil, and NULL for an absent object,
- * read as a null text or null bytes. */
+/* BAD_TYPE unless the object is a number that is not negative; NULL is none. */
 MUST_CHECK enum status msgpack_read_u64(const msgpack_object *object, uint64_t *ret_value);
+
+/* Nil, and NULL for an absent object, read as a null text; BAD_TYPE for another type. */
 MUST_CHECK enum status msgpack_read_text(const msgpack_object *object, struct text *ret_text);
+
+/* The same for a bin. */
 MUST_CHECK enum status msgpack_read_bytes(const msgpack_object *object, struct bytes *ret_bytes);
 
 /* The element of an array object, or NULL past its end or when it is no array. */

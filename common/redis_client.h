@@ -41,15 +41,19 @@ MUST_CHECK enum status redis_client_command(struct redis_client *client, size_t 
                          sizeof((struct text[]){__VA_ARGS__}) / sizeof(struct text),               \
                          (struct text[]){__VA_ARGS__}, (ret_reply))
 
-/* Pipelining: appends send nothing until the first read; read replies in the order of the appends.
- * An error reply is given as a reply of type REDIS_ERROR here, so that the others can still be read. */
+/* Pipelining: appends send nothing until the first read. */
 MUST_CHECK enum status redis_client_append(struct redis_client *client, size_t count,
                                            const struct text *arguments);
+
+/* The replies come in the order of the appends. An error reply is given as a reply of type
+ * REDIS_ERROR here, so that the others can still be read. */
 MUST_CHECK enum status redis_client_read(struct redis_client *client,
                                          struct redis_reply **ret_reply);
 
 /* A Lua script by its SHA-1, loaded when Redis does not know it. Borrows `source` for its life. */
 struct redis_script *redis_script_new(struct text source);
+
+/* Frees it; Redis goes on knowing the script. */
 void redis_script_destroy(struct redis_script **script);
 
 /* Makes Redis know the script. After that redis_script_append cannot meet NOSCRIPT, unless Redis was
@@ -70,12 +74,22 @@ MUST_CHECK enum status redis_script_run(struct redis_client *client, struct redi
 /* Frees a reply. */
 void redis_reply_destroy(struct redis_reply **reply);
 
-/* Looking at a reply; a NULL reply is nil. Texts and elements borrow from it. */
+/* What it is; a NULL reply is nil, here and below. */
 enum redis_type redis_reply_type(const struct redis_reply *reply);
+
+/* True when Redis does not know the script (any more). */
 bool redis_reply_is_noscript(const struct redis_reply *reply);
-struct text redis_reply_text(const struct redis_reply *reply);       /* null unless text or error */
-int64_t redis_reply_integer(const struct redis_reply *reply);        /* also of a decimal text; else 0 */
-size_t redis_reply_count(const struct redis_reply *reply);           /* elements; 0 unless array */
+
+/* Null unless text or error; borrows from the reply. */
+struct text redis_reply_text(const struct redis_reply *reply);
+
+/* Also of a decimal text; else 0. */
+int64_t redis_reply_integer(const struct redis_reply *reply);
+
+/* Elements; 0 unless array. */
+size_t redis_reply_count(const struct redis_reply *reply);
+
+/* An element, borrowed from the reply; asserts that there is one. */
 const struct redis_reply *redis_reply_at(const struct redis_reply *reply, size_t index);
 
 /* The value after `field` in a flat field/value array (HGETALL, stream entries); nil when absent. */

@@ -38,8 +38,10 @@ struct spool *spool_open(const struct spool_options *options);
 /* Closes it; unsynced appends may be lost. */
 void spool_destroy(struct spool **spool);
 
-/* 64 random bits made once per directory, and the number of this start (1 at the first), synced. */
+/* 64 random bits made once per directory, synced. */
 uint64_t spool_producer(const struct spool *spool);
+
+/* The number of this start (1 at the first), synced. */
 uint32_t spool_epoch(const struct spool *spool);
 
 /* Appends one record made of the parts (so a head and a body need no copy). Gives its number. */
@@ -53,8 +55,10 @@ MUST_CHECK enum status spool_sync(struct spool *spool);
  * first..next, CORRUPT when its checksum fails (counted and set aside). */
 MUST_CHECK enum status spool_read(struct spool *spool, uint64_t number, struct bytes *ret_record);
 
-/* The lowest number still stored, and the number the next append gets. */
+/* The lowest number still stored. */
 uint64_t spool_first(const struct spool *spool);
+
+/* The number the next append gets. */
 uint64_t spool_next(const struct spool *spool);
 
 /* Tells that everything below `floor` is committed; deletes segments that are wholly below it and

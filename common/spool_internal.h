@@ -103,6 +103,8 @@ static inline int64_t spool_record_size(uint32_t length) {
 
 /* Starts a view of a file; `fd` stays the caller's. */
 void spool_view_init(struct spool_view *view, int fd, int64_t size, size_t chunk);
+
+/* Frees what was read; the file stays open. */
 void spool_view_fini(struct spool_view *view);
 
 /* Forgets what was read, since the file has changed. */

@@ -76,8 +76,10 @@ MUST_CHECK enum status wire_receive(struct wire *wire, struct wire_message *ret_
 /* Frees a received message's frames. */
 void wire_message_close(struct wire_message *message);
 
-/* Peers now connected, and how often one has gone (from the socket monitor); for evidence of loss. */
+/* Peers now connected (from the socket monitor). */
 int wire_peer_count(struct wire *wire);
+
+/* How often a peer has gone (from the same); for evidence of loss. */
 uint64_t wire_peers_lost(struct wire *wire);
 
 #endif

@@ -46,8 +46,10 @@ struct delivery {
     uint16_t skip[BATCH_EVENTS_MAX]; /* indices to quarantine unread, ascending */
 };
 
-/* The frame before the batch. */
+/* Appends the frame that goes before the batch. */
 void delivery_encode(const struct delivery *delivery, struct buffer *out);
+
+/* Reads it; on failure the output is as before. */
 MUST_CHECK enum status delivery_decode(struct bytes frame, struct delivery *ret_delivery);
 
 /* Room for "0123456789abcdef-4294967295-18446744073709551615.255" and its NUL. */

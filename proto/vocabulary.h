@@ -30,15 +30,25 @@ enum incident_status {
     INCIDENT_STATUS_COUNT_
 };
 
-/* The text of a value. */
+/* The text of a value; asserts that it is one. */
 const char *event_type_text(enum event_type type);
+
+/* The text of a severity. */
 const char *severity_text(enum severity severity);
+
+/* The text of an incident's status. */
 const char *incident_status_text(enum incident_status status);
 
-/* The value of exactly this text. */
+/* The value of exactly this text; false, and the output as before, when it is none. */
 bool event_type_parse(struct text text, enum event_type *ret_type);
+
+/* The same for a severity. */
 bool severity_parse(struct text text, enum severity *ret_severity);
+
+/* The same for the level of a Sigma rule. */
 bool severity_parse_level(struct text sigma_level, enum severity *ret_severity);
+
+/* The same for an incident's status. */
 bool incident_status_parse(struct text text, enum incident_status *ret_status);
 
 /* True while the incident is worked on (detected, analyzing, in_progress). */

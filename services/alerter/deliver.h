@@ -37,6 +37,8 @@ typedef void deliver_done(void *context, const struct deliver_answer *answer);
 
 /* Starts libcurl on the loop. */
 struct deliver *deliver_new(const struct deliver_options *options);
+
+/* Breaks off what is under way, without calling on_done. */
 void deliver_destroy(struct deliver **deliver);
 
 /* Whether requests can be sent there: https, or http when that is allowed, and a host. */

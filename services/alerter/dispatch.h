@@ -19,6 +19,8 @@ struct dispatch;
 
 /* Starts on the service's loop. NULL after a log line with the remedy. */
 struct dispatch *dispatch_new(struct service *service, const struct alerter_config *config);
+
+/* Breaks off requests; their alerts stay in the outbox and are claimed again. */
 void dispatch_destroy(struct dispatch **dispatch);
 
 /* Something may have been queued. Cheap to call often: Redis is asked at most every

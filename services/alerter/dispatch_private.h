@@ -45,6 +45,8 @@ void attempts_run_due(struct dispatch *dispatch);
 
 /* Records what ended; whatever Redis does not take now is tried with the next tick. */
 MUST_CHECK enum status attempts_settle(struct dispatch *dispatch, struct held *held);
+
+/* The same for all that are held, up to the first failure. */
 MUST_CHECK enum status attempts_settle_all(struct dispatch *dispatch);
 
 /* An alert that another alerter has taken over: it is not ours to try any more. */

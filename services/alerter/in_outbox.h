@@ -24,6 +24,8 @@ typedef void outbox_taken(void *context, struct alert *alert, uint32_t done);
 
 /* Makes the consumer; connects later. NULL, with a log line, on a malformed URL. */
 struct outbox *outbox_new(const char *redis_url, const char *consumer, int64_t claim_ms);
+
+/* Closes the connection; what was taken and not finished stays pending. */
 void outbox_destroy(struct outbox **outbox);
 
 /* Whether the last word of Redis was no error; from any thread. */

@@ -13,6 +13,8 @@ struct in_threats;
 
 /* Connects to all addresses of the list and follows their changes. */
 struct in_threats *in_threats_new(zloop_t *loop, const char *endpoints, struct dispatch *dispatch);
+
+/* Unhooks from the loop and closes the wire. */
 void in_threats_destroy(struct in_threats **threats);
 
 #endif

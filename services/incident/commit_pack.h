@@ -29,6 +29,8 @@ struct commit_packer;
 
 /* Makes a packer. */
 struct commit_packer *commit_packer_new(const struct commit_limits *limits);
+
+/* Frees it, and what it packed last. */
 void commit_packer_destroy(struct commit_packer **packer);
 
 /* The batch for the script; borrowed until the next call. `seq_known`: last number this publisher

@@ -17,6 +17,8 @@ struct committer;
 
 /* Makes a committer; connects later. NULL, with a log line, on a malformed URL. */
 struct committer *committer_new(const char *redis_url, const struct commit_limits *limits);
+
+/* Closes the connection; commits still open stay so. */
 void committer_destroy(struct committer **committer);
 
 /* Commits those of the group that are COMMIT_OPEN. OK when all are answered then. */

@@ -26,10 +26,14 @@ struct in_findings_handler {
  * it cannot be bound. */
 struct in_findings *in_findings_new(zloop_t *loop, const char *endpoint,
                                     const struct in_findings_handler *handler);
+
+/* Stops reading and closes the wire; messages not taken yet are lost, and sent again. */
 void in_findings_destroy(struct in_findings **findings);
 
-/* Stops and begins taking messages; each may be called again. */
+/* Stops taking messages; may be called again. */
 void in_findings_pause(struct in_findings *findings);
+
+/* Begins to take them again; may be called again. */
 void in_findings_resume(struct in_findings *findings);
 
 /* From a tick: reads the socket's monitor. */

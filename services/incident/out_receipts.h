@@ -18,6 +18,8 @@ struct out_receipts;
 /* Binds RECEIPTS at `endpoint` (NULL: the wiring's). NULL, with a log line, when it cannot be
  * bound. */
 struct out_receipts *out_receipts_new(const char *endpoint);
+
+/* Closes the wire. */
 void out_receipts_destroy(struct out_receipts **receipts);
 
 /* Publishes receipts for the group's answered commits: one for each lane where they fit. */

@@ -18,6 +18,8 @@ struct out_threats;
 /* Binds THREATS at `endpoint` (NULL: the wiring's); `publisher` is borrowed. NULL, with a log line,
  * when it cannot be bound. */
 struct out_threats *out_threats_new(const char *endpoint, const char *publisher);
+
+/* Closes the wire. */
 void out_threats_destroy(struct out_threats **threats);
 
 /* Writes a new random identity; returns `out`. */

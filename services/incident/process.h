@@ -30,6 +30,8 @@ struct process;
 /* Binds the wires and hooks into the loop. NULL, with a log line, when something cannot be bound.
  */
 struct process *process_new(zloop_t *loop, const struct process_options *options);
+
+/* Unhooks from the loop and closes the wires; batches not committed yet are sent again. */
 void process_destroy(struct process **process);
 
 /* Takes no more messages; true once nothing is in hand and the last receipts have had time to
@@ -39,9 +41,13 @@ bool process_drain(struct process *process);
 /* True while Redis answers. */
 bool process_is_ready(const struct process *process);
 
-/* Where the wires really listen; borrow. */
+/* Where FINDINGS really listens; borrows. */
 const char *process_findings_endpoint(const struct process *process);
+
+/* Where RECEIPTS does; borrows. */
 const char *process_receipts_endpoint(const struct process *process);
+
+/* Where THREATS does; borrows. */
 const char *process_threats_endpoint(const struct process *process);
 
 #endif

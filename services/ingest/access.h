@@ -17,6 +17,8 @@ struct access;
 
 /* `api_key` as configured; "" takes or makes the kept one. */
 struct access *access_new(const char *api_key, const char *state_dir);
+
+/* Frees it, the keys overwritten first. */
 void access_destroy(struct access **access);
 
 /* True for the right key; takes the same time for every wrong one of a length. */

@@ -18,7 +18,10 @@ struct bulk_errors {
     size_t count;
 };
 
+/* None yet; allocates nothing. */
 void bulk_errors_init(struct bulk_errors *errors);
+
+/* Frees the copies; it is empty then. */
 void bulk_errors_fini(struct bulk_errors *errors);
 
 /* Lists an error of a line, or element. Copies its texts. */

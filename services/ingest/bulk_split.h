@@ -53,6 +53,8 @@ struct bulk_split {
 /* `form` BULK_UNKNOWN: an array when the first byte that is no white space is [, else lines. */
 void bulk_split_init(struct bulk_split *split, enum bulk_form form, bulk_on_item *on_item,
                      void *context);
+
+/* Frees the start of an item that was kept. */
 void bulk_split_fini(struct bulk_split *split);
 
 /* Takes a piece of the body. */

@@ -65,6 +65,8 @@ enum epoch_news {
 
 /* Makes an empty list. */
 void epochs_init(struct epochs *epochs);
+
+/* Frees the epochs too; the list is empty then. */
 void epochs_fini(struct epochs *epochs);
 
 /* Adds an epoch behind the last; gives its entry, whose cursor and ends are at `seq`. */

@@ -52,6 +52,8 @@ struct event_json;
 
 /* A parser and the memory of its documents. */
 struct event_json *event_json_new(void);
+
+/* Frees it, and the texts of the event it read last. */
 void event_json_destroy(struct event_json **parser);
 
 /* Reads a document. */

@@ -55,8 +55,10 @@ struct event_json {
 /* Lists an error; those beyond EVENT_ERRORS_MAX are not listed. */
 void event_json_add_error(struct event_json *parser, struct event_error error);
 
-/* A member's name, and its value when that is no object or array, at the outermost level. */
+/* A member's name at the outermost level. */
 void event_fields_key(struct event_json *parser, struct text name);
+
+/* That member's value; for an array or object only its kind. */
 void event_fields_value(struct event_json *parser, struct json_value value);
 
 /* A value within metadata that is no object or array; false when a number is beyond a double. */

@@ -16,6 +16,8 @@ struct in_receipts;
 struct in_receipts *
 in_receipts_new(zloop_t *loop, const char *endpoints,
                 void (*on_receipt)(void *context, const struct receipt *receipt), void *context);
+
+/* Unhooks from the loop and closes the wire. */
 void in_receipts_destroy(struct in_receipts **receipts);
 
 /* Asks for a producer's receipts; asking twice is harmless. */
@@ -24,8 +26,10 @@ void in_receipts_subscribe(struct in_receipts *receipts, uint64_t producer);
 /* Follows the addresses of the incident processes; call it every second. */
 void in_receipts_refresh(struct in_receipts *receipts);
 
-/* Incident processes connected now, and how often one has gone. */
+/* Incident processes connected now. */
 int in_receipts_peer_count(struct in_receipts *receipts);
+
+/* How often one has gone. */
 uint64_t in_receipts_peers_lost(struct in_receipts *receipts);
 
 #endif

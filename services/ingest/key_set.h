@@ -26,7 +26,10 @@ struct key_set {
     uint64_t seed;
 };
 
+/* Makes an empty set and draws its seed. */
 void key_set_init(struct key_set *set);
+
+/* Frees the slots. */
 void key_set_fini(struct key_set *set);
 
 /* Forgets all names. */

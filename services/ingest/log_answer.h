@@ -21,7 +21,10 @@ struct log_answer {
     size_t severity_at;
 };
 
+/* Nothing is prepared; allocates nothing. */
 void log_answer_init(struct log_answer *answer);
+
+/* Frees the event's part. */
 void log_answer_fini(struct log_answer *answer);
 
 /* Writes the event's part; drops what was there. */

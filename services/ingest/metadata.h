@@ -28,7 +28,10 @@ struct metadata {
     struct metadata_level levels[METADATA_DEPTH_MAX];
 };
 
+/* Begins an empty map, within the bound of an event. */
 void metadata_init(struct metadata *metadata);
+
+/* Frees the memory that all events shared. */
 void metadata_fini(struct metadata *metadata);
 
 /* Begins an empty map. */
@@ -37,16 +40,28 @@ void metadata_reset(struct metadata *metadata);
 /* The name of the next member; its value follows. */
 void metadata_key(struct metadata *metadata, struct text name);
 
-/* Values. */
+/* The value null. */
 void metadata_nil(struct metadata *metadata);
+
+/* The value true or false. */
 void metadata_bool(struct metadata *metadata, bool value);
+
+/* A number, in the shortest encoding. */
 void metadata_int(struct metadata *metadata, int64_t value);
+
+/* The same for numbers above INT64_MAX. */
 void metadata_uint(struct metadata *metadata, uint64_t value);
+
+/* A number with a fraction or an exponent, in eight bytes. */
 void metadata_double(struct metadata *metadata, double value);
+
+/* A string; copied. */
 void metadata_text(struct metadata *metadata, struct text value);
 
-/* A map or an array, whose values come between the two calls. */
+/* Begins a map or an array, whose values come next; asserts METADATA_DEPTH_MAX. */
 void metadata_open(struct metadata *metadata, bool map);
+
+/* Ends the container opened last and writes its head. */
 void metadata_close(struct metadata *metadata);
 
 /* Writes the outermost head; the whole map, or a NULL one when it has no member. Borrows until the

@@ -9,37 +9,55 @@
 
 #include "common/http_server.h"
 
-/* routes_log.c */
+/* POST /log, at its headers (routes_log.c). */
 void route_log_begin(struct http_request *request);
+
+/* POST /log: one event; answers with its verdict, or 202. */
 void route_log(struct http_request *request);
 
 /* Answers 415 and returns false for a body that is compressed or otherwise coded. */
 bool routes_check_coding(struct http_request *request);
 
-/* routes_logs.c */
+/* POST /logs, at its headers (routes_logs.c). */
 void route_logs_begin(struct http_request *request);
+
+/* POST /logs: a piece of the body; its events are read as they come. */
 void route_logs_body(struct http_request *request, struct bytes piece);
+
+/* POST /logs: the body is whole; answers when all its events are stored. */
 void route_logs(struct http_request *request);
 
-/* routes_incidents.c, routes_incident_stats.c, routes_incident_status.c */
+/* GET /incidents, a page of the list (routes_incidents.c). */
 void route_incidents(struct http_request *request);
+
+/* GET /incidents/stats (routes_incident_stats.c). */
 void route_incidents_stats(struct http_request *request);
+
+/* GET /incidents/{id} (routes_incidents.c). */
 void route_incident(struct http_request *request);
+
+/* POST /incidents/{id}/status (routes_incident_status.c). */
 void route_incident_status(struct http_request *request);
 
 /* 404 for an incident that is not there. */
 void routes_answer_no_incident(struct http_request *request);
 
-/* routes_dashboard.c */
+/* GET /dashboard (routes_dashboard.c). */
 void route_dashboard(struct http_request *request);
 
-/* routes_health.c */
+/* GET /: the name and version (routes_health.c). */
 void route_root(struct http_request *request);
+
+/* GET /healthz: 503 when the loop stands still. */
 void route_healthz(struct http_request *request);
+
+/* GET /readyz: 503 while something it needs is missing. */
 void route_readyz(struct http_request *request);
+
+/* GET /metrics, for Prometheus. */
 void route_metrics(struct http_request *request);
 
-/* routes_ledger.c */
+/* GET /ledger: do the books balance (routes_ledger.c)? */
 void route_ledger(struct http_request *request);
 
 #endif

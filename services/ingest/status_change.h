@@ -21,7 +21,10 @@ struct status_change {
     size_t memory_used;
 };
 
+/* Nothing is asked for; allocates nothing. */
 void status_change_init(struct status_change *change);
+
+/* Frees the texts of a body. */
 void status_change_fini(struct status_change *change);
 
 /* Reads the members of a body: an object; strings or null; other members are passed over. */

@@ -17,7 +17,10 @@
 
 struct submissions;
 
+/* Keeps nothing yet. */
 struct submissions *submissions_new(void);
+
+/* Frees what is kept; what is still taken must be given back before. */
 void submissions_destroy(struct submissions **submissions);
 
 /* An empty submission. */
@@ -29,8 +32,10 @@ struct log_answer *submissions_answer(struct submission *submission);
 /* Gives one back, with the memory of its events. */
 void submissions_give(struct submissions *submissions, struct submission **submission);
 
-/* A parser, and back. */
+/* A parser that was given back, or a new one. */
 struct event_json *submissions_take_parser(struct submissions *submissions);
+
+/* Gives it back; NULL is none. What it read last is gone. */
 void submissions_give_parser(struct submissions *submissions, struct event_json **parser);
 
 #endif
