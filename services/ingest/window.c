@@ -71,14 +71,13 @@ void window_remove_from(struct window *window, const struct epoch *epoch, uint64
 }
 
 void window_apply(struct window *window, const struct epoch *epoch, const struct receipt *receipt,
-                  struct mono_time now,
-                  void (*on_receipted)(void *context, const struct flight *flight), void *context) {
+                  struct mono_time now, struct window_listener listener) {
     bool progress = false;
     for (size_t i = window->count; i > 0; i--) {
         const struct flight *flight = &window->flights[i - 1];
         if (flight->epoch != epoch || !receipt_covers(receipt, flight->seq))
             continue;
-        on_receipted(context, flight);
+        listener.on_receipted(listener.context, flight);
         window_remove(window, i - 1);
         progress = true;
     }

@@ -69,10 +69,15 @@ void window_remove(struct window *window, size_t place);
 /* Removes the epoch's batches from `seq` on, because they will be sent again from the disk. */
 void window_remove_from(struct window *window, const struct epoch *epoch, uint64_t seq);
 
-/* Removes what the receipt covers; `on_receipted` sees each before it goes. */
+/* Who sees a batch that a receipt covers, before its entry goes. */
+struct window_listener {
+    void (*on_receipted)(void *context, const struct flight *flight);
+    void *context;
+};
+
+/* Removes what the epoch's receipt covers; that is progress. */
 void window_apply(struct window *window, const struct epoch *epoch, const struct receipt *receipt,
-                  struct mono_time now,
-                  void (*on_receipted)(void *context, const struct flight *flight), void *context);
+                  struct mono_time now, struct window_listener listener);
 
 /* The lowest batch of that epoch in it; UINT64_MAX when there is none. */
 uint64_t window_lowest(const struct window *window, const struct epoch *epoch);

@@ -100,7 +100,8 @@ void writer_on_receipt(void *context, const struct receipt *receipt) {
         return; /* its batches were deleted long ago */
     if (receipt->floor > epoch->end_seq)
         count_drop(STATUS_BAD_VALUE); /* of batches that were never made; clamped below */
-    window_apply(&writer->window, epoch, receipt, now, on_receipted, writer);
+    window_apply(&writer->window, epoch, receipt, now,
+                 (struct window_listener){on_receipted, writer});
     skip_committed(writer, epoch, receipt);
     if (epoch_judge(epoch, receipt, is_contradicted(writer, epoch, receipt), now) ==
         EPOCH_WENT_BACK)

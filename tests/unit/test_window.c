@@ -44,6 +44,8 @@ static void count_receipted(void *context, const struct flight *flight) {
     receipted++;
 }
 
+static const struct window_listener listener = {count_receipted, NULL};
+
 static struct receipt receipt_of(uint64_t floor, const struct receipt_range *ranges,
                                  uint32_t count) {
     return (struct receipt){
@@ -53,7 +55,7 @@ static struct receipt receipt_of(uint64_t floor, const struct receipt_range *ran
 static void apply(uint64_t floor, uint64_t from, uint64_t to) {
     const struct receipt_range range = {from, to};
     const struct receipt receipt = receipt_of(floor, &range, from <= to);
-    window_apply(&window, epoch, &receipt, now, count_receipted, NULL);
+    window_apply(&window, epoch, &receipt, now, listener);
 }
 
 /* How many batches are due now; each is noted as sent. */
@@ -108,7 +110,7 @@ Test(window, another_epoch_s_receipt_takes_out_nothing) {
     struct epoch *other = epochs_add(&epochs, &head, 2000000);
     add(0, 1, 1);
     const struct receipt receipt = receipt_of(10, NULL, 0);
-    window_apply(&window, other, &receipt, now, count_receipted, NULL);
+    window_apply(&window, other, &receipt, now, listener);
     cr_assert_eq(window.count, 1);
 }
 
