@@ -14,6 +14,7 @@
 #define TIMEOUT_MS 700
 #define DEADLINE_MS 300
 #define CONNECTIONS_MAX 400
+#define WAIT_S 20
 
 /* A request given to the other thread. */
 struct held {
@@ -23,12 +24,55 @@ struct held {
 
 static struct http_server *server;
 static int port;
-static _Atomic(struct held *) held;
+static _Atomic(struct held *) held; /* the other thread has not seen them yet */
+static _Atomic(struct held *) kept; /* it has */
 static atomic_int released;
 static atomic_bool holding; /* the other thread keeps what it gets */
 static atomic_bool ending;
 static atomic_int pieces;
 static pthread_t answerer;
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
+
+/* Something that a condition asks for was changed. */
+static void note_change(void) {
+    pthread_mutex_lock(&lock);
+    pthread_cond_broadcast(&changed);
+    pthread_mutex_unlock(&lock);
+}
+
+/* Waits until the condition holds; false when it does not in time. */
+static bool wait_until(bool (*condition)(void)) {
+    struct timespec until;
+    int result = 0;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += WAIT_S;
+    pthread_mutex_lock(&lock);
+    while (!condition() && result == 0)
+        result = pthread_cond_clockwait(&changed, &lock, CLOCK_MONOTONIC, &until);
+    bool holds = condition();
+    pthread_mutex_unlock(&lock);
+    return holds;
+}
+
+static bool is_kept(void) {
+    return atomic_load(&kept) != NULL;
+}
+
+static bool is_released(void) {
+    return atomic_load(&released) > 0;
+}
+
+/* Whether the other thread has something to do. */
+static bool has_work(void) {
+    return atomic_load(&ending) || atomic_load(&held) != NULL ||
+           (is_kept() && !atomic_load(&holding));
+}
+
+static void hold(bool on) {
+    atomic_store(&holding, on);
+    note_change();
+}
 
 static void answer_text(struct http_request *request, int code, struct text text) {
     struct buffer body;
@@ -68,6 +112,7 @@ static void on_value(struct http_request *request) {
 static void state_gone(void *state) {
     (void)state;
     atomic_fetch_add(&released, 1);
+    note_change();
 }
 
 static void on_deadline(struct http_request *request) {
@@ -83,6 +128,7 @@ static void on_deferred(struct http_request *request) {
     item->next = atomic_load(&held);
     while (!atomic_compare_exchange_weak(&held, &item->next, item))
         continue;
+    note_change();
 }
 
 /* Two answers at once: the first counts. */
@@ -103,27 +149,34 @@ static bool authorize(struct http_request *request, enum http_access access) {
     return true;
 }
 
+static void keep(struct held *list) {
+    while (list != NULL) {
+        struct held *next = list->next;
+        list->next = atomic_load(&kept);
+        atomic_store(&kept, list);
+        list = next;
+    }
+    note_change();
+}
+
+static void answer_kept(void) {
+    while (is_kept() && !atomic_load(&holding)) {
+        struct held *item = atomic_load(&kept);
+        struct http_request *request = item->request;
+        atomic_store(&kept, item->next);
+        free(item);
+        on_echo(request);
+        http_release(request);
+    }
+}
+
 static void *answerer_main(void *context) {
     (void)context;
-    struct timespec nap = {0, 200000};
-    struct held *kept = NULL;
-    while (!atomic_load(&ending) || kept != NULL || atomic_load(&held) != NULL) {
-        struct held *list = atomic_exchange(&held, NULL);
-        while (list != NULL) {
-            struct held *next = list->next;
-            list->next = kept;
-            kept = list;
-            list = next;
+    while (!atomic_load(&ending) || is_kept() || atomic_load(&held) != NULL) {
+        if (wait_until(has_work)) {
+            keep(atomic_exchange(&held, NULL));
+            answer_kept();
         }
-        while (kept != NULL && !atomic_load(&holding)) {
-            struct held *next = kept->next;
-            struct http_request *request = kept->request;
-            free(kept);
-            on_echo(request);
-            http_release(request);
-            kept = next;
-        }
-        nanosleep(&nap, NULL);
     }
     return NULL;
 }
@@ -152,9 +205,10 @@ static void setup(void) {
 }
 
 static void teardown(void) {
-    atomic_store(&holding, false);
+    hold(false);
     http_server_destroy(&server);
     atomic_store(&ending, true);
+    note_change();
     pthread_join(answerer, NULL);
     cr_assert_null(server);
 }
@@ -394,27 +448,26 @@ Test(http_server, serves_300_connections_at_once) {
 
 Test(http_server, answers_at_the_deadline_and_drops_what_comes_later) {
     static struct http_reply reply;
-    atomic_store(&holding, true);
+    hold(true);
     http_fixture_ask(port, TEXT("POST /defer HTTP/1.1\r\n" HOST "Content-Length: 1\r\n\r\nx"),
                      &reply);
     cr_assert_eq(reply.code, 504);
     cr_assert_str_eq(http_fixture_body(&reply), "late");
     atomic_store(&released, 0);
-    atomic_store(&holding, false);
-    while (atomic_load(&released) == 0) /* the suite's time limit bounds it */
-        usleep(1000);
+    hold(false);
+    cr_assert(wait_until(is_released));
 }
 
 /* A client that goes away while its request is worked on harms nobody. */
 Test(http_server, outlives_clients_that_leave) {
     static struct http_reply reply;
-    atomic_store(&holding, true);
+    hold(true);
     for (int i = 0; i < 50; i++) {
         int fd = http_fixture_connect(port);
         http_fixture_send(fd, TEXT("POST /defer HTTP/1.1\r\n" HOST "Content-Length: 1\r\n\r\nx"));
         close(fd);
     }
-    atomic_store(&holding, false);
+    hold(false);
     http_fixture_ask(port, TEXT("GET /twice HTTP/1.1\r\n" HOST "\r\n"), &reply);
     cr_assert_eq(reply.code, 200);
 }
@@ -466,11 +519,10 @@ Test(http_server, turns_away_what_exceeds_its_connections) {
 
 Test(http_server, answers_503_when_it_stops) {
     static struct http_reply reply;
-    atomic_store(&holding, true);
+    hold(true);
     int fd = http_fixture_connect(port);
     http_fixture_send(fd, TEXT("POST /defer HTTP/1.1\r\n" HOST "Content-Length: 1\r\n\r\nx"));
-    while (atomic_load(&held) != NULL)
-        usleep(100);
+    cr_assert(wait_until(is_kept));
     int other = http_fixture_connect(port);
     http_fixture_send(other, TEXT("GET /twice HTTP/1.1\r\n" HOST "\r\n"));
     http_fixture_read(other, false, &reply);
