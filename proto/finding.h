@@ -65,8 +65,10 @@ struct findings_encoder {
     uint32_t quarantined_count;
 };
 
-/* init/fini on the caller's struct; the encoder is reused batch after batch. */
+/* Makes an encoder that is reused batch after batch. */
 void findings_encoder_init(struct findings_encoder *encoder);
+
+/* Frees its entries; it is as after init. */
 void findings_encoder_fini(struct findings_encoder *encoder);
 
 /* Empties it for the next batch. */
@@ -114,7 +116,10 @@ struct crash_report {
     uint32_t index;
 };
 
+/* Appends the single frame. */
 void crash_report_encode(const struct crash_report *report, struct buffer *out);
+
+/* Reads it; on failure the output is as before. */
 MUST_CHECK enum status crash_report_decode(struct bytes bytes, struct crash_report *ret_report);
 
 #endif
