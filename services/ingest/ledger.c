@@ -123,6 +123,22 @@ static int64_t read_gauge(struct text heartbeat, const char *name) {
     return read_digits(text_behind(find_gauge(heartbeat, name), "\\\"}\":"));
 }
 
+/* Puts what a living process said of itself, before Redis was read, beside what Redis counted. Both
+ * went on in between: what was accepted then and is counted is no longer spooled, though its
+ * receipt may be under way. Counts that this does not explain stay as they are, and make a
+ * difference. */
+static void take_words(struct ledger_row *row, const struct ledger_row *words) {
+    int64_t counted = row->committed + row->quarantined;
+    row->alive = true;
+    row->epoch = words->epoch;
+    row->spooled = words->spooled;
+    if (words->accepted > row->accepted)
+        row->accepted = words->accepted;
+    if (words->accepted - words->spooled <= counted && counted <= row->accepted)
+        row->spooled = row->accepted - counted;
+    row->in_flight = words->in_flight < row->spooled ? words->in_flight : row->spooled;
+}
+
 /* The words of another ingest about itself. */
 static void take_heartbeat(struct ledger *ledger, struct text heartbeat, struct wall_time now) {
     struct text labels = find_gauge(heartbeat, "siem_ledger_accepted");
@@ -133,11 +149,13 @@ static void take_heartbeat(struct ledger *ledger, struct text heartbeat, struct 
     struct ledger_row *row = row_of(ledger, producer);
     if (row == NULL)
         return;
-    row->alive = true;
-    row->epoch = (uint32_t)read_digits(text_behind(labels, "epoch=\\\""));
-    row->accepted = read_gauge(heartbeat, "siem_ledger_accepted");
-    row->spooled = read_gauge(heartbeat, "siem_ledger_spooled");
-    row->in_flight = read_gauge(heartbeat, "siem_ledger_in_flight");
+    const struct ledger_row words = {
+        .epoch = (uint32_t)read_digits(text_behind(labels, "epoch=\\\"")),
+        .accepted = read_gauge(heartbeat, "siem_ledger_accepted"),
+        .spooled = read_gauge(heartbeat, "siem_ledger_spooled"),
+        .in_flight = read_gauge(heartbeat, "siem_ledger_in_flight"),
+    };
+    take_words(row, &words);
 }
 
 static enum status ask(struct redis_client *redis, const char *command, enum key_id id) {
@@ -150,11 +168,13 @@ static void take_own(struct ledger *ledger, const struct ledger_books *books) {
     struct ledger_row *row = row_of(ledger, books->producer);
     if (row == NULL)
         row = &ledger->rows[LEDGER_PRODUCERS_MAX - 1];
-    row->alive = true;
-    row->epoch = books->epoch;
-    row->accepted = (int64_t)books->accepted;
-    row->spooled = (int64_t)books->spooled;
-    row->in_flight = (int64_t)books->in_flight_events;
+    const struct ledger_row words = {
+        .epoch = books->epoch,
+        .accepted = (int64_t)books->accepted,
+        .spooled = (int64_t)books->spooled,
+        .in_flight = (int64_t)books->in_flight_events,
+    };
+    take_words(row, &words);
 }
 
 enum status ledger_read(struct redis_client *redis, const struct ledger_books *own,

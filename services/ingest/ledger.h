@@ -38,8 +38,8 @@ struct ledger {
 void ledger_publish(const struct ledger_books *books);
 
 /* Reads Redis, and adds this process's own books. These are read before Redis, as the heartbeats
- * are before the ledger: what is receipted was committed, so the difference is never positive for a
- * receipt under way. */
+ * are before the ledger: what is receipted by then is committed, and what is committed and not
+ * receipted yet is not called spooled; so the books balance at every moment. */
 MUST_CHECK enum status ledger_read(struct redis_client *redis, const struct ledger_books *own,
                                    struct ledger *ret_ledger);
 
