@@ -1,7 +1,6 @@
 /* answer.c: error bodies in the shapes of the API. */
 #include "services/ingest/answer.h"
 
-#include "common/json_writer.h"
 #include "services/ingest/ingest.h"
 
 #include <stdio.h>
@@ -15,17 +14,25 @@ void answer_json(struct http_request *request, int code, struct buffer *body) {
     answer_error(request, 500, "answer too large");
 }
 
+struct json_writer *answer_begin(struct json_answer *answer) {
+    buffer_init(&answer->body, ANSWER_MAX);
+    json_writer_init(&answer->json, &answer->body);
+    return &answer->json;
+}
+
+void answer_send(struct json_answer *answer, struct http_request *request, int code) {
+    json_writer_fini(&answer->json);
+    answer_json(request, code, &answer->body);
+}
+
 void answer_detail(struct http_request *request, int code, const char *sentence) {
-    struct buffer body;
-    struct json_writer json;
-    buffer_init(&body, ANSWER_MAX);
-    json_writer_init(&json, &body);
-    json_object_begin(&json);
-    json_key(&json, "detail");
-    json_string(&json, sentence);
-    json_object_end(&json);
-    json_writer_fini(&json);
-    answer_json(request, code, &body);
+    struct json_answer answer;
+    struct json_writer *json = answer_begin(&answer);
+    json_object_begin(json);
+    json_key(json, "detail");
+    json_string(json, sentence);
+    json_object_end(json);
+    answer_send(&answer, request, code);
 }
 
 void answer_error(struct http_request *request, int code, const char *reason) {
@@ -33,20 +40,19 @@ void answer_error(struct http_request *request, int code, const char *reason) {
         answer_detail(request, code, reason);
         return;
     }
-    struct buffer body;
-    struct json_writer json;
-    buffer_init(&body, ANSWER_MAX);
-    json_writer_init(&json, &body);
-    json_object_begin(&json);
-    json_key(&json, "error");
-    json_string(&json, "Internal Server Error");
-    json_key(&json, "detail");
-    json_string(&json, ingest_of(request)->config.debug ? reason : "An error occurred");
-    json_key(&json, "path");
-    json_text(&json, http_path(request));
-    json_object_end(&json);
-    json_writer_fini(&json);
-    http_answer(request, 500, "application/json", &body);
+    struct json_answer answer;
+    struct json_writer *json = answer_begin(&answer);
+    json_object_begin(json);
+    json_key(json, "error");
+    json_string(json, "Internal Server Error");
+    json_key(json, "detail");
+    json_string(json, ingest_of(request)->config.debug ? reason : "An error occurred");
+    json_key(json, "path");
+    json_text(json, http_path(request));
+    json_object_end(json);
+    json_writer_fini(json);
+    /* Not answer_json, which comes here with what is too large. */
+    http_answer(request, 500, "application/json", &answer.body);
 }
 
 /* A LogEvent that would have been right. */
@@ -54,14 +60,14 @@ static const char example[] =
     "{\"event_type\":\"login_failed\",\"source_ip\":\"192.168.1.100\",\"username\":\"admin\","
     "\"count\":5,\"description\":\"Failed login attempts\",\"metadata\":{\"service\":\"sshd\"}}";
 
-static void begin_invalid(struct json_writer *json, struct buffer *body) {
-    buffer_init(body, ANSWER_MAX);
-    json_writer_init(json, body);
+static struct json_writer *begin_invalid(struct json_answer *answer) {
+    struct json_writer *json = answer_begin(answer);
     json_object_begin(json);
     json_key(json, "error");
     json_string(json, "Validation Error");
     json_key(json, "details");
     json_array_begin(json);
+    return json;
 }
 
 static void add_invalid(struct json_writer *json, const char *field, const char *message,
@@ -76,21 +82,19 @@ static void add_invalid(struct json_writer *json, const char *field, const char 
     json_object_end(json);
 }
 
-static void end_invalid(struct http_request *request, struct json_writer *json,
-                        struct buffer *body) {
+static void end_invalid(struct json_answer *answer, struct http_request *request) {
+    struct json_writer *json = &answer->json;
     json_array_end(json);
     json_key(json, "example");
     json_raw(json, text_of(example));
     json_object_end(json);
-    json_writer_fini(json);
-    answer_json(request, 422, body);
+    answer_send(answer, request, 422);
 }
 
 void answer_invalid_event(struct http_request *request, const struct event_error *errors,
                           size_t count) {
-    struct buffer body;
-    struct json_writer json;
-    begin_invalid(&json, &body);
+    struct json_answer answer;
+    struct json_writer *json = begin_invalid(&answer);
     for (size_t i = 0; i < count; i++) {
         char field[64];
         if (errors[i].field != NULL)
@@ -99,16 +103,15 @@ void answer_invalid_event(struct http_request *request, const struct event_error
             snprintf(field, sizeof field, "body → %zu", errors[i].position);
         else
             snprintf(field, sizeof field, "body");
-        add_invalid(&json, field, errors[i].message, errors[i].type);
+        add_invalid(json, field, errors[i].message, errors[i].type);
     }
-    end_invalid(request, &json, &body);
+    end_invalid(&answer, request);
 }
 
 void answer_invalid(struct http_request *request, const char *field, const char *message,
                     const char *type) {
-    struct buffer body;
-    struct json_writer json;
-    begin_invalid(&json, &body);
-    add_invalid(&json, field, message, type);
-    end_invalid(request, &json, &body);
+    struct json_answer answer;
+    struct json_writer *json = begin_invalid(&answer);
+    add_invalid(json, field, message, type);
+    end_invalid(&answer, request);
 }

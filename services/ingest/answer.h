@@ -7,9 +7,22 @@
 #define SIEM_INGEST_ANSWER_H
 
 #include "common/http_server.h"
+#include "common/json_writer.h"
 #include "services/ingest/event_json.h"
 
 #define ANSWER_MAX (64 * 1024 * 1024)
+
+/* A JSON answer that is being written; stays where it is until it is sent. */
+struct json_answer {
+    struct buffer body;
+    struct json_writer json;
+};
+
+/* Begins one, of at most ANSWER_MAX bytes; gives the writer of its document. */
+struct json_writer *answer_begin(struct json_answer *answer);
+
+/* Ends the document and answers with it; frees what answer_begin made. */
+void answer_send(struct json_answer *answer, struct http_request *request, int code);
 
 /* Answers with a JSON body; takes its memory. */
 void answer_json(struct http_request *request, int code, struct buffer *body);

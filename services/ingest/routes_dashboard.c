@@ -134,13 +134,10 @@ static void read_dashboard(struct redis_client *redis, struct http_request *requ
     if (status == STATUS_OK)
         status = read_day(redis, &replies);
     if (status == STATUS_OK) {
-        struct buffer body;
-        struct json_writer json;
-        buffer_init(&body, ANSWER_MAX);
-        json_writer_init(&json, &body);
-        write_dashboard(&json, &replies, now);
-        json_writer_fini(&json);
-        answer_json(request, 200, &body);
+        struct json_answer answer;
+        struct json_writer *json = answer_begin(&answer);
+        write_dashboard(json, &replies, now);
+        answer_send(&answer, request, 200);
     } else {
         reads_answer_failure(request, status);
     }

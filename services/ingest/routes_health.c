@@ -13,19 +13,16 @@ static void write_string(struct json_writer *json, const char *name, const char 
 }
 
 void route_root(struct http_request *request) {
-    struct buffer body;
-    struct json_writer json;
+    struct json_answer answer;
+    struct json_writer *json = answer_begin(&answer);
     char time[CLOCK_RFC3339_SIZE];
-    buffer_init(&body, PAGE_MAX);
-    json_writer_init(&json, &body);
-    json_object_begin(&json);
-    write_string(&json, "message", "Mini-SIEM API");
-    write_string(&json, "version", SIEM_VERSION);
-    write_string(&json, "status", "healthy");
-    write_string(&json, "timestamp", clock_format_rfc3339(clock_wall(), time));
-    json_object_end(&json);
-    json_writer_fini(&json);
-    answer_json(request, 200, &body);
+    json_object_begin(json);
+    write_string(json, "message", "Mini-SIEM API");
+    write_string(json, "version", SIEM_VERSION);
+    write_string(json, "status", "healthy");
+    write_string(json, "timestamp", clock_format_rfc3339(clock_wall(), time));
+    json_object_end(json);
+    answer_send(&answer, request, 200);
 }
 
 /* The process answers, and its loop turns. */

@@ -97,13 +97,10 @@ static void read_stats(struct redis_client *redis, struct http_request *request)
         reads_answer_failure(request, status);
         return;
     }
-    struct buffer body;
-    struct json_writer json;
-    buffer_init(&body, ANSWER_MAX);
-    json_writer_init(&json, &body);
-    write_stats(&counts, &json);
-    json_writer_fini(&json);
-    answer_json(request, 200, &body);
+    struct json_answer answer;
+    struct json_writer *json = answer_begin(&answer);
+    write_stats(&counts, json);
+    answer_send(&answer, request, 200);
 }
 
 void route_incidents_stats(struct http_request *request) {

@@ -68,22 +68,19 @@ static void put_optional(struct text *arguments, struct text value) {
 }
 
 static void answer_updated(struct http_request *request, const struct redis_reply *reply) {
-    struct buffer body;
-    struct json_writer json;
+    struct json_answer answer;
+    struct json_writer *json = answer_begin(&answer);
     char revision[32];
-    buffer_init(&body, ANSWER_MAX);
-    json_writer_init(&json, &body);
-    json_object_begin(&json);
-    json_key(&json, "status");
-    json_string(&json, "updated");
-    json_key(&json, "incident");
-    incident_write(&json, reply, 1);
-    json_object_end(&json);
-    json_writer_fini(&json);
+    json_object_begin(json);
+    json_key(json, "status");
+    json_string(json, "updated");
+    json_key(json, "incident");
+    incident_write(json, reply, 1);
+    json_object_end(json);
     snprintf(revision, sizeof revision, "\"%.*s\"",
              TEXT_ARG(incident_field(reply, 1, INCIDENT_FIELD_revision)));
     http_answer_header(request, "ETag", revision);
-    answer_json(request, 200, &body);
+    answer_send(&answer, request, 200);
 }
 
 static void answer_reply(struct http_request *request, const struct redis_reply *reply) {

@@ -172,17 +172,14 @@ static void read_incident(struct redis_client *redis, struct http_request *reque
     } else if (status != STATUS_OK) {
         reads_answer_failure(request, status);
     } else {
-        struct buffer body;
-        struct json_writer json;
+        struct json_answer answer;
+        struct json_writer *json = answer_begin(&answer);
         char revision[32];
-        buffer_init(&body, ANSWER_MAX);
-        json_writer_init(&json, &body);
-        incident_write(&json, reply, 0);
-        json_writer_fini(&json);
+        incident_write(json, reply, 0);
         snprintf(revision, sizeof revision, "\"%.*s\"",
                  TEXT_ARG(incident_field(reply, 0, INCIDENT_FIELD_revision)));
         http_answer_header(request, "ETag", revision);
-        answer_json(request, 200, &body);
+        answer_send(&answer, request, 200);
     }
     redis_reply_destroy(&reply);
 }

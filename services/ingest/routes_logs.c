@@ -185,32 +185,26 @@ static void write_counts(const struct bulk *bulk, size_t accepted, struct json_w
 }
 
 static void answer_accepted(struct bulk *bulk) {
-    struct buffer body;
-    struct json_writer json;
-    buffer_init(&body, ANSWER_MAX);
-    json_writer_init(&json, &body);
-    json_object_begin(&json);
-    write_counts(bulk, bulk->accepted, &json);
-    json_object_end(&json);
-    json_writer_fini(&json);
-    answer_json(bulk->request, 202, &body);
+    struct json_answer answer;
+    struct json_writer *json = answer_begin(&answer);
+    json_object_begin(json);
+    write_counts(bulk, bulk->accepted, json);
+    json_object_end(json);
+    answer_send(&answer, bulk->request, 202);
 }
 
 /* Nothing was accepted: 422, in the shape of errors, with the counts beside it. */
 static void answer_rejected(struct bulk *bulk) {
-    struct buffer body;
-    struct json_writer json;
-    buffer_init(&body, ANSWER_MAX);
-    json_writer_init(&json, &body);
-    json_object_begin(&json);
-    json_key(&json, "error");
-    json_string(&json, "Validation Error");
-    json_key(&json, "details");
-    bulk_errors_write_details(&bulk->errors, &json);
-    write_counts(bulk, 0, &json);
-    json_object_end(&json);
-    json_writer_fini(&json);
-    answer_json(bulk->request, 422, &body);
+    struct json_answer answer;
+    struct json_writer *json = answer_begin(&answer);
+    json_object_begin(json);
+    json_key(json, "error");
+    json_string(json, "Validation Error");
+    json_key(json, "details");
+    bulk_errors_write_details(&bulk->errors, json);
+    write_counts(bulk, 0, json);
+    json_object_end(json);
+    answer_send(&answer, bulk->request, 422);
 }
 
 /* Loop's thread: one submission is stored, or not. */
