@@ -58,4 +58,14 @@ static inline int text_compare(struct text a, struct text b) {
     return order != 0 ? order : (a.length > b.length) - (a.length < b.length);
 }
 
+/* The text without the spaces around it, as parts of a list with commas have them; other white
+ * space stays. Borrows. */
+static inline struct text text_trim_spaces(struct text text) {
+    while (text.length > 0 && text.data[0] == ' ')
+        text = (struct text){text.data + 1, text.length - 1};
+    while (text.length > 0 && text.data[text.length - 1] == ' ')
+        text.length--;
+    return text;
+}
+
 #endif

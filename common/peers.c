@@ -149,20 +149,12 @@ static bool add_endpoint(struct peers *peers, struct text endpoint) {
     return true;
 }
 
-static struct text trim(struct text text) {
-    while (text.length > 0 && text.data[0] == ' ')
-        text = (struct text){text.data + 1, text.length - 1};
-    while (text.length > 0 && text.data[text.length - 1] == ' ')
-        text.length--;
-    return text;
-}
-
 /* Reads the list; on failure says which part is wrong. */
 static bool parse_list(struct peers *peers, const char *endpoints) {
     const char *at = endpoints;
     for (;;) {
         size_t length = strcspn(at, ",");
-        struct text endpoint = trim((struct text){at, length});
+        struct text endpoint = text_trim_spaces((struct text){at, length});
         if (!add_endpoint(peers, endpoint)) {
             log_error("malformed list of endpoints; write tcp://host:port or ipc:///path, with "
                       "commas between",

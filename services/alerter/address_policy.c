@@ -71,14 +71,6 @@ static bool contains(const struct network *network, const uint8_t address[16]) {
     return mask == 0 || ((network->address[bytes] ^ address[bytes]) & mask) == 0;
 }
 
-static struct text trim(struct text text) {
-    while (text.length > 0 && text.data[0] == ' ')
-        text = (struct text){text.data + 1, text.length - 1};
-    while (text.length > 0 && text.data[text.length - 1] == ' ')
-        text.length--;
-    return text;
-}
-
 enum status address_policy_init(struct address_policy *policy, const char *networks) {
     *policy = (struct address_policy){.allowed_count = 0};
     if (networks[strspn(networks, " ")] == '\0')
@@ -86,7 +78,7 @@ enum status address_policy_init(struct address_policy *policy, const char *netwo
     for (const char *at = networks;; at++) {
         size_t length = strcspn(at, ",");
         if (policy->allowed_count == ALLOWED_NETWORKS_MAX ||
-            !parse_network(trim((struct text){at, length}),
+            !parse_network(text_trim_spaces((struct text){at, length}),
                            &policy->allowed[policy->allowed_count]))
             return STATUS_BAD_SYNTAX;
         policy->allowed_count++;
