@@ -14,7 +14,8 @@ void window_init(struct window *window, struct mono_time now) {
     window->count = 0;
     window->events = window->bytes = 0;
     window->random = (uint32_t)now.ns | 1;
-    window->progress_at = window->flow_since = now;
+    window->progress_at = window->flow_since = window->newest_back = now;
+    window->average_ns = 0;
 }
 
 bool window_has_room(const struct window *window) {
@@ -70,6 +71,16 @@ void window_remove_from(struct window *window, const struct epoch *epoch, uint64
     }
 }
 
+/* Learns from a batch that came back how long that takes; not when it is unknown which of its
+ * sendings did. */
+static void learn(struct window *window, const struct flight *flight, struct mono_time now) {
+    if (flight->attempt > 1)
+        return;
+    window->average_ns += (now.ns - flight->sent_at.ns - window->average_ns) / 8;
+    if (flight->sent_at.ns > window->newest_back.ns)
+        window->newest_back = flight->sent_at;
+}
+
 void window_apply(struct window *window, const struct epoch *epoch, const struct receipt *receipt,
                   struct mono_time now, struct window_listener listener) {
     bool progress = false;
@@ -77,6 +88,7 @@ void window_apply(struct window *window, const struct epoch *epoch, const struct
         const struct flight *flight = &window->flights[i - 1];
         if (flight->epoch != epoch || !receipt_covers(receipt, flight->seq))
             continue;
+        learn(window, flight, now);
         listener.on_receipted(listener.context, flight);
         window_remove(window, i - 1);
         progress = true;
@@ -132,10 +144,26 @@ static bool is_overtaken(const struct window *window, const struct flight *fligh
            ms_between(window->flow_since, now) >= RESEND_FIRST_MS;
 }
 
+/* A batch that did not come back although one that left after it did, and long ago: it is with
+ * somebody who does not go on. Not believed before receipts have been coming for that long, too. */
+static bool is_stuck(const struct window *window, const struct flight *flight,
+                     struct mono_time now) {
+    if (window->newest_back.ns <= flight->sent_at.ns)
+        return false;
+    int64_t limit_ms = window->average_ns / 1000000 * OVERTAKEN_TIMES;
+    if (limit_ms < OVERTAKEN_LEAST_MS)
+        limit_ms = OVERTAKEN_LEAST_MS;
+    limit_ms *= flight->timeout_ms / RESEND_FIRST_MS;
+    return ms_between(flight->sent_at, now) >= limit_ms &&
+           ms_between(window->flow_since, now) >= limit_ms;
+}
+
 struct flight *window_due(struct window *window, size_t *place, struct mono_time now) {
     const struct flight *probe = oldest(window);
     while (*place < window->count) {
         struct flight *flight = &window->flights[(*place)++];
+        if (is_stuck(window, flight, now))
+            return flight;
         if (flight->due.ns > now.ns)
             continue;
         if (flight->cause != RESEND_TIMEOUT || flight == probe || is_overtaken(window, flight, now))

@@ -19,6 +19,10 @@
 /* Time until a batch without receipt is sent again: doubles from first to longest, +- a quarter. */
 #define RESEND_FIRST_MS 2000
 #define RESEND_LONGEST_MS 30000
+/* One that a later batch overtook is not waited for that long (a detector that hangs, but does not
+ * go): so many times what batches take on average, at least this; doubles, too. */
+#define OVERTAKEN_TIMES 8
+#define OVERTAKEN_LEAST_MS 200
 /* After evidence of loss: time for receipts that are on their way. */
 #define RESEND_GRACE_MS 100
 
@@ -45,6 +49,8 @@ struct window {
     uint32_t random;              /* of the jitter */
     struct mono_time progress_at; /* last receipt of a batch */
     struct mono_time flow_since;  /* since when receipts have been coming without a long pause */
+    struct mono_time newest_back; /* when the latest-sent batch of those that came back was sent */
+    int64_t average_ns;           /* from sending to receipt, of batches sent once; smoothed */
     struct flight flights[WINDOW_BATCHES_MAX];
 };
 

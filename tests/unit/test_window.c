@@ -155,6 +155,49 @@ Test(window, what_was_overtaken_is_sent_again) {
     cr_assert_eq(send_due(), 2);
 }
 
+/* One detector of several hangs without going: its batches do not wait for the long time-out. */
+Test(window, what_a_later_batch_overtook_is_sent_again_soon) {
+    add(0, 1, 1);
+    pass_ms(1);
+    add(1, 1, 1);
+    pass_ms(5);
+    cr_assert_eq(send_due(), 0);
+    apply(0, 1, 1);
+    pass_ms(OVERTAKEN_LEAST_MS - 7);
+    cr_assert_eq(send_due(), 0, "too early");
+    pass_ms(1);
+    cr_assert_eq(send_due(), 1);
+    cr_assert_eq(window_find(&window, epoch, 0)->attempt, 2);
+    cr_assert_eq(window_find(&window, epoch, 0)->cause, RESEND_TIMEOUT);
+    /* Nothing that left after it has come back yet; then something has. */
+    pass_ms(OVERTAKEN_LEAST_MS);
+    cr_assert_eq(send_due(), 0);
+    add(2, 1, 1);
+    pass_ms(1);
+    apply(0, 1, 2);
+    cr_assert_eq(send_due(), 0, "the second time it gets twice as long");
+    pass_ms(OVERTAKEN_LEAST_MS);
+    cr_assert_eq(send_due(), 1);
+}
+
+/* Slow is not stuck: what batches take on average is waited for several times over. */
+Test(window, when_all_are_slow_the_overtaken_are_waited_for_longer) {
+    for (uint64_t seq = 0; seq < 100; seq++) {
+        add(seq, 1, 1);
+        pass_ms(100);
+        apply(seq + 1, 1, 0);
+    }
+    add(100, 1, 1);
+    pass_ms(1);
+    add(101, 1, 1);
+    pass_ms(100);
+    apply(100, 101, 101);
+    pass_ms(OVERTAKEN_LEAST_MS + 100);
+    cr_assert_eq(send_due(), 0);
+    pass_ms(500);
+    cr_assert_eq(send_due(), 1);
+}
+
 Test(window, evidence_of_loss_makes_all_due_after_the_grace) {
     for (uint64_t seq = 0; seq < 100; seq++)
         add(seq, 1, 1);
