@@ -50,6 +50,12 @@ def die_with_parent():
     LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
+def before_exec():
+    """Scheduled as the services schedule themselves, and deploy/up Redis."""
+    die_with_parent()
+    os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
+
+
 class Process:
     """One process that can be started, signalled and started again under the same options."""
 
@@ -64,7 +70,7 @@ class Process:
         with open(self.log_path, "ab") as log:
             self.popen = subprocess.Popen(
                 self.arguments, executable=self.executable, env=self.environment, cwd=TOP,
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log, preexec_fn=die_with_parent)
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log, preexec_fn=before_exec)
 
     @property
     def pid(self):
