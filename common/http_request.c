@@ -178,14 +178,6 @@ void *http_context(const struct http_request *request) {
     return request->worker->server->options.context;
 }
 
-const struct http_route *http_route_of(const struct http_request *request) {
-    return request->route;
-}
-
-struct text http_method(const struct http_request *request) {
-    return request->method;
-}
-
 struct text http_path(const struct http_request *request) {
     return request->path;
 }

@@ -68,12 +68,6 @@ int http_server_port(const struct http_server *server);
 /* The service's own context, as the options gave it. */
 void *http_context(const struct http_request *request);
 
-/* The route it took; NULL when none fits. */
-const struct http_route *http_route_of(const struct http_request *request);
-
-/* The method as it was sent (they differ by case). */
-struct text http_method(const struct http_request *request);
-
 /* The path, decoded and without the query. */
 struct text http_path(const struct http_request *request);
 
