@@ -85,8 +85,12 @@ struct judgement judge_event(struct judge *judge, const struct sigma_rules *rule
         enrich_time_apply(enrichments->time, event, fields);
     if (enrichments->reputation != NULL)
         enrich_reputation_apply(enrichments->reputation, event, fields);
+    const struct logsource unknown = {{NULL, 0}, {NULL, 0}, {NULL, 0}};
+    const struct logsource logsource = logsource_find(rules->logsources, fields, &unknown);
     for (size_t i = 0; i < rules->count; i++) {
         const struct sigma_loaded_rule *rule = &rules->rules[i];
+        if (logsource_conflicts(&rule->logsource, &logsource))
+            continue;
         if (!sigma_match(rule->program, fields, &judge->workspace))
             continue;
         if (judgement.count == FINDINGS_PER_EVENT_MAX) {

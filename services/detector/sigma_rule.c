@@ -120,11 +120,12 @@ static enum status read_logsource(struct reader *reader) {
     if (logsource->kind != SIGMA_NODE_MAP)
         return sigma_refuse(reader->error, STATUS_BAD_SYNTAX, logsource->line,
                             "'logsource' must be a map");
-    enum status status = read_text(reader, logsource, "category", &reader->rule->category);
+    enum status status =
+        read_text(reader, logsource, "category", &reader->rule->logsource.category);
     if (status == STATUS_OK)
-        status = read_text(reader, logsource, "product", &reader->rule->product);
+        status = read_text(reader, logsource, "product", &reader->rule->logsource.product);
     if (status == STATUS_OK)
-        status = read_text(reader, logsource, "service", &reader->rule->service);
+        status = read_text(reader, logsource, "service", &reader->rule->logsource.service);
     return status;
 }
 

@@ -12,6 +12,7 @@
 #define SIEM_DETECTOR_SIGMA_RULE_H
 
 #include "proto/finding.h"
+#include "services/detector/logsource.h"
 #include "services/detector/sigma_encode.h"
 #include "services/detector/sigma_yaml.h"
 
@@ -97,7 +98,7 @@ struct sigma_rule {
     struct text title;
     enum severity level; /* medium when it names none */
     struct text_list tags;
-    struct text category, product, service; /* of its logsource; null: any */
+    struct logsource logsource;
     size_t selection_count;
     struct sigma_selection *selections;
     const struct sigma_condition *condition; /* a list of conditions is joined by "or" */

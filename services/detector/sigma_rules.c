@@ -10,6 +10,7 @@ struct sigma_rules *sigma_rules_new(void) {
         abort();
     arena_init(&rules->arena);
     rules->names = field_names_new();
+    rules->logsources = logsource_finder_new(rules->names);
     return rules;
 }
 
@@ -20,6 +21,7 @@ void sigma_rules_destroy(struct sigma_rules **rules) {
     for (size_t i = 0; i < set->regexes.count; i++)
         sigma_regex_destroy(&set->regexes.items[i]);
     free(set->regexes.items);
+    logsource_finder_destroy(&set->logsources);
     field_names_destroy(&set->names);
     arena_fini(&set->arena);
     free(set->rules);
@@ -63,6 +65,18 @@ static void copy_finding(struct sigma_rules *rules, const struct sigma_rule *rul
     };
     for (uint32_t i = 0; i < rule->tags.count; i++)
         finding->tags.items[i] = arena_text(&rules->arena, rule->tags.items[i]);
+}
+
+/* A copy, in which what is not set stays null. */
+static struct text copy_text(struct sigma_rules *rules, struct text text) {
+    return text.data != NULL ? arena_text(&rules->arena, text) : text;
+}
+
+static struct logsource copy_logsource(struct sigma_rules *rules,
+                                       const struct logsource *logsource) {
+    return (struct logsource){copy_text(rules, logsource->category),
+                              copy_text(rules, logsource->product),
+                              copy_text(rules, logsource->service)};
 }
 
 static enum status compile_siem(struct sigma_rules *rules, const struct sigma_rule *rule,
@@ -118,6 +132,7 @@ static enum status add_rule(struct sigma_rules *rules, const char *file,
         status = compile_siem(rules, &rule, loaded, error);
     if (status == STATUS_OK) {
         copy_finding(rules, &rule, &loaded->finding);
+        loaded->logsource = copy_logsource(rules, &rule.logsource);
         rules->count++;
     }
     return status;

@@ -20,6 +20,7 @@
 struct sigma_loaded_rule {
     struct finding
         finding; /* what it says of an event; details and group_key are each event's own */
+    struct logsource logsource;
     const struct sigma_expression *program;
     struct sentence details;
     size_t group_by_count;
@@ -37,6 +38,7 @@ struct sigma_refusal {
 struct sigma_rules {
     struct arena arena;
     struct field_names *names;
+    struct logsource_finder *logsources;
     struct sigma_regex_list regexes;
     struct sigma_loaded_rule *rules;
     size_t count;
