@@ -39,6 +39,7 @@
 /* Requests kept for reuse by a worker. */
 #define HTTP_FREE_MAX 256
 
+struct gauge;
 struct http_worker;
 struct http_route_metrics;
 
@@ -82,6 +83,7 @@ struct http_request {
     int code;
     const char *content_type;
     struct buffer answer;
+    struct bytes constant; /* instead of `answer` when it is not empty */
     char headers[HTTP_ANSWER_HEADERS_SIZE]; /* name NUL value NUL ... */
     size_t headers_length;
 };
@@ -133,7 +135,8 @@ struct http_worker {
 struct http_server {
     struct http_options options;
     struct http_worker *workers;
-    struct http_route_metrics *metrics; /* one per route, and one for no route */
+    struct http_route_metrics *metrics; /* one per route, and some for no route */
+    struct gauge *connections;
     int listen_fd;
     int port;
     bool accepting;                   /* worker 0 only: the listening socket is in its epoll */
@@ -253,10 +256,13 @@ struct http_route_metrics *http_metrics_new(const struct http_options *options);
 /* Frees the table; the counters in it stay registered. */
 void http_metrics_destroy(struct http_route_metrics **metrics);
 
-/* A request began. */
-void http_metrics_begin(struct http_server *server);
+/* A request began, and its route is known. */
+void http_metrics_begin(const struct http_request *request);
 
 /* It was answered, or is over without an answer (code 0). */
-void http_metrics_end(struct http_request *request);
+void http_metrics_end(const struct http_request *request);
+
+/* The gauge of open connections, moved where they open and close. */
+struct gauge *http_metrics_connections(void);
 
 #endif

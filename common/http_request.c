@@ -5,6 +5,8 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#define POLICY_NOTHING "default-src 'none'; frame-ancestors 'none'"
+
 /* Everything a next request must not see goes; memory worth keeping stays. */
 static void request_reset(struct http_request *request) {
     struct buffer body = request->body;
@@ -125,6 +127,15 @@ void http_answer_header(struct http_request *request, const char *name, const ch
     request->headers_length += name_size + value_size;
 }
 
+/* The answer is whole: hands it over. */
+static void request_finish(struct http_request *request, int code, const char *content_type) {
+    request->code = code;
+    request->content_type = content_type;
+    atomic_store(&request->answered, true);
+    if (request->deferred)
+        http_worker_give_back(request);
+}
+
 bool http_answer(struct http_request *request, int code, const char *content_type,
                  struct buffer *body) {
     assert(buffer_is_whole(body));
@@ -132,26 +143,36 @@ bool http_answer(struct http_request *request, int code, const char *content_typ
         buffer_fini(body);
         return false;
     }
-    request->code = code;
-    request->content_type = content_type;
     request->answer = *body;
     buffer_init(body, body->limit);
-    atomic_store(&request->answered, true);
-    if (request->deferred)
-        http_worker_give_back(request);
+    request_finish(request, code, content_type);
     return true;
 }
 
-/* The headers of an answer: the route's, and those every answer has. */
+bool http_answer_constant(struct http_request *request, int code, const char *content_type,
+                          struct bytes body) {
+    if (!request_claim(request) || atomic_load(&request->answered))
+        return false;
+    request->constant = body;
+    request_finish(request, code, content_type);
+    return true;
+}
+
+/* The headers of an answer: the route's, and those every answer has. A route of pages has a policy
+ * of its own; what is no page may load and run nothing. */
 static void response_add_headers(const struct http_request *request,
                                  struct MHD_Response *response) {
     size_t at = 0;
+    bool has_policy = false;
     while (at < request->headers_length) {
         const char *name = request->headers + at;
         const char *value = name + strlen(name) + 1;
         MHD_add_response_header(response, name, value);
+        has_policy |= strcmp(name, "Content-Security-Policy") == 0;
         at = (size_t)(value - request->headers) + strlen(value) + 1;
     }
+    if (!has_policy)
+        MHD_add_response_header(response, "Content-Security-Policy", POLICY_NOTHING);
     MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
     if (request->code == 503)
         MHD_add_response_header(response, "Retry-After", "1");
@@ -161,11 +182,20 @@ static void response_add_headers(const struct http_request *request,
         MHD_add_response_header(response, "Connection", "close");
 }
 
+/* libmicrohttpd only reads the body, whoever owns it. */
+static struct MHD_Response *request_response(const struct http_request *request) {
+    if (request->constant.length == 0)
+        return MHD_create_response_from_buffer(request->answer.length, request->answer.data,
+                                               MHD_RESPMEM_PERSISTENT);
+    return MHD_create_response_from_buffer(request->constant.length,
+                                           (void *)(uintptr_t)request->constant.data,
+                                           MHD_RESPMEM_PERSISTENT);
+}
+
 enum MHD_Result http_request_send(struct http_request *request) {
     request->phase = HTTP_PHASE_ANSWERED;
     http_metrics_end(request);
-    struct MHD_Response *response = MHD_create_response_from_buffer(
-        request->answer.length, request->answer.data, MHD_RESPMEM_PERSISTENT);
+    struct MHD_Response *response = request_response(request);
     if (response == NULL)
         return MHD_NO;
     response_add_headers(request, response);

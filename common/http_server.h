@@ -101,6 +101,11 @@ void http_answer_header(struct http_request *request, const char *name, const ch
 bool http_answer(struct http_request *request, int code, const char *content_type,
                  struct buffer *body);
 
+/* The same with a body that lives as long as the process, so that however many fetch it slowly, it is
+ * in memory once. */
+bool http_answer_constant(struct http_request *request, int code, const char *content_type,
+                          struct bytes body);
+
 /* Keeps the request open after on_complete returns; someone must http_answer it. If none has by
  * `deadline_ms`, `on_deadline` runs on the worker and must answer. One reference is taken for the
  * answering side, which ends it with http_release. */

@@ -141,6 +141,15 @@ static void on_twice(struct http_request *request) {
     cr_assert_eq(body.length, 0);
 }
 
+/* A page: its memory is nobody's, and it says itself what may run in it. */
+static void on_page(struct http_request *request) {
+    static const struct text page = TEXT_CONSTANT("<!doctype html>page");
+    http_answer_header(request, "Content-Security-Policy", "default-src 'self'");
+    struct bytes body = {(const uint8_t *)page.data, page.length};
+    cr_assert(http_answer_constant(request, 200, "text/html", body));
+    cr_assert_not(http_answer_constant(request, 200, "text/html", body));
+}
+
 static bool authorize(struct http_request *request, enum http_access access) {
     if (access == HTTP_WRITE && http_header(request, "X-API-Key").data == NULL) {
         answer_text(request, 401, TEXT("key?"));
@@ -187,6 +196,7 @@ static const struct http_route routes[] = {
     {"POST", "/defer", HTTP_OPEN, BODY_LIMIT, NULL, NULL, on_deferred},
     {"POST", "/keyed", HTTP_WRITE, BODY_LIMIT, NULL, NULL, on_echo},
     {"GET", "/twice", HTTP_OPEN, 0, NULL, NULL, on_twice},
+    {"GET", "/page", HTTP_OPEN, 0, NULL, NULL, on_page},
     {"GET", "/things/{id}/name", HTTP_OPEN, 0, NULL, NULL, on_value},
     {"PUT", "/things/{id}/name", HTTP_OPEN, 0, NULL, NULL, on_value},
 };
@@ -278,6 +288,11 @@ Test(http_server, finds_routes_and_says_what_is_not_there) {
          false},
         {"key", RAW("POST /keyed HTTP/1.1\r\n" HOST "X-API-Key: k\r\nContent-Length: 2\r\n\r\nhi"),
          200, "hi", false},
+        {"page", RAW("GET /page HTTP/1.1\r\n" HOST "\r\n"), 200, "<!doctype html>page", false},
+        {"policy of a page", RAW("HEAD /page HTTP/1.1\r\n" HOST "\r\n"), 200,
+         "Content-Security-Policy: default-src 'self'\r\n", false},
+        {"policy of anything else", RAW("GET /nowhere HTTP/1.1\r\n" HOST "\r\n"), 404,
+         "Content-Security-Policy: default-src 'none'; frame-ancestors 'none'\r\n", false},
         {"old version", RAW("GET /twice HTTP/1.0\r\n\r\n"), 200, "first", true},
     };
     check(exchanges, sizeof exchanges / sizeof exchanges[0]);
