@@ -1,10 +1,8 @@
 /* enrich_time.h: tells whether an event happened in the hours in which logins are unusual, and says
  * so in its field off_hours.
  *
- * The zone's offsets are read once, for the years 2000 to 2100, so that asking is a pure function.
- * Owner: new/destroy. Threads: new changes TZ for a moment, so only at start; the rest from any.
- * Errors: new explains what is wrong with an option and returns NULL. Units: ms since 1970 UTC.
- * Source: tzset(3), the IANA time zone database.
+ * Owner: new/destroy. Threads: new as time_zone_new, only at start; the rest from any. Errors: new
+ * explains what is wrong with an option and returns NULL. Units: ms since 1970 UTC.
  */
 #ifndef SIEM_DETECTOR_ENRICH_TIME_H
 #define SIEM_DETECTOR_ENRICH_TIME_H

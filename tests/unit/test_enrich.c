@@ -68,13 +68,6 @@ Test(enrich_time, wrong_options_stop_the_start) {
                        wrong[i][1]);
 }
 
-Test(enrich_time, the_zone_of_the_process_is_left_as_it_was) {
-    setenv("TZ", "Asia/Tokyo", 1);
-    struct enrich_time *enrichment = enrich_time_new("02:00-05:00", "Europe/Berlin");
-    cr_assert_str_eq(getenv("TZ"), "Asia/Tokyo");
-    enrich_time_destroy(&enrichment);
-}
-
 /* Writes a file as if it had changed at `second`. */
 static void write_list(const char *path, const char *text, time_t second) {
     FILE *file = fopen(path, "w");
