@@ -1,4 +1,4 @@
-/* counters.c: the registry: families of series, updated with relaxed atomics. */
+/* counters.c: the registry: families of series. */
 #include "common/counters_registry.h"
 #include "common/log.h"
 
@@ -19,6 +19,7 @@ const struct family *counters_first_family(void) {
 const double histogram_latency_bounds[] = {0.00005, 0.0001, 0.0002, 0.0005, 0.001, 0.002,
                                            0.005,   0.01,   0.02,   0.05,   0.1,   0.2,
                                            0.5,     1,      2,      5,      10,    0};
+const double histogram_size_bounds[] = {1, 2, 4, 8, 16, 32, 64, 128, 256, 0};
 
 static void *allocate(size_t size) {
     size_t rounded = (size + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE;
@@ -53,116 +54,96 @@ static struct family *family_of(const char *name, const char *help, enum kind_of
     return family;
 }
 
-static struct histogram *histogram_make(const double *bounds) {
+static struct histogram *histogram_make(const double *bounds, double unit) {
     struct histogram *histogram = allocate(sizeof *histogram);
     int count = 0;
     for (; bounds[count] > 0; count++) {
         assert(count < BUCKETS_MAX && (count == 0 || bounds[count] > bounds[count - 1]));
         histogram->bounds[count] = bounds[count];
-        histogram->bounds_ns[count] = (int64_t)(bounds[count] * 1e9 + 0.5);
+        histogram->observed[count] = (int64_t)(bounds[count] / unit + 0.5);
     }
+    histogram->unit = unit;
     histogram->bucket_count = count;
     return histogram;
-}
-
-static struct series *series_make(const char *labels, enum kind_of_series kind,
-                                  const double *bounds) {
-    struct series *series = allocate(sizeof *series);
-    memcpy(series->labels, labels, strlen(labels) + 1);
-    if (kind == KIND_COUNTER)
-        series->counter = allocate(sizeof *series->counter);
-    else if (kind == KIND_GAUGE)
-        series->gauge = allocate(sizeof *series->gauge);
-    else
-        series->histogram = histogram_make(bounds);
-    return series;
-}
-
-/* What is given beyond SERIES_MAX: it counts, but stands on no page. One for each kind. */
-static struct series *unlisted_series(enum kind_of_series kind) {
-    static struct series *unlisted[KIND_HISTOGRAM + 1];
-    if (unlisted[kind] == NULL) {
-        unlisted[kind] = series_make("", kind, histogram_latency_bounds);
-        log_error("too many metrics series; further ones are not shown",
-                  LOG_INT("limit", SERIES_MAX));
-    }
-    return unlisted[kind];
-}
-
-/* Finds or makes the series; the lock is held. */
-static struct series *series_of(struct family *family, const char *labels, const double *bounds) {
-    _Atomic(struct series *) *link = &family->first;
-    for (struct series *series; (series = *link) != NULL; link = &series->next)
-        if (strcmp(series->labels, labels) == 0)
-            return series;
-    if (series_count == SERIES_MAX)
-        return unlisted_series(family->kind);
-    series_count++;
-    struct series *series = series_make(labels, family->kind, bounds);
-    *link = series;
-    return series;
 }
 
 struct registration {
     const char *name, *labels, *help;
     enum kind_of_series kind;
-    const double *bounds;
+    const double *bounds; /* of a histogram */
+    double unit;
 };
 
-static struct series *register_series(const struct registration *what) {
-    const char *labels = what->labels ? what->labels : "";
-    assert(name_is_valid(what->name) && strlen(labels) < LABELS_SIZE);
+static struct series *series_make(const struct registration *what) {
+    struct series *series = allocate(sizeof *series);
+    memcpy(series->labels, what->labels, strlen(what->labels) + 1);
+    if (what->kind == KIND_COUNTER)
+        series->counter = allocate(sizeof *series->counter);
+    else if (what->kind == KIND_GAUGE)
+        series->gauge = allocate(sizeof *series->gauge);
+    else
+        series->histogram = histogram_make(what->bounds, what->unit);
+    return series;
+}
+
+/* What is given beyond SERIES_MAX: it counts, but stands on no page. One for each kind. */
+static struct series *unlisted_series(const struct registration *what) {
+    static struct series *unlisted[KIND_HISTOGRAM + 1];
+    if (unlisted[what->kind] == NULL) {
+        unlisted[what->kind] = series_make(what);
+        log_error("too many metrics series; further ones are not shown",
+                  LOG_INT("limit", SERIES_MAX));
+    }
+    return unlisted[what->kind];
+}
+
+/* Finds or makes the series; the lock is held. */
+static struct series *series_of(struct family *family, const struct registration *what) {
+    _Atomic(struct series *) *link = &family->first;
+    for (struct series *series; (series = *link) != NULL; link = &series->next)
+        if (strcmp(series->labels, what->labels) == 0)
+            return series;
+    if (series_count == SERIES_MAX)
+        return unlisted_series(what);
+    series_count++;
+    struct series *series = series_make(what);
+    *link = series;
+    return series;
+}
+
+static struct series *register_series(struct registration what) {
+    if (what.labels == NULL)
+        what.labels = "";
+    assert(name_is_valid(what.name) && strlen(what.labels) < LABELS_SIZE);
     pthread_mutex_lock(&registry_lock);
-    struct family *family = family_of(what->name, what->help, what->kind);
-    struct series *series = series_of(family, labels, what->bounds);
+    struct series *series = series_of(family_of(what.name, what.help, what.kind), &what);
     pthread_mutex_unlock(&registry_lock);
     return series;
 }
 
 struct counter *counter_new(const char *name, const char *labels, const char *help) {
-    return register_series(&(struct registration){name, labels, help, KIND_COUNTER, NULL})->counter;
-}
-
-void counter_add(struct counter *counter, uint64_t amount) {
-    atomic_fetch_add_explicit(&counter->value, amount, memory_order_relaxed);
-}
-
-uint64_t counter_read(const struct counter *counter) {
-    return atomic_load_explicit(&counter->value, memory_order_relaxed);
+    return register_series((struct registration){name, labels, help, KIND_COUNTER, NULL, 0})
+        ->counter;
 }
 
 struct gauge *gauge_new(const char *name, const char *labels, const char *help) {
-    return register_series(&(struct registration){name, labels, help, KIND_GAUGE, NULL})->gauge;
-}
-
-void gauge_set(struct gauge *gauge, int64_t value) {
-    atomic_store_explicit(&gauge->value, value, memory_order_relaxed);
-}
-
-void gauge_add(struct gauge *gauge, int64_t amount) {
-    atomic_fetch_add_explicit(&gauge->value, amount, memory_order_relaxed);
-}
-
-int64_t gauge_read(const struct gauge *gauge) {
-    return atomic_load_explicit(&gauge->value, memory_order_relaxed);
+    return register_series((struct registration){name, labels, help, KIND_GAUGE, NULL, 0})->gauge;
 }
 
 struct histogram *histogram_new(const char *name, const char *labels, const char *help,
                                 const double *bounds) {
-    return register_series(&(struct registration){name, labels, help, KIND_HISTOGRAM, bounds})
+    return register_series((struct registration){name, labels, help, KIND_HISTOGRAM, bounds, 1e-9})
         ->histogram;
 }
 
-void histogram_observe_ns(struct histogram *histogram, int64_t value_ns) {
-    int64_t value = value_ns < 0 ? 0 : value_ns;
-    int bucket = 0;
-    while (bucket < histogram->bucket_count && value > histogram->bounds_ns[bucket])
-        bucket++;
-    atomic_fetch_add_explicit(&histogram->buckets[bucket], 1, memory_order_relaxed);
-    atomic_fetch_add_explicit(&histogram->sum_ns, (uint64_t)value, memory_order_relaxed);
+struct histogram *histogram_new_numbers(const char *name, const char *labels, const char *help,
+                                        const double *bounds) {
+    return register_series((struct registration){name, labels, help, KIND_HISTOGRAM, bounds, 1})
+        ->histogram;
 }
 
-void count_drop(enum status reason) {
+/* The counter of a reason. */
+static struct counter *drop_counter(enum status reason) {
     static _Atomic(struct counter *) drops[STATUS_COUNT_];
     assert((unsigned)reason < STATUS_COUNT_);
     struct counter *counter = drops[reason];
@@ -172,5 +153,14 @@ void count_drop(enum status reason) {
         counter = counter_new("siem_drops_total", labels, "Things dropped or refused, by reason");
         drops[reason] = counter;
     }
-    counter_add(counter, 1);
+    return counter;
+}
+
+void count_drop(enum status reason) {
+    counter_add(drop_counter(reason), 1);
+}
+
+void counters_list_drops(void) {
+    for (int reason = STATUS_OK + 1; reason < STATUS_COUNT_; reason++)
+        drop_counter((enum status)reason);
 }

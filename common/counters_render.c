@@ -25,23 +25,42 @@ static void render_bucket(struct buffer *out, const struct family *family, const
                   labels[0] != '\0' ? "," : "", bound, (unsigned long long)count);
 }
 
+/* name_sum or name_count, labels, and room for the value. */
+static void render_name(struct buffer *out, const struct family *family, const char *suffix,
+                        const struct series *series) {
+    bool bare = series->labels[0] == '\0';
+    buffer_printf(out, "%s_%s%s%s%s ", family->name, suffix, bare ? "" : "{", series->labels,
+                  bare ? "" : "}");
+}
+
 static void render_histogram(struct buffer *out, const struct family *family,
                              const struct series *series) {
     const struct histogram *histogram = series->histogram;
-    uint64_t sum_ns = atomic_load_explicit(&histogram->sum_ns, memory_order_relaxed);
+    struct histogram_sums sums;
     uint64_t total = 0;
+    histogram_read(histogram, &sums);
     for (int i = 0; i <= histogram->bucket_count; i++) {
         char bound[32] = "+Inf";
         if (i < histogram->bucket_count)
             snprintf(bound, sizeof bound, "%g", histogram->bounds[i]);
-        total += atomic_load_explicit(&histogram->buckets[i], memory_order_relaxed);
+        total += sums.buckets[i];
         render_bucket(out, family, series->labels, bound, total);
     }
-    const char *open = series->labels[0] != '\0' ? "{" : "";
-    const char *close = series->labels[0] != '\0' ? "}" : "";
-    buffer_printf(out, "%s_sum%s%s%s %.9g\n%s_count%s%s%s %llu\n", family->name, open,
-                  series->labels, close, (double)sum_ns / 1e9, family->name, open, series->labels,
-                  close, (unsigned long long)total);
+    render_name(out, family, "sum", series);
+    buffer_printf(out, "%.15g\n", (double)sums.sum * histogram->unit);
+    render_name(out, family, "count", series);
+    buffer_printf(out, "%llu\n", (unsigned long long)total);
+}
+
+void counters_append_label(struct buffer *labels, const char *name, struct text value) {
+    buffer_printf(labels, "%s%s=\"", labels->length > 0 ? "," : "", name);
+    for (size_t i = 0; i < value.length; i++) {
+        char c = value.data[i];
+        if (c == '"' || c == '\\' || c == '\n')
+            buffer_append(labels, "\\", 1);
+        buffer_append(labels, c == '\n' ? "n" : &value.data[i], 1);
+    }
+    buffer_append(labels, "\"", 1);
 }
 
 /* The number of a counter or gauge, in decimal; returns `out`. */
@@ -95,8 +114,10 @@ void counters_render_json(struct buffer *out) {
          family = family->next) {
         if (family->kind == KIND_HISTOGRAM)
             continue;
-        for (const struct series *series = family->first; series != NULL; series = series->next)
-            json_series(&json, family, series);
+        for (const struct series *series = family->first; series != NULL; series = series->next) {
+            if (family->kind == KIND_GAUGE || counter_read(series->counter) > 0)
+                json_series(&json, family, series);
+        }
     }
     process_metrics_render_json(&json);
     json_object_end(&json);

@@ -43,6 +43,7 @@ static struct http_connection *connection_new(struct http_worker *worker,
     if (connection->next != NULL)
         connection->next->prev = connection;
     worker->connections = connection;
+    gauge_add(worker->server->connections, 1);
     return connection;
 }
 
@@ -55,6 +56,7 @@ static void connection_free(struct http_connection *connection) {
     if (connection->next != NULL)
         connection->next->prev = connection->prev;
     atomic_fetch_sub(&worker->connection_count, 1);
+    gauge_add(worker->server->connections, -1);
     free(connection);
 }
 

@@ -72,8 +72,8 @@ static enum MHD_Result on_headers(struct http_worker *worker, struct MHD_Connect
     request->method = text_of(line[1]);
     request->began_at = clock_mono();
     memcpy(request->peer, request->connection->peer, sizeof request->peer);
-    http_metrics_begin(worker->server);
     request_begin(request, line[2]);
+    http_metrics_begin(request);
     if (request->route != NULL)
         request->body.limit = request->route->body_limit;
     return answers_at_headers(request) ? http_request_send(request) : MHD_YES;

@@ -1,4 +1,8 @@
-/* http_metrics.c: counts requests by method, route and code, and their time by route. */
+/* http_metrics.c: requests by method, route and code, their time and number under way by method and
+ * route, and connections.
+ *
+ * A request without a route counts under handler "none" with its method, if it is a usual one: what
+ * a peer sends never makes a series of its own. */
 #include "common/http_private.h"
 
 #include "common/counters.h"
@@ -7,31 +11,52 @@
 #include <stdlib.h>
 
 /* Codes counted one by one; another one is counted with its class, e.g. "4xx". */
-static const int codes[] = {200, 202, 400, 401, 403, 404, 405, 408, 409,
-                            412, 413, 415, 422, 429, 431, 500, 503};
+static const int codes[] = {200, 202, 204, 301, 304, 308, 400, 401, 403, 404, 405, 406,
+                            408, 409, 412, 413, 415, 422, 429, 431, 500, 501, 503};
 #define CODES (sizeof codes / sizeof codes[0])
 #define CODES_ALL (CODES + 6)
 
+/* Methods of requests without a route. */
+static const char *const methods[] = {"GET", "POST",   "HEAD",  "OPTIONS",
+                                      "PUT", "DELETE", "PATCH", "other"};
+#define METHODS (sizeof methods / sizeof methods[0])
+
 struct http_route_metrics {
+    const char *method, *handler;
     _Atomic(struct counter *) by_code[CODES_ALL];
-    struct histogram *seconds;
-    struct gauge *inprogress; /* one for all */
+    _Atomic(struct histogram *) seconds;
+    _Atomic(struct gauge *) inprogress;
 };
 
+/* Makes what counts a route, if it is not there yet. */
+static void route_list(struct http_route_metrics *route) {
+    char labels[256];
+    if (atomic_load_explicit(&route->inprogress, memory_order_acquire) != NULL)
+        return;
+    snprintf(labels, sizeof labels, "method=\"%s\",handler=\"%s\"", route->method, route->handler);
+    atomic_store_explicit(&route->seconds,
+                          histogram_new("http_request_duration_seconds", labels,
+                                        "Time from a request's headers to its answer",
+                                        histogram_latency_bounds),
+                          memory_order_release);
+    atomic_store_explicit(&route->inprogress,
+                          gauge_new("http_requests_inprogress", labels, "Requests being worked on"),
+                          memory_order_release);
+}
+
 struct http_route_metrics *http_metrics_new(const struct http_options *options) {
-    struct http_route_metrics *metrics = calloc(options->routes_count + 1, sizeof *metrics);
+    size_t routes = options->routes_count;
+    struct http_route_metrics *metrics = calloc(routes + METHODS, sizeof *metrics);
     if (metrics == NULL)
         abort();
-    for (size_t i = 0; i <= options->routes_count; i++) {
-        char labels[256];
-        bool known = i < options->routes_count;
-        snprintf(labels, sizeof labels, "method=\"%s\",handler=\"%s\"",
-                 known ? options->routes[i].method : "", known ? options->routes[i].path : "none");
-        metrics[i].seconds =
-            histogram_new("http_request_duration_seconds", labels,
-                          "Time from a request's headers to its answer", histogram_latency_bounds);
-        metrics[i].inprogress =
-            gauge_new("http_requests_inprogress", NULL, "Requests being worked on");
+    for (size_t i = 0; i < routes; i++) {
+        metrics[i].method = options->routes[i].method;
+        metrics[i].handler = options->routes[i].path;
+        route_list(&metrics[i]);
+    }
+    for (size_t i = 0; i < METHODS; i++) {
+        metrics[routes + i].method = methods[i];
+        metrics[routes + i].handler = "none";
     }
     return metrics;
 }
@@ -41,8 +66,21 @@ void http_metrics_destroy(struct http_route_metrics **metrics) {
     *metrics = NULL;
 }
 
-void http_metrics_begin(struct http_server *server) {
-    gauge_add(server->metrics[0].inprogress, 1);
+/* What counts this request. */
+static struct http_route_metrics *metrics_of(const struct http_request *request) {
+    const struct http_server *server = request->worker->server;
+    if (request->route != NULL)
+        return &server->metrics[request->route_index];
+    size_t method = 0;
+    while (method < METHODS - 1 && !text_is(request->method, methods[method]))
+        method++;
+    return &server->metrics[server->options.routes_count + method];
+}
+
+void http_metrics_begin(const struct http_request *request) {
+    struct http_route_metrics *metrics = metrics_of(request);
+    route_list(metrics);
+    gauge_add(atomic_load_explicit(&metrics->inprogress, memory_order_acquire), 1);
 }
 
 /* The place of a code in by_code. */
@@ -55,30 +93,33 @@ static size_t code_place(int code) {
     return CODES + (size_t)(class >= 1 && class <= 5 ? class : 0);
 }
 
-static struct counter *code_counter(const struct http_request *request, int code) {
-    const struct http_route *route = request->route;
+static struct counter *code_counter(const struct http_route_metrics *metrics, int code) {
     char labels[256];
     char name[8];
     if (code_place(code) < CODES)
         snprintf(name, sizeof name, "%d", code);
     else
         snprintf(name, sizeof name, "%dxx", code / 100 % 10);
-    snprintf(labels, sizeof labels, "method=\"%s\",handler=\"%s\",status=\"%s\"",
-             route != NULL ? route->method : "", route != NULL ? route->path : "none", name);
+    snprintf(labels, sizeof labels, "method=\"%s\",handler=\"%s\",status=\"%s\"", metrics->method,
+             metrics->handler, name);
     return counter_new("http_requests_total", labels, "Requests answered; 0xx: ended unanswered");
 }
 
-void http_metrics_end(struct http_request *request) {
-    struct http_server *server = request->worker->server;
-    struct http_route_metrics *metrics = &server->metrics[request->route_index];
+void http_metrics_end(const struct http_request *request) {
+    struct http_route_metrics *metrics = metrics_of(request);
     int code = atomic_load(&request->answered) ? request->code : 0;
     _Atomic(struct counter *) *place = &metrics->by_code[code_place(code)];
     struct counter *counter = atomic_load_explicit(place, memory_order_acquire);
     if (counter == NULL) {
-        counter = code_counter(request, code);
+        counter = code_counter(metrics, code);
         atomic_store_explicit(place, counter, memory_order_release);
     }
     counter_add(counter, 1);
-    histogram_observe_ns(metrics->seconds, clock_mono().ns - request->began_at.ns);
-    gauge_add(server->metrics[0].inprogress, -1);
+    histogram_observe(atomic_load_explicit(&metrics->seconds, memory_order_acquire),
+                      clock_mono().ns - request->began_at.ns);
+    gauge_add(atomic_load_explicit(&metrics->inprogress, memory_order_acquire), -1);
+}
+
+struct gauge *http_metrics_connections(void) {
+    return gauge_new("http_connections", NULL, "Connections open");
 }

@@ -36,6 +36,7 @@ static void server_init(struct http_server *server, const struct http_options *o
     server->options = *options;
     atomic_store(&server->references, 1);
     server->metrics = http_metrics_new(options);
+    server->connections = http_metrics_connections();
     server->workers = calloc((size_t)options->workers, sizeof *server->workers);
     if (server->workers == NULL)
         abort();

@@ -2,6 +2,7 @@
 #include "common/log.h"
 
 #include "common/clock.h"
+#include "common/counters.h"
 #include "common/utf8.h"
 
 #include <stdio.h>
@@ -18,10 +19,17 @@ struct line {
 static const char *const level_names[] = {"debug", "info", "warning", "error"};
 static const char *service_name = "siem";
 static enum log_level lowest_level = LOG_LEVEL_INFO;
+static struct counter *lines_written[sizeof level_names / sizeof *level_names];
 
+/* The counters are made here, since the registry itself may log while it is locked. */
 void log_init(const char *service, enum log_level lowest) {
     service_name = service;
     lowest_level = lowest;
+    for (size_t i = 0; i < sizeof level_names / sizeof *level_names; i++) {
+        char labels[32];
+        snprintf(labels, sizeof labels, "level=\"%s\"", level_names[i]);
+        lines_written[i] = counter_new("siem_log_lines_total", labels, "Lines logged, by level");
+    }
 }
 
 bool log_level_parse(struct text text, enum log_level *ret_level) {
@@ -127,4 +135,6 @@ void log_write(enum log_level level, const char *message, const struct log_field
     line_close(&line, "}\n");
     ssize_t written = write(STDERR_FILENO, line.data, line.length);
     (void)written; /* a line that cannot be written is lost */
+    if (lines_written[level] != NULL)
+        counter_add(lines_written[level], 1);
 }

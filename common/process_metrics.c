@@ -27,14 +27,26 @@ static bool read_file(const char *path, char *out, size_t size) {
     return length > 0;
 }
 
-/* Field 2 of statm, in bytes; 0 when unknown. */
-static long resident_bytes(void) {
+/* Field `number` of statm, in bytes; 0 when unknown. */
+static long memory_bytes(int number) {
     char text[256];
     if (!read_file("/proc/self/statm", text, sizeof text))
         return 0;
-    char *rest;
-    strtol(text, &rest, 10);
-    return strtol(rest, NULL, 10) * sysconf(_SC_PAGESIZE);
+    char *at = text;
+    long pages = 0;
+    for (int i = 0; i < number; i++)
+        pages = strtol(at, &at, 10);
+    return pages * sysconf(_SC_PAGESIZE);
+}
+
+static long resident_bytes(void) {
+    return memory_bytes(2);
+}
+
+/* How many files may be open. */
+static double files_max(void) {
+    struct rlimit limit;
+    return getrlimit(RLIMIT_NOFILE, &limit) == 0 ? (double)limit.rlim_cur : 0;
 }
 
 /* Entries of /proc/self/fd, without the one that reads them. */
@@ -58,18 +70,20 @@ static double boot_time(void) {
     return line == NULL ? 0 : strtod(line + sizeof "\nbtime " - 1, NULL);
 }
 
-/* Seconds since 1970 at which the process started: field 22 of stat, counted behind the name, which
- * may hold anything. */
-static double start_time(void) {
+/* A field of stat from 3 on, counted behind the name, which may hold anything; 0 when unknown. */
+static double stat_field(int number) {
     char text[1024];
     if (!read_file("/proc/self/stat", text, sizeof text))
         return 0;
     char *field = strrchr(text, ')');
-    for (int number = 2; field != NULL && number < 22; number++)
+    for (int at = 2; field != NULL && at < number; at++)
         field = strchr(field + 1, ' ');
-    if (field == NULL)
-        return 0;
-    return boot_time() + strtod(field, NULL) / (double)sysconf(_SC_CLK_TCK);
+    return field == NULL ? 0 : strtod(field, NULL);
+}
+
+/* Seconds since 1970 at which the process started. */
+static double start_time(void) {
+    return boot_time() + stat_field(22) / (double)sysconf(_SC_CLK_TCK);
 }
 
 /* One family with one series. */
@@ -82,8 +96,11 @@ static void render(struct buffer *out, const char *name, const char *kind, const
 void process_metrics_render_prometheus(struct buffer *out) {
     render(out, "process_resident_memory_bytes", "gauge", "Resident memory",
            (double)resident_bytes());
+    render(out, "process_virtual_memory_bytes", "gauge", "Virtual memory", (double)memory_bytes(1));
     render(out, "process_cpu_seconds_total", "counter", "User and system time", cpu_seconds());
     render(out, "process_open_fds", "gauge", "Open file descriptors", (double)open_files());
+    render(out, "process_max_fds", "gauge", "File descriptors that may be open", files_max());
+    render(out, "process_threads", "gauge", "Threads", stat_field(20));
     render(out, "process_start_time_seconds", "gauge", "Start, in seconds since 1970 UTC",
            start_time());
     buffer_printf(out,

@@ -8,7 +8,8 @@
 
 #include "common/json_writer.h"
 
-/* Appends memory, processor time, open files, start time and version in the text format. */
+/* Appends memory, processor time, open files, threads, start time and version in the text format.
+ */
 void process_metrics_render_prometheus(struct buffer *out);
 
 /* Adds memory and processor time as members of the object being written. */

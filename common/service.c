@@ -1,6 +1,7 @@
 /* service.c: the life of a service, from its arguments to its exit status. */
 #include "common/service.h"
 
+#include "common/counters.h"
 #include "common/http_server.h"
 #include "common/log.h"
 #include "common/service_private.h"
@@ -151,6 +152,7 @@ int service_main(int argc, char **argv, const struct service_spec *spec) {
     if (load_options(&service, argc, argv) != STATUS_OK || open_log(&service) != STATUS_OK)
         return EXIT_FAILURE;
     name_instance(&service);
+    counters_list_drops();
     schedule_as_batch();
     return run(&service);
 }

@@ -64,4 +64,10 @@ bool service_is_draining(const struct service *service);
 /* Writes /readyz's JSON body; returns whether everything is ready. For services with own_http. */
 bool service_render_ready(struct service *service, struct buffer *out);
 
+/* Writes the page of /metrics. For services with own_http. */
+void service_render_metrics(struct service *service, struct buffer *out);
+
+/* Its content type. */
+#define SERVICE_METRICS_TYPE "text/plain; version=0.0.4; charset=utf-8"
+
 #endif

@@ -48,6 +48,16 @@ bool service_render_ready(struct service *service, struct buffer *out) {
     return ready;
 }
 
+void service_render_metrics(struct service *service, struct buffer *out) {
+    SCOPED_FINI(buffer) struct buffer why_not;
+    buffer_init(&why_not, REASON_SIZE_MAX);
+    counters_render_prometheus(out);
+    buffer_printf(out,
+                  "# HELP siem_ready 1: /readyz says that it can do its work\n"
+                  "# TYPE siem_ready gauge\nsiem_ready %d\n",
+                  ask_ready(service, &why_not));
+}
+
 /* GET /healthz: the process answers and its loop turns. */
 static void on_healthz(struct http_request *request) {
     struct buffer body;
@@ -70,8 +80,8 @@ static void on_readyz(struct http_request *request) {
 static void on_metrics(struct http_request *request) {
     struct buffer body;
     buffer_init(&body, PAGE_SIZE_MAX);
-    counters_render_prometheus(&body);
-    http_answer(request, 200, "text/plain; version=0.0.4; charset=utf-8", &body);
+    service_render_metrics(http_context(request), &body);
+    http_answer(request, 200, SERVICE_METRICS_TYPE, &body);
 }
 
 enum status service_http_open(struct service *service) {

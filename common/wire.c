@@ -10,6 +10,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #define HANDSHAKE_MS 5000
@@ -23,11 +24,18 @@
 /* Monitor events are read once in so many sends and receives. */
 #define CALLS_PER_DRAIN 64
 
+struct wire_metrics {
+    struct counter *messages, *bytes; /* in the direction of this end */
+    struct counter *full;             /* NULL at the receiving end */
+    struct gauge *peers;
+};
+
 struct wire {
     const struct wire_row *row;
     void *socket;
     struct wire_monitor *monitor;
     struct peers *peers; /* NULL at the binding end */
+    struct wire_metrics metrics;
     unsigned calls;
     char endpoint[ENDPOINT_SIZE]; /* where the binding end listens */
 };
@@ -91,11 +99,30 @@ static void set_options(void *socket, const struct wire_row *row) {
     (void)result;
 }
 
+static struct wire_metrics make_metrics(const char *name, bool sends) {
+    char one[64], both[96];
+    snprintf(one, sizeof one, "wire=\"%s\"", name);
+    snprintf(both, sizeof both, "wire=\"%s\",direction=\"%s\"", name, sends ? "sent" : "received");
+    return (struct wire_metrics){
+        counter_new("siem_wire_messages_total", both, "Messages through a wire"),
+        counter_new("siem_wire_bytes_total", both, "Bytes of messages through a wire"),
+        sends ? counter_new("siem_wire_full_total", one,
+                            "Sends that found a wire full, or nobody there")
+              : NULL,
+        gauge_new("siem_wire_peers", one, "Peers connected to a wire")};
+}
+
+static void count_message(const struct wire *wire, size_t bytes) {
+    counter_add(wire->metrics.messages, 1);
+    counter_add(wire->metrics.bytes, bytes);
+}
+
 static struct wire *open_wire(const struct wire_row *row, bool sends) {
     struct wire *wire = calloc(1, sizeof(*wire));
     if (wire == NULL)
         abort();
     wire->row = row;
+    wire->metrics = make_metrics(row->name, sends);
     void *zmq_context = acquire_context();
     wire->socket = zmq_socket(zmq_context, socket_type(row->pattern, sends));
     if (wire->socket != NULL) {
@@ -169,7 +196,7 @@ static void on_peer_changed(void *wire_of_peer, const char *endpoint, bool conne
 }
 
 void wire_refresh(struct wire *wire) {
-    wire_monitor_drain(wire->monitor);
+    gauge_set(wire->metrics.peers, wire_peer_count(wire));
     if (wire->peers != NULL)
         peers_poll(wire->peers, on_peer_changed, wire);
 }
@@ -193,11 +220,16 @@ static void close_frames(zmq_msg_t *frames, int from, int count) {
         zmq_msg_close(&frames[i]);
 }
 
-static bool frames_fit(zmq_msg_t *frames, int count) {
+/* Adds up the bytes of all frames; false when one of them is too large to be sent. */
+static bool frames_fit(zmq_msg_t *frames, int count, size_t *ret_bytes) {
+    size_t bytes = 0;
     for (int i = 0; i < count; i++) {
-        if (zmq_msg_size(&frames[i]) > WIRE_FRAME_SIZE_MAX)
+        size_t size = zmq_msg_size(&frames[i]);
+        if (size > WIRE_FRAME_SIZE_MAX)
             return false;
+        bytes += size;
     }
+    *ret_bytes = bytes;
     return true;
 }
 
@@ -215,11 +247,13 @@ static bool send_frame(struct wire *wire, zmq_msg_t *frame, bool more) {
 enum status wire_send(struct wire *wire, zmq_msg_t *frames, int count) {
     assert(count > 0 && count <= WIRE_FRAMES_MAX);
     drain_at_times(wire);
-    if (!frames_fit(frames, count)) { /* every receiver would cut the connection over it */
+    size_t bytes = 0;
+    if (!frames_fit(frames, count, &bytes)) { /* every receiver would cut the connection over it */
         count_drop(STATUS_TOO_LARGE);
         return STATUS_TOO_LARGE;
     }
     if (!send_frame(wire, &frames[0], count > 1)) {
+        counter_add(wire->metrics.full, 1);
         if (wire->row->when_full == WIRE_PAUSE)
             return STATUS_AGAIN;
         count_drop(STATUS_FULL);
@@ -234,6 +268,7 @@ enum status wire_send(struct wire *wire, zmq_msg_t *frames, int count) {
             break;
         }
     }
+    count_message(wire, bytes);
     return STATUS_OK;
 }
 
@@ -273,6 +308,7 @@ static void skip_frames(struct wire *wire) {
 enum status wire_receive(struct wire *wire, struct wire_message *ret_message) {
     drain_at_times(wire);
     int count = 0;
+    size_t bytes = 0;
     bool more = true;
     while (more && count < WIRE_FRAMES_MAX) {
         if (!receive_frame(wire, &ret_message->frames[count])) {
@@ -280,6 +316,7 @@ enum status wire_receive(struct wire *wire, struct wire_message *ret_message) {
             return STATUS_AGAIN;
         }
         more = zmq_msg_more(&ret_message->frames[count]) != 0;
+        bytes += zmq_msg_size(&ret_message->frames[count]);
         count++;
     }
     if (more) {
@@ -289,6 +326,7 @@ enum status wire_receive(struct wire *wire, struct wire_message *ret_message) {
         return STATUS_BAD_FRAMES;
     }
     ret_message->count = count;
+    count_message(wire, bytes);
     return STATUS_OK;
 }
 

@@ -2,6 +2,7 @@
  *
  * Every option is set before bind or connect: IMMEDIATE 1, LINGER 0, SNDHWM/RCVHWM of the row,
  * MAXMSGSIZE 1 MiB, HANDSHAKE_IVL 5 s, no heartbeats. Sends and receives never wait.
+ * Each counts its messages, bytes, refused sends and peers (siem_wire_*), by the row's name.
  * Owner: new/destroy. Threads: a wire belongs to one thread. Limits: WIRE_FRAMES_MAX frames a message,
  * 1 MiB a frame. Source: zmq_setsockopt(3).
  */

@@ -62,7 +62,7 @@ static void end_delivered(struct dispatch *dispatch, struct delivery_progress *p
     int64_t latency_ms = clock_wall().ms - alert_queued_ms(&progress->held->alert);
     progress->state = PROGRESS_ENDED;
     counter_add(dispatch->counters.delivered[progress->channel], 1);
-    histogram_observe_ns(dispatch->counters.latency, latency_ms > 0 ? latency_ms * 1000000 : 0);
+    histogram_observe(dispatch->counters.latency, latency_ms > 0 ? latency_ms * 1000000 : 0);
 }
 
 /* Waits before the next attempt, and holds the channel's others too when the receiver asked for it.

@@ -160,7 +160,7 @@ enum status judge_batch_run(struct judge_batch *judge, const struct delivery *de
     findings_encoder_end(&judge->encoder, &head, &judge->findings);
     assert(buffer_is_whole(&judge->findings)); /* FINDINGS_BYTES_MAX sees to it */
     count_given_up(judge);
-    histogram_observe_ns(judge->seconds, clock_mono().ns - start.ns);
+    histogram_observe(judge->seconds, clock_mono().ns - start.ns);
     *ret_findings = buffer_bytes(&judge->findings);
     return STATUS_OK;
 }

@@ -232,7 +232,7 @@ enum status committer_run(struct committer *committer, struct commit *const *gro
     if (status == STATUS_REFUSED && !committer->is_loaded)
         status = run_once(committer, group, count);
     if (status == STATUS_OK)
-        histogram_observe_ns(committer->seconds, clock_mono().ns - start.ns);
+        histogram_observe(committer->seconds, clock_mono().ns - start.ns);
     return status;
 }
 

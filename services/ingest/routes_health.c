@@ -1,5 +1,4 @@
 /* routes_health.c: /, /healthz, /readyz and /metrics. */
-#include "common/counters.h"
 #include "common/json_writer.h"
 #include "services/ingest/answer.h"
 #include "services/ingest/ingest.h"
@@ -45,6 +44,6 @@ void route_readyz(struct http_request *request) {
 void route_metrics(struct http_request *request) {
     struct buffer body;
     buffer_init(&body, PAGE_MAX);
-    counters_render_prometheus(&body);
-    http_answer(request, 200, "text/plain; version=0.0.4; charset=utf-8", &body);
+    service_render_metrics(ingest_of(request)->service, &body);
+    http_answer(request, 200, SERVICE_METRICS_TYPE, &body);
 }

@@ -8,7 +8,7 @@ static void on_receipted(void *context, const struct flight *flight) {
     struct out_events *writer = context;
     counter_add(writer->metrics.batches_receipted, 1);
     if (flight->attempt == 1)
-        histogram_observe_ns(writer->metrics.receipt_seconds, clock_mono().ns - flight->sent_at.ns);
+        histogram_observe(writer->metrics.receipt_seconds, clock_mono().ns - flight->sent_at.ns);
     if (writer->crashes.count > 0)
         crashes_forget(&writer->crashes, flight->epoch, flight->seq);
 }

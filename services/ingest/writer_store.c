@@ -93,7 +93,7 @@ static void sync_round(struct out_events *writer) {
     struct mono_time before = clock_mono();
     if (spool_sync(writer->spool) != STATUS_OK)
         writer_die();
-    histogram_observe_ns(writer->metrics.fsync_seconds, clock_mono().ns - before.ns);
+    histogram_observe(writer->metrics.fsync_seconds, clock_mono().ns - before.ns);
 }
 
 /* Sends a batch that was just stored from memory, when nothing older waits. */
@@ -120,7 +120,7 @@ static void answer(struct out_events *writer, const struct stored_batch *batch) 
     struct mono_time now = clock_mono();
     for (uint32_t i = 0; i < batch->submissions; i++) {
         struct submission *submission = take_pending(writer);
-        histogram_observe_ns(writer->metrics.store_seconds, now.ns - submission->submitted_at.ns);
+        histogram_observe(writer->metrics.store_seconds, now.ns - submission->submitted_at.ns);
         uint32_t count = submission->count;
         if (submission->wants_verdict)
             waiters_add(&writer->waiters, submission, &batch->head, outcome.first_index,

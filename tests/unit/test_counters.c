@@ -33,7 +33,7 @@ static void *add_many(void *context) {
         histogram_new("threads_seconds", NULL, "T", histogram_latency_bounds);
     for (int i = 0; i < ADDS; i++) {
         counter_add(counter, 1);
-        histogram_observe_ns(histogram, i);
+        histogram_observe(histogram, i);
     }
     return context;
 }
@@ -68,7 +68,7 @@ Test(counters, histogram_buckets_are_cumulative_and_bounds_inclusive) {
     struct histogram *histogram = histogram_new("h_seconds", "m=\"x\"", "H", bounds);
     static const int64_t values[] = {-1, 1000000, 1000001, 10000000, 10000001};
     for (size_t i = 0; i < sizeof values / sizeof *values; i++)
-        histogram_observe_ns(histogram, values[i]);
+        histogram_observe(histogram, values[i]);
     struct buffer out;
     render(&out);
     cr_expect_not_null(strstr(page(&out), "h_seconds_bucket{m=\"x\",le=\"0.001\"} 2\n"
@@ -76,6 +76,60 @@ Test(counters, histogram_buckets_are_cumulative_and_bounds_inclusive) {
                                           "h_seconds_bucket{m=\"x\",le=\"+Inf\"} 5\n"
                                           "h_seconds_sum{m=\"x\"} 0.022000002\n"
                                           "h_seconds_count{m=\"x\"} 5\n"));
+    buffer_fini(&out);
+}
+
+Test(counters, numbers_weigh_as_often_as_they_are_put_in) {
+    struct histogram *histogram = histogram_new_numbers("size", NULL, "S", histogram_size_bounds);
+    histogram_observe(histogram, 1);
+    histogram_observe_times(histogram, 256, 3);
+    histogram_observe(histogram, 257);
+    struct buffer out;
+    render(&out);
+    cr_expect_not_null(strstr(page(&out), "size_bucket{le=\"1\"} 1\n"));
+    cr_expect_not_null(strstr(page(&out), "size_bucket{le=\"128\"} 1\n"));
+    cr_expect_not_null(strstr(page(&out), "size_bucket{le=\"256\"} 4\n"
+                                          "size_bucket{le=\"+Inf\"} 5\n"
+                                          "size_sum 1026\nsize_count 5\n"));
+    buffer_fini(&out);
+}
+
+static void *move_gauge(void *context) {
+    gauge_add(context, 5);
+    gauge_add(context, -7);
+    return NULL;
+}
+
+Test(counters, a_gauge_moved_by_several_threads_may_go_below_zero) {
+    struct gauge *gauge = gauge_new("moved", NULL, "M");
+    pthread_t threads[THREADS];
+    for (int i = 0; i < THREADS; i++)
+        cr_assert_eq(pthread_create(&threads[i], NULL, move_gauge, gauge), 0);
+    for (int i = 0; i < THREADS; i++)
+        pthread_join(threads[i], NULL);
+    cr_expect_eq(gauge_read(gauge), -2 * THREADS);
+}
+
+Test(counters, a_label_may_hold_anything) {
+    struct buffer labels;
+    buffer_init(&labels, 256);
+    counters_append_label(&labels, "a", TEXT("plain"));
+    counters_append_label(&labels, "b", TEXT("a \"b\" \\ \n c"));
+    cr_expect(text_is(buffer_text(&labels), "a=\"plain\",b=\"a \\\"b\\\" \\\\ \\n c\""));
+    buffer_fini(&labels);
+}
+
+Test(counters, every_reason_to_drop_is_listed_before_the_first_drop) {
+    struct buffer out;
+    counters_list_drops();
+    render(&out);
+    for (int reason = STATUS_OK + 1; reason < STATUS_COUNT_; reason++) {
+        char line[96];
+        snprintf(line, sizeof line, "siem_drops_total{reason=\"%s\"} 0\n",
+                 status_reason((enum status)reason));
+        cr_expect_not_null(strstr(page(&out), line), "%s", line);
+    }
+    cr_expect_null(strstr(page(&out), "reason=\"ok\""));
     buffer_fini(&out);
 }
 
@@ -102,8 +156,13 @@ Test(counters, json_escapes_the_labels) {
 
 Test(counters, the_page_tells_of_the_process) {
     static const char *const names[] = {"\nprocess_resident_memory_bytes ",
-                                        "\nprocess_cpu_seconds_total ", "\nprocess_open_fds ",
-                                        "\nprocess_start_time_seconds ", "\nsiem_build_info{"};
+                                        "\nprocess_virtual_memory_bytes ",
+                                        "\nprocess_cpu_seconds_total ",
+                                        "\nprocess_open_fds ",
+                                        "\nprocess_max_fds ",
+                                        "\nprocess_threads ",
+                                        "\nprocess_start_time_seconds ",
+                                        "\nsiem_build_info{"};
     struct buffer out;
     render(&out);
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
@@ -113,13 +172,13 @@ Test(counters, the_page_tells_of_the_process) {
 
 Test(counters, series_beyond_the_bound_are_not_shown_and_harmless) {
     char labels[32];
-    for (int i = 0; i < 600; i++) {
+    for (int i = 0; i < 1100; i++) {
         snprintf(labels, sizeof labels, "n=\"%d\"", i);
         counter_add(counter_new("many_total", labels, "M"), 1);
     }
     struct buffer out;
     render(&out);
-    cr_expect_not_null(strstr(page(&out), "many_total{n=\"500\"} 1\n"));
-    cr_expect_null(strstr(page(&out), "many_total{n=\"599\"}"));
+    cr_expect_not_null(strstr(page(&out), "many_total{n=\"1000\"} 1\n"));
+    cr_expect_null(strstr(page(&out), "many_total{n=\"1099\"}"));
     buffer_fini(&out);
 }
