@@ -102,6 +102,8 @@ static enum MHD_Result on_whole(struct http_request *request) {
         request->close_after = true;
         http_handler_fail(request, 503, "Service is stopping");
     }
+    if (http_hold_settle(request))
+        return MHD_YES;
     if (request->phase == HTTP_PHASE_BODY && !atomic_load(&request->answered)) {
         request->route->on_complete(request);
         assert(request->deferred || atomic_load(&request->answered));

@@ -3,9 +3,10 @@
  * http_server.c opens the listening socket and the workers · http_worker.c is a worker's loop ·
  * http_handler.c is the way of one request through libmicrohttpd · http_guard.c refuses doubtful
  * framing · http_route.c finds the route · http_listen.c accepts connections and deals them out ·
- * http_request.c holds requests, answers and their accessors · http_connection.c holds connections
- * and their time limits · http_metrics.c counts. Owner: a server owns its workers, a worker its
- * connections and its free requests. A request belongs to its worker, but for the reference
+ * http_hold.c has a route wait · http_request.c holds requests, answers and their accessors ·
+ * http_connection.c holds connections and their time limits · http_metrics.c counts. Owner: a
+ * server owns its workers, a worker its connections and its free requests. A request belongs to its
+ * worker, but for the reference
  * http_defer gave away. Threads: everything of a worker is its thread's, except what is marked
  * atomic. Limits: as named here.
  */
@@ -72,12 +73,14 @@ struct http_request {
     struct mono_time began_at;
     struct mono_time deadline;
     void (*on_deadline)(struct http_request *request);
+    void (*on_ready)(struct http_request *request); /* of its hold */
     struct buffer body;
     void *state;
     void (*state_destroy)(void *state);
     char peer[INET6_ADDRSTRLEN];
 
     atomic_int references;
+    atomic_int hold;        /* see http_hold.c */
     atomic_uintptr_t claim; /* the thread that began to answer; the first one wins */
     atomic_bool answered;   /* its answer is whole */
     int code;
@@ -225,6 +228,12 @@ void http_handler_completed(void *context, struct MHD_Connection *mhd, void **re
 
 /* Answers with the server's own error body, or the service's (http_options.on_error). */
 void http_handler_fail(struct http_request *request, int code, const char *reason);
+
+/* http_hold.c */
+
+/* The request is whole: lets its holds have their say. True when one still waits, and the
+ * connection is suspended. */
+bool http_hold_settle(struct http_request *request);
 
 /* http_guard.c */
 

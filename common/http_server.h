@@ -22,7 +22,7 @@ struct http_server;
 struct http_request;
 
 /* What a route needs of its caller; the service decides what counts (see http_options.authorize). */
-enum http_access { HTTP_OPEN, HTTP_READ, HTTP_WRITE };
+enum http_access { HTTP_OPEN, HTTP_READ, HTTP_WRITE, HTTP_ADMIN };
 
 struct http_route {
     const char *method;    /* "GET"; HEAD is answered by GET's route */
@@ -105,6 +105,15 @@ bool http_answer(struct http_request *request, int code, const char *content_typ
  * in memory once. */
 bool http_answer_constant(struct http_request *request, int code, const char *content_type,
                           struct bytes body);
+
+/* Has the route's on_complete wait until somebody calls http_hold_end; called in `authorize`, on_begin or
+ * on_ready. Then, and when the request is whole, `on_ready` runs on the worker: it may answer, or hold again;
+ * else on_complete follows. The body is read meanwhile. Whoever takes the hold must end it, whatever becomes
+ * of the request (which may be answered or gone by then: on_ready does not run any more). */
+void http_hold(struct http_request *request, void (*on_ready)(struct http_request *request));
+
+/* Ends the hold, and its reference to the request; any thread, once. */
+void http_hold_end(struct http_request *request);
 
 /* Keeps the request open after on_complete returns; someone must http_answer it. If none has by
  * `deadline_ms`, `on_deadline` runs on the worker and must answer. One reference is taken for the
