@@ -4,28 +4,16 @@
  * The check is made on the address a socket is about to connect to, so no name, redirect or name
  * server can lead a delivery into the private network. Owner: init on the caller's struct, nothing
  * to free. Errors: BAD_SYNTAX for a list that is no list of networks. Threads: pure functions.
- * Limits: ALLOWED_NETWORKS_MAX. Source: IANA's special-purpose address registries (RFC 6890); RFC
+ * Limits: NETWORKS_MAX. Source: IANA's special-purpose address registries (RFC 6890); RFC
  * 6052 for NAT64.
  */
 #ifndef SIEM_ALERTER_ADDRESS_POLICY_H
 #define SIEM_ALERTER_ADDRESS_POLICY_H
 
-#include "common/bytes.h"
-#include "common/status.h"
-
-#include <sys/socket.h>
-
-#define ALLOWED_NETWORKS_MAX 64
-
-/* IPv6, or IPv4 as ::ffff:a.b.c.d. */
-struct network {
-    uint8_t address[16];
-    unsigned prefix; /* bits */
-};
+#include "common/networks.h"
 
 struct address_policy {
-    struct network allowed[ALLOWED_NETWORKS_MAX];
-    size_t allowed_count;
+    struct networks allowed;
 };
 
 /* Reads "10.1.0.0/16, ::1, 127.0.0.0/8"; "" allows no private network. */

@@ -112,9 +112,9 @@ Test(address_policy, malformed_lists_are_refused) {
 }
 
 Test(address_policy, the_list_has_a_bound) {
-    char list[ALLOWED_NETWORKS_MAX * 10 + 16] = "";
+    char list[NETWORKS_MAX * 10 + 16] = "";
     struct address_policy policy;
-    for (int i = 0; i < ALLOWED_NETWORKS_MAX; i++)
+    for (int i = 0; i < NETWORKS_MAX; i++)
         strncat(list, i > 0 ? ",10.0.0.1" : "10.0.0.1", 10);
     cr_assert_eq(address_policy_init(&policy, list), STATUS_OK);
     strncat(list, ",10.0.0.1", 10);
