@@ -16,7 +16,6 @@ struct in_receipts {
     struct msgpack_frame frame;
     void (*on_receipt)(void *context, const struct receipt *receipt);
     void *context;
-    struct counter *received;
 };
 
 /* One message: two frames, of which the topic only brought it here. */
@@ -29,7 +28,6 @@ static void take(struct in_receipts *receipts, struct wire_message *message) {
         count_drop(status);
         return;
     }
-    counter_add(receipts->received, 1);
     receipts->on_receipt(receipts->context, &receipt);
 }
 
@@ -59,7 +57,6 @@ in_receipts_new(zloop_t *loop, const char *endpoints,
     receipts->loop = loop;
     receipts->on_receipt = on_receipt;
     receipts->context = context;
-    receipts->received = counter_new("siem_receipts_total", NULL, "Receipts read from RECEIPTS");
     msgpack_frame_init(&receipts->frame);
     receipts->wire = wire_connect(wire_row(WIRE_RECEIPTS), endpoints, false);
     if (receipts->wire == NULL) {

@@ -1,6 +1,7 @@
 /* ingest.c: opens the parts of the process in order, and closes them. */
 #include "services/ingest/ingest.h"
 
+#include "common/counters.h"
 #include "services/ingest/in_http.h"
 #include "services/ingest/ledger.h"
 
@@ -17,6 +18,9 @@ static int on_books_due(zloop_t *loop, int timer, void *context) {
 
 static enum status open_parts(struct ingest *ingest) {
     struct service *service = ingest->service;
+    ingest->events_invalid =
+        counter_new("siem_events_total", "stage=\"ingest\",outcome=\"invalid\"",
+                    "Events by stage of the pipeline and what became of them");
     ingest->submissions = submissions_new();
     ingest->access = access_new(ingest->config.api_key, ingest->config.state_dir);
     if (ingest->access == NULL)

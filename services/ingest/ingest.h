@@ -24,6 +24,7 @@ struct ingest {
     struct reads *reads;
     struct submissions *submissions;
     struct http_server *http;
+    struct counter *events_invalid;
     atomic_size_t bulk_bytes; /* memory of bulk uploads under way; bound: SIEM_QUEUE_BYTES */
 };
 

@@ -18,42 +18,6 @@
 /* Heads, delivery frames, stand-ins: all far below. */
 #define SCRATCH_MAX 16384
 
-static void make_metrics(struct writer_metrics *metrics) {
-    static const char *const causes[RESEND_CAUSES] = {
-        [RESEND_TIMEOUT] = "cause=\"timeout\"",
-        [RESEND_PEER_LOST] = "cause=\"peer_lost\"",
-        [RESEND_CRASH] = "cause=\"crash\"",
-        [RESEND_FLOOR] = "cause=\"floor\"",
-    };
-    for (int i = 0; i < RESEND_CAUSES; i++)
-        metrics->batches_resent[i] =
-            counter_new("siem_batches_resent_total", causes[i], "Batches sent again, by cause");
-    metrics->events_accepted = counter_new("siem_events_accepted_total", NULL,
-                                           "Events stored in the spool by this process");
-    metrics->batches_stored =
-        counter_new("siem_batches_stored_total", NULL, "Batches stored in the spool");
-    metrics->batches_sent =
-        counter_new("siem_batches_sent_total", NULL, "Batches sent for the first time");
-    metrics->batches_receipted = counter_new("siem_batches_receipted_total", NULL,
-                                             "Batches that left the in-flight window committed");
-    metrics->batches_lost = counter_new("siem_batches_lost_total", NULL,
-                                        "Batches Redis lost after the spool had deleted them");
-    metrics->fsync_seconds = histogram_new(
-        "siem_fsync_seconds", NULL, "Time of one sync of the spool", histogram_latency_bounds);
-    metrics->store_seconds = histogram_new("siem_store_seconds", NULL,
-                                           "From submission to the disk", histogram_latency_bounds);
-    metrics->receipt_seconds =
-        histogram_new("siem_receipt_seconds", NULL, "From sending a batch to its receipt",
-                      histogram_latency_bounds);
-    metrics->spool_bytes = gauge_new("siem_spool_bytes", NULL, "Bytes of spool segments");
-    metrics->spooled = gauge_new("siem_spooled_events", NULL, "Events without receipt");
-    metrics->oldest_seconds =
-        gauge_new("siem_spool_oldest_seconds", NULL, "Age of the oldest event without receipt");
-    metrics->in_flight =
-        gauge_new("siem_in_flight_batches", NULL, "Batches sent and not receipted");
-    metrics->detectors = gauge_new("siem_detectors", NULL, "Detectors connected to EVENTS");
-}
-
 void writer_publish_books(struct out_events *writer) {
     struct ledger_books books = {
         .producer = spool_producer(writer->spool),
@@ -84,11 +48,7 @@ static void publish_slow_books(struct out_events *writer) {
     writer->books.receipts = receipts;
     const struct ledger_books books = writer->books;
     pthread_mutex_unlock(&writer->books_lock);
-    gauge_set(writer->metrics.spool_bytes, books.spool_bytes);
-    gauge_set(writer->metrics.spooled, (int64_t)books.spooled);
-    gauge_set(writer->metrics.oldest_seconds, books.oldest_ms / 1000);
-    gauge_set(writer->metrics.in_flight, (int64_t)books.in_flight_batches);
-    gauge_set(writer->metrics.detectors, books.detectors);
+    writer_metrics_set(writer, &books);
 }
 
 static int on_submitted(zloop_t *loop, zmq_pollitem_t *item, void *context) {
@@ -185,11 +145,11 @@ struct out_events *out_events_new_on(zloop_t *loop, const struct ingest_config *
     epochs_init(&writer->epochs);
     waiters_init(&writer->waiters);
     window_init(&writer->window, clock_mono());
-    msgpack_frame_init(&writer->oldest_frame);
+    msgpack_frame_init(&writer->received_frame);
     pthread_mutex_init(&writer->books_lock, NULL);
     buffer_init(&writer->scratch, SCRATCH_MAX);
     buffer_init(&writer->stand_in, SCRATCH_MAX);
-    make_metrics(&writer->metrics);
+    writer_metrics_init(&writer->metrics, config);
     writer->spool = open_spool(config);
     if (writer->spool != NULL)
         writer->events = wire_bind(wire_row(WIRE_EVENTS), config->events_listen, true);
@@ -235,14 +195,17 @@ void out_events_destroy(struct out_events **writer) {
     submission_queue_fini(&self->queue);
     buffer_fini(&self->scratch);
     buffer_fini(&self->stand_in);
-    msgpack_frame_fini(&self->oldest_frame);
+    msgpack_frame_fini(&self->received_frame);
     pthread_mutex_destroy(&self->books_lock);
     free(self);
     *writer = NULL;
 }
 
 enum status out_events_submit(struct out_events *writer, struct submission *list) {
-    return submission_queue_push(&writer->queue, list);
+    enum status status = submission_queue_push(&writer->queue, list);
+    for (; status != STATUS_OK && list != NULL; list = list->next)
+        counter_add(writer->metrics.events_refused, list->count);
+    return status;
 }
 
 void out_events_books(struct out_events *writer, struct ledger_books *ret_books) {

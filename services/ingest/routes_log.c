@@ -139,6 +139,7 @@ void route_log(struct http_request *request) {
         return;
     }
     count_drop(status);
+    counter_add(ingest->events_invalid, 1);
     if (status == STATUS_TOO_LARGE) {
         answer_detail(request, 413, "An event is at most 64 KiB.");
     } else {

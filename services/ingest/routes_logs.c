@@ -75,6 +75,7 @@ static void bulk_reject(struct bulk *bulk, size_t line, enum status status,
                         const struct event_error *errors, size_t count) {
     bulk->rejected++;
     count_drop(status);
+    counter_add(bulk->ingest->events_invalid, 1);
     for (size_t i = 0; i < count; i++)
         bulk_errors_add(&bulk->errors, line, &errors[i]);
 }

@@ -7,6 +7,7 @@
  *   writer_receipt.c  receipts → window, cursors, verdicts, crashes; floors that went back
  *   writer_resend.c   what is due, what was lost; what may be deleted
  *   writer_start.c    at start: which epochs are on the disk, and from where to send
+ *   writer_metrics.c  what it tells of itself
  *
  * Owner: out_events_new/destroy. Threads: the loop's, but for the queue and the books.
  */
@@ -51,19 +52,23 @@ struct outgoing {
     size_t part_count;
     size_t length; /* of all parts */
     bool stand_in; /* of a damaged record: every event is skipped */
+    struct mono_time accepted_at;
 };
 
 struct writer_metrics {
-    struct counter *events_accepted;
+    struct counter *events_accepted, *events_refused;
     struct counter *batches_stored;
     struct counter *batches_sent;
     struct counter *batches_resent[RESEND_CAUSES];
     struct counter *batches_receipted;
     struct counter *batches_lost;
+    struct histogram *batch_events;
     struct histogram *fsync_seconds;
     struct histogram *store_seconds;
     struct histogram *receipt_seconds;
-    struct gauge *spool_bytes, *spooled, *oldest_seconds, *in_flight, *detectors;
+    struct histogram *end_to_end_seconds;
+    struct gauge *queue_bytes, *waiters, *spool_bytes, *spooled, *oldest_seconds;
+    struct gauge *in_flight_batches, *in_flight_events;
 };
 
 struct out_events {
@@ -90,8 +95,8 @@ struct out_events {
     struct mono_time heard_at;
     uint64_t oldest_number; /* whose time is oldest_ms */
     int64_t oldest_received_ms;
-    struct msgpack_frame oldest_frame;
-    struct batch_view oldest_view;
+    struct msgpack_frame received_frame;
+    struct batch_view received_view;
     pthread_mutex_t books_lock;
     struct ledger_books books;
     struct writer_metrics metrics;
@@ -103,6 +108,12 @@ struct out_events {
 
 /* Like out_events_new, on a bare loop. */
 struct out_events *out_events_new_on(zloop_t *loop, const struct ingest_config *config);
+
+/* Registers what it tells of itself. */
+void writer_metrics_init(struct writer_metrics *metrics, const struct ingest_config *config);
+
+/* Brings the gauges up to date; once a second. */
+void writer_metrics_set(struct out_events *writer, const struct ledger_books *books);
 
 /* Makes the figures that others read those of now. */
 void writer_publish_books(struct out_events *writer);
@@ -152,6 +163,9 @@ void writer_resend(struct out_events *writer);
 
 /* Tells the spool what is committed, and forgets epochs that are gone. */
 void writer_release(struct out_events *writer);
+
+/* When the first event of a stored batch came; 0 when that cannot be read. */
+struct wall_time writer_received_at(struct out_events *writer, struct bytes record);
 
 /* Age of the oldest event without receipt, in ms. */
 int64_t writer_oldest_ms(struct out_events *writer);

@@ -76,6 +76,13 @@ void submission_queue_settle(struct submission_queue *queue, size_t bytes, bool 
     pthread_mutex_unlock(&queue->lock);
 }
 
+size_t submission_queue_bytes(struct submission_queue *queue) {
+    pthread_mutex_lock(&queue->lock);
+    size_t bytes = queue->bytes;
+    pthread_mutex_unlock(&queue->lock);
+    return bytes;
+}
+
 bool submission_queue_is_empty(struct submission_queue *queue) {
     pthread_mutex_lock(&queue->lock);
     bool empty = queue->first == NULL && queue->bytes == 0;

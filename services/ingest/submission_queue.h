@@ -42,6 +42,9 @@ void submission_queue_settle(struct submission_queue *queue, size_t bytes, bool 
 /* Makes the loop come again. */
 void submission_queue_wake(struct submission_queue *queue);
 
+/* Bytes of events that were pushed and are not settled. */
+size_t submission_queue_bytes(struct submission_queue *queue);
+
 /* True when nothing was pushed that is not settled. */
 bool submission_queue_is_empty(struct submission_queue *queue);
 

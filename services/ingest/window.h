@@ -38,6 +38,7 @@ struct flight {
     uint32_t attempt; /* sends so far */
     enum resend_cause cause;
     int64_t timeout_ms;
+    struct mono_time accepted_at; /* its first event */
     struct mono_time sent_at;
     struct mono_time due; /* when it is sent again */
 };

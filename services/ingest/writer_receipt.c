@@ -6,9 +6,12 @@
 
 static void on_receipted(void *context, const struct flight *flight) {
     struct out_events *writer = context;
+    struct mono_time now = clock_mono();
     counter_add(writer->metrics.batches_receipted, 1);
+    histogram_observe_times(writer->metrics.end_to_end_seconds, now.ns - flight->accepted_at.ns,
+                            flight->events);
     if (flight->attempt == 1)
-        histogram_observe(writer->metrics.receipt_seconds, clock_mono().ns - flight->sent_at.ns);
+        histogram_observe(writer->metrics.receipt_seconds, now.ns - flight->sent_at.ns);
     if (writer->crashes.count > 0)
         crashes_forget(&writer->crashes, flight->epoch, flight->seq);
 }

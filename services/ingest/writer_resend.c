@@ -75,6 +75,15 @@ static uint64_t oldest_number(const struct out_events *writer) {
     return oldest;
 }
 
+struct wall_time writer_received_at(struct out_events *writer, struct bytes record) {
+    struct batch_view *view = &writer->received_view;
+    struct event event;
+    if (batch_open(record, view) != STATUS_OK ||
+        event_decode(view->events[0], &writer->received_frame, &event) != STATUS_OK)
+        return (struct wall_time){0};
+    return (struct wall_time){event.received_ms};
+}
+
 int64_t writer_oldest_ms(struct out_events *writer) {
     uint64_t number = oldest_number(writer);
     if (number == UINT64_MAX)
@@ -82,14 +91,13 @@ int64_t writer_oldest_ms(struct out_events *writer) {
     int64_t now_ms = clock_wall().ms;
     if (number != writer->oldest_number) {
         struct bytes record;
-        struct batch_view *view = &writer->oldest_view;
-        struct event event;
-        if (spool_read(writer->spool, number, &record) != STATUS_OK ||
-            batch_open(record, view) != STATUS_OK ||
-            event_decode(view->events[0], &writer->oldest_frame, &event) != STATUS_OK)
+        if (spool_read(writer->spool, number, &record) != STATUS_OK)
+            return 0;
+        struct wall_time received_at = writer_received_at(writer, record);
+        if (received_at.ms == 0)
             return 0;
         writer->oldest_number = number;
-        writer->oldest_received_ms = event.received_ms;
+        writer->oldest_received_ms = received_at.ms;
     }
     return now_ms > writer->oldest_received_ms ? now_ms - writer->oldest_received_ms : 0;
 }

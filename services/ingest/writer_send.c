@@ -82,7 +82,8 @@ bool writer_send_first(struct out_events *writer, const struct outgoing *batch) 
                                   .seq = batch->head.seq,
                                   .events_before = batch->head.accepted_before,
                                   .events = batch->head.count,
-                                  .bytes = (uint32_t)batch->length};
+                                  .bytes = (uint32_t)batch->length,
+                                  .accepted_at = batch->accepted_at};
     window_add(&writer->window, &flight, clock_mono());
     counter_add(batch->head.seq < epoch->sent_end ? writer->metrics.batches_resent[RESEND_FLOOR]
                                                   : writer->metrics.batches_sent,
@@ -153,8 +154,15 @@ bool writer_load(struct out_events *writer, struct epoch *epoch, uint64_t seq,
         make_stand_in(writer, epoch, seq, events_before, &head);
         *part = buffer_bytes(&writer->stand_in);
     }
-    *batch = (struct outgoing){epoch, head, part, 1, part->length, damaged};
+    *batch = (struct outgoing){epoch, head, part, 1, part->length, damaged, clock_mono()};
     return true;
+}
+
+/* When the first event of a batch on the disk was accepted, perhaps by an earlier process. */
+static struct mono_time accepted_at(struct out_events *writer, struct bytes record) {
+    struct wall_time received_at = writer_received_at(writer, record);
+    int64_t waited_ms = received_at.ms == 0 ? 0 : clock_wall().ms - received_at.ms;
+    return clock_mono_add_ms(clock_mono(), -waited_ms);
 }
 
 /* Moves the cursor over what is committed or gone from the disk; true when a batch stands there
@@ -182,6 +190,7 @@ void writer_pump(struct out_events *writer) {
             continue; /* nothing is left of this epoch */
         bool stored = writer_load(writer, epoch, epoch->cursor, epoch->events_cursor, &batch);
         assert(stored);
+        batch.accepted_at = accepted_at(writer, batch.parts[0]);
         if (!writer_send_first(writer, &batch))
             break;
     }

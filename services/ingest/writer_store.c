@@ -40,12 +40,12 @@ static struct submission *pack(struct out_events *writer, struct submission *lis
                                struct stored_batch *batch) {
     *batch = (struct stored_batch){.first = list};
     const struct epoch *epoch = epochs_newest(&writer->epochs);
-    batch->head = (struct batch_head){.producer = epoch->producer,
-                                      .epoch = epoch->epoch,
-                                      .seq = epoch->end_seq,
-                                      .accepted_before = epoch->events_end,
-                                      .kept_from =
-                                          epoch_seq_from(epoch, spool_first(writer->spool))};
+    batch->head =
+        (struct batch_head){.producer = epoch->producer,
+                            .epoch = epoch->epoch,
+                            .seq = epoch->end_seq,
+                            .accepted_before = epoch->events_end,
+                            .kept_from = epoch_seq_from(epoch, spool_first(writer->spool))};
     while (list != NULL && batch->head.count + list->count <= BATCH_EVENTS_MAX &&
            batch->events_bytes + list->events.length <= BATCH_EVENTS_BYTES_MAX) {
         writer->parts[1 + batch->submissions++] = buffer_bytes(&list->events);
@@ -110,7 +110,8 @@ static void send_fresh(struct out_events *writer, const struct stored_batch *bat
                                       .head = batch->head,
                                       .parts = writer->parts,
                                       .part_count = 1 + (size_t)batch->submissions,
-                                      .length = batch->encoded_length + batch->events_bytes};
+                                      .length = batch->encoded_length + batch->events_bytes,
+                                      .accepted_at = batch->first->submitted_at};
     (void)writer_send_first(writer, &outgoing);
 }
 
@@ -138,6 +139,7 @@ void writer_refuse_pending(struct out_events *writer, enum status status) {
         struct submission *submission = take_pending(writer);
         bytes += submission->events.length;
         count_drop(status);
+        counter_add(writer->metrics.events_refused, submission->count);
         submission->on_done(submission, &outcome);
     }
     submission_queue_settle(&writer->queue, bytes, status == STATUS_DISK_FULL);
@@ -157,6 +159,7 @@ void writer_store(struct out_events *writer) {
         send_fresh(writer, &writer->round[i]);
         bytes += writer->round[i].events_bytes;
         events += writer->round[i].head.count;
+        histogram_observe(writer->metrics.batch_events, writer->round[i].head.count);
     }
     counter_add(writer->metrics.events_accepted, events);
     counter_add(writer->metrics.batches_stored, count);

@@ -29,5 +29,5 @@ class Remote:
     def wait_detectors(self, number, seconds=60):
         """Waits until so many detectors are connected to ingest."""
         def connected():
-            return metric(self.connections.host, self.connections.port, "siem_detectors") == number
+            return metric(self.connections.host, self.connections.port, 'siem_wire_peers{wire="EVENTS"}') == number
         wait_until(connected, f"{number} detectors are connected", seconds, every=0.2)
