@@ -24,6 +24,10 @@ static const struct http_route routes[] = {
     {"GET", "/readyz", HTTP_OPEN, 0, NULL, NULL, route_readyz},
     {"GET", "/metrics", HTTP_READ, 0, NULL, NULL, route_metrics},
     {"GET", "/ledger", HTTP_READ, 0, NULL, NULL, route_ledger},
+    {"GET", "/docs", HTTP_OPEN, 0, NULL, NULL, route_docs},
+    {"GET", "/docs/{file}", HTTP_OPEN, 0, NULL, NULL, route_docs},
+    {"GET", "/redoc", HTTP_OPEN, 0, NULL, NULL, route_docs},
+    {"GET", "/openapi.json", HTTP_OPEN, 0, NULL, NULL, route_docs},
 };
 
 /* Reads are open; writes need the key, and a process that does not stop. */

@@ -60,4 +60,7 @@ void route_metrics(struct http_request *request);
 /* GET /ledger: do the books balance (routes_ledger.c)? */
 void route_ledger(struct http_request *request);
 
+/* GET /docs, /redoc, /openapi.json and the pages' files (routes_docs.c). */
+void route_docs(struct http_request *request);
+
 #endif

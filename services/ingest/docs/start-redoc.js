@@ -1,0 +1,2 @@
+// Opens ReDoc on this server's own document.
+Redoc.init('openapi.json', { nativeScrollbars: true, expandResponses: '200,202' }, document.getElementById('redoc'));
