@@ -25,6 +25,8 @@ static struct text lua_value(const char *table, const char *name) {
     char start[64];
     snprintf(start, sizeof start, "%s = \"", name);
     const char *at = strstr(table, start);
+    while (at != NULL && at[-1] == '_') /* the end of a longer name */
+        at = strstr(at + 1, start);
     cr_assert_not_null(at, "%s is not in the table", name);
     at += strlen(start);
     return (struct text){at, strcspn(at, "\"")};
