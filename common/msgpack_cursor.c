@@ -5,6 +5,7 @@
 #include "common/utf8.h"
 
 #include <assert.h>
+#include <math.h>
 
 enum token_kind {
     TOKEN_NIL,
@@ -216,6 +217,20 @@ enum status msgpack_take_u32(struct msgpack_cursor *cursor, uint32_t highest, ui
         status = STATUS_BAD_VALUE;
     if (status == STATUS_OK)
         *ret_value = (uint32_t)value;
+    return status;
+}
+
+enum status msgpack_take_real(struct msgpack_cursor *cursor, double *ret_value) {
+    bool is_float = cursor->at < cursor->end && *cursor->at == 0xcb;
+    struct token token;
+    enum status status = take_kind(cursor, is_float ? TOKEN_FLOAT : TOKEN_UNSIGNED, &token);
+    double value = (double)token.number;
+    if (status == STATUS_OK && is_float)
+        memcpy(&value, &token.number, sizeof value);
+    if (status == STATUS_OK && !isfinite(value))
+        status = STATUS_BAD_VALUE;
+    if (status == STATUS_OK)
+        *ret_value = value;
     return status;
 }
 

@@ -38,6 +38,9 @@ MUST_CHECK enum status msgpack_take_array(struct msgpack_cursor *cursor, uint32_
 /* A number that is not negative, in any encoding. */
 MUST_CHECK enum status msgpack_take_u64(struct msgpack_cursor *cursor, uint64_t *ret_value);
 
+/* A finite number: a float 64, or one that take_u64 takes. */
+MUST_CHECK enum status msgpack_take_real(struct msgpack_cursor *cursor, double *ret_value);
+
 /* True or false; nil is neither. */
 MUST_CHECK enum status msgpack_take_bool(struct msgpack_cursor *cursor, bool *ret_value);
 

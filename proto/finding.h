@@ -55,6 +55,8 @@ struct findings_head {
     struct text detector; /* instance name */
 };
 
+struct contributions;
+
 /* Encoding streams: begin, one call per event with findings (ascending index), end.  The frame's
  * counts are patched at the end. */
 struct findings_encoder {
@@ -63,6 +65,7 @@ struct findings_encoder {
     uint32_t next_index; /* the lowest index the next entry may have */
     uint16_t quarantined[BATCH_EVENTS_MAX];
     uint32_t quarantined_count;
+    const struct contributions *contributions; /* NULL: none */
 };
 
 /* Makes an encoder that is reused batch after batch. */
@@ -82,6 +85,11 @@ void findings_encoder_add(struct findings_encoder *encoder, uint32_t index,
 /* One event that was skipped because detectors died over it. */
 void findings_encoder_quarantine(struct findings_encoder *encoder, uint32_t index);
 
+/* What the batch's events contribute to correlations (contribution.h); borrowed until the end. What
+ * the frame has no room for beside the findings is dropped and counted. */
+void findings_encoder_contribute(struct findings_encoder *encoder,
+                                 const struct contributions *contributions);
+
 /* Appends the whole frame to `out`. */
 void findings_encoder_end(struct findings_encoder *encoder, const struct findings_head *head,
                           struct buffer *out);
@@ -99,6 +107,7 @@ struct findings_view {
     const struct event_findings *entries; /* ascending index; in the frame's zone */
     uint32_t quarantined_count;
     uint16_t quarantined[BATCH_EVENTS_MAX];
+    const struct contributions *contributions; /* NULL: none; in the frame's zone */
 };
 
 /* Reads a findings frame. `frame` owns the memory until its next unpack or fini. */

@@ -5,6 +5,7 @@
  *   95   uint version   uint generation   str detector
  *        array quarantined: uint index, ascending
  *        array entries: 92  uint index, ascending   array findings (finding_list.c)
+ *        contributions (contribution_codec.c), and 96 in front, when there are any
  *
  * Layout of a crash report (a message of one frame):
  *
@@ -18,6 +19,7 @@
 
 #include "common/counters.h"
 #include "common/utf8.h"
+#include "proto/contribution.h"
 #include "proto/finding_list.h"
 
 #include <assert.h>
@@ -58,6 +60,7 @@ void findings_encoder_begin(struct findings_encoder *encoder) {
     encoder->entry_count = 0;
     encoder->next_index = 0;
     encoder->quarantined_count = 0;
+    encoder->contributions = NULL;
 }
 
 static void pack_entry(struct buffer *entries, uint32_t index, const struct finding *findings,
@@ -94,8 +97,25 @@ void findings_encoder_quarantine(struct findings_encoder *encoder, uint32_t inde
     encoder->quarantined_count++;
 }
 
+void findings_encoder_contribute(struct findings_encoder *encoder,
+                                 const struct contributions *contributions) {
+    encoder->contributions = contributions->count > 0 ? contributions : NULL;
+}
+
+/* Appends the contributions, and says so in the frame's first byte. */
+static void pack_contributions(const struct findings_encoder *encoder, size_t frame_at,
+                               struct buffer *out) {
+    size_t room = FINDINGS_SIZE_MAX - (out->length - frame_at);
+    uint32_t dropped = 0;
+    if (contributions_encode(encoder->contributions, room, out, &dropped))
+        out->data[frame_at]++;
+    for (uint32_t i = 0; i < dropped; i++)
+        count_drop(STATUS_TOO_LARGE);
+}
+
 void findings_encoder_end(struct findings_encoder *encoder, const struct findings_head *head,
                           struct buffer *out) {
+    size_t frame_at = out->length;
     msgpack_packer packer;
     msgpack_packer_to_buffer(&packer, out);
     msgpack_pack_array(&packer, 5);
@@ -107,6 +127,8 @@ void findings_encoder_end(struct findings_encoder *encoder, const struct finding
         msgpack_pack_uint16(&packer, encoder->quarantined[i]);
     msgpack_pack_array(&packer, encoder->entry_count);
     buffer_append(out, encoder->entries.data, encoder->entries.length);
+    if (encoder->contributions != NULL && buffer_is_whole(out))
+        pack_contributions(encoder, frame_at, out);
 }
 
 static enum status take_entry(struct msgpack_cursor *cursor, struct msgpack_frame *frame,
@@ -138,6 +160,18 @@ static enum status take_entries(struct msgpack_cursor *cursor, struct msgpack_fr
     return status;
 }
 
+/* The sixth element, which older detectors, and batches that contribute nothing, leave out. */
+static enum status take_contributions(struct msgpack_cursor *cursor, struct msgpack_frame *frame,
+                                      uint32_t *left, struct findings_view *view) {
+    if (*left == 0)
+        return STATUS_OK;
+    struct contributions *contributions = msgpack_frame_allocate(frame, 1, sizeof *contributions);
+    enum status status = contributions_take(cursor, frame, contributions);
+    view->contributions = contributions;
+    --*left;
+    return status;
+}
+
 enum status findings_decode(struct bytes bytes, struct msgpack_frame *frame,
                             struct findings_view *ret_view) {
     msgpack_frame_clear(frame);
@@ -156,8 +190,11 @@ enum status findings_decode(struct bytes bytes, struct msgpack_frame *frame,
                                     &view.quarantined_count);
     if (status == STATUS_OK)
         status = take_entries(&cursor, frame, &view);
+    left -= 4;
     if (status == STATUS_OK)
-        status = frame_end(&cursor, left - 4);
+        status = take_contributions(&cursor, frame, &left, &view);
+    if (status == STATUS_OK)
+        status = frame_end(&cursor, left);
     if (status == STATUS_OK)
         *ret_view = view;
     return status;

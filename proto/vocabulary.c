@@ -27,6 +27,12 @@ static const struct text incident_statuses[] = {
 #undef INCIDENT_STATUS
 };
 
+static const struct text correlation_types[] = {
+#define CORRELATION_TYPE(name, number, text, values) [number] = TEXT_CONSTANT(text),
+#include "proto/correlation_type.def"
+#undef CORRELATION_TYPE
+};
+
 /* The place of a text in a list, -1 when it is not there. */
 static int index_of(const struct text *list, int count, struct text text) {
     for (int i = 0; i < count; i++)
@@ -86,4 +92,26 @@ bool incident_status_is_active(enum incident_status status) {
     };
     assert((unsigned)status < INCIDENT_STATUS_COUNT_);
     return active[status];
+}
+
+const char *correlation_type_text(enum correlation_type type) {
+    assert((unsigned)type < CORRELATION_TYPE_COUNT_);
+    return correlation_types[type].data;
+}
+
+bool correlation_type_parse(struct text text, enum correlation_type *ret_type) {
+    int index = index_of(correlation_types, CORRELATION_TYPE_COUNT_, text);
+    if (index >= 0)
+        *ret_type = (enum correlation_type)index;
+    return index >= 0;
+}
+
+enum correlation_values correlation_type_values(enum correlation_type type) {
+    static const enum correlation_values values[] = {
+#define CORRELATION_TYPE(name, number, text, values) [number] = CORRELATION_VALUES_##values,
+#include "proto/correlation_type.def"
+#undef CORRELATION_TYPE
+    };
+    assert((unsigned)type < CORRELATION_TYPE_COUNT_);
+    return values[type];
 }

@@ -3,6 +3,7 @@
 
 #include "common/utf8.h"
 #include "proto/batch.h"
+#include "proto/contribution.h"
 #include "proto/finding.h"
 #include "proto/receipt.h"
 
@@ -100,6 +101,25 @@ static void touch_findings(const struct finding *findings, uint32_t count) {
     }
 }
 
+static void touch_contributions(const struct contributions *all) {
+    for (uint32_t i = 0; i < all->correlation_count; i++) {
+        touch_text(all->correlations[i].rule_id);
+        touch_text(all->correlations[i].rule_title);
+        touch_text(all->correlations[i].incident);
+    }
+    for (uint32_t i = 0; i < all->group_count; i++) {
+        assert(all->groups[i].correlation < all->correlation_count);
+        touch_text(all->groups[i].key);
+        touch_text(all->groups[i].details);
+        touch_text(all->groups[i].address);
+        touch_text(all->groups[i].user);
+        for (uint32_t j = 0; j < all->groups[i].parent_count; j++)
+            assert(all->groups[i].parents[j].group < all->group_count);
+    }
+    for (uint32_t i = 0; i < all->count; i++)
+        assert(all->items[i].group < all->group_count && all->items[i].event < BATCH_EVENTS_MAX);
+}
+
 enum status decode_findings(struct bytes bytes) {
     struct findings_view view;
     enum status status = findings_decode(bytes, frame_of_process(), &view);
@@ -110,6 +130,8 @@ enum status decode_findings(struct bytes bytes) {
         assert(view.entries[i].index < BATCH_EVENTS_MAX);
         touch_findings(view.entries[i].findings, view.entries[i].count);
     }
+    if (view.contributions != NULL)
+        touch_contributions(view.contributions);
     return STATUS_OK;
 }
 
