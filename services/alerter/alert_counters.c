@@ -3,6 +3,10 @@
 
 #include <stdio.h>
 
+/* Milliseconds when all is well, hours when a receiver was away. */
+static const double delivery_bounds[] = {0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1,    2,
+                                         5,    10,   30,   60,  300, 900, 3600, 0};
+
 static struct counter *new_counter(const char *name, int channel, const char *label,
                                    const char *value, const char *help) {
     char labels[96];
@@ -23,11 +27,11 @@ void alert_counters_init(struct alert_counters *counters) {
                 new_counter("siem_alert_attempts_total", i, "result", results[result],
                             "Requests made for alerts, by channel and what the answer meant");
     }
-    counters->latency = histogram_new("siem_alert_latency_seconds", NULL,
-                                      "From the commit that queued an alert to its delivery",
-                                      histogram_latency_bounds);
+    counters->latency =
+        histogram_new("siem_alert_delivery_duration_seconds", NULL,
+                      "From the commit that queued an alert to its delivery", delivery_bounds);
     counters->pending =
         gauge_new("siem_alerts_pending", NULL, "Alerts this process holds and has not finished");
-    counters->in_flight = gauge_new("siem_alerts_in_flight", NULL, "Requests under way");
+    counters->in_flight = gauge_new("siem_alerts_in_flight", NULL, "Deliveries under way");
     counters->outbox = gauge_new("siem_outbox_alerts", NULL, "Alerts in the outbox stream");
 }

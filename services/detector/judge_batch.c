@@ -23,12 +23,28 @@ struct judge_batch {
     struct findings_encoder encoder;
     struct buffer findings;
     struct batch_view view;
-    uint64_t given_up; /* already counted */
-    struct counter *judged;
-    struct counter *found;
+    uint64_t given_up;             /* already counted */
+    uint32_t matched, quarantined; /* of the batch being judged */
+    struct counter *events_matched, *events_unmatched, *events_quarantined;
     struct counter *searches_given_up;
     struct histogram *seconds;
 };
+
+static struct counter *stage_counter(const char *labels) {
+    return counter_new("siem_events_total", labels,
+                       "Events by stage of the pipeline and what became of them");
+}
+
+static void make_metrics(struct judge_batch *judge) {
+    judge->events_matched = stage_counter("stage=\"detect\",outcome=\"matched\"");
+    judge->events_unmatched = stage_counter("stage=\"detect\",outcome=\"unmatched\"");
+    judge->events_quarantined = stage_counter("stage=\"detect\",outcome=\"quarantined\"");
+    judge->searches_given_up =
+        counter_new("siem_searches_given_up_total", NULL,
+                    "Searches by regular expression that passed a limit and did not match");
+    judge->seconds = histogram_new("siem_judge_duration_seconds", NULL, "Time to judge a batch",
+                                   histogram_latency_bounds);
+}
 
 struct judge_batch *judge_batch_new(struct text detector, struct scratch_page *page) {
     struct judge_batch *judge = calloc(1, sizeof *judge);
@@ -41,13 +57,7 @@ struct judge_batch *judge_batch_new(struct text detector, struct scratch_page *p
     msgpack_frame_init(&judge->frame);
     findings_encoder_init(&judge->encoder);
     buffer_init(&judge->findings, WIRE_FRAME_SIZE_MAX);
-    judge->judged = counter_new("siem_events_judged_total", NULL, "Events judged by the rules.");
-    judge->found = counter_new("siem_findings_total", NULL, "Rules that matched an event.");
-    judge->searches_given_up =
-        counter_new("siem_searches_given_up_total", NULL,
-                    "Searches by regular expression that passed a limit and did not match.");
-    judge->seconds = histogram_new("siem_judge_seconds", NULL, "Time to judge a batch.",
-                                   histogram_latency_bounds);
+    make_metrics(judge);
     return judge;
 }
 
@@ -101,8 +111,13 @@ static void add_findings(struct judge_batch *judge, uint32_t index,
         rule_counters_add(judge->rule_counters, judgement->rules[i]);
     for (uint64_t i = 0; i < dropped; i++)
         count_drop(STATUS_FULL);
-    counter_add(judge->found, count);
+    judge->matched++;
     findings_encoder_add(&judge->encoder, index, judgement->findings, count);
+}
+
+static void quarantine(struct judge_batch *judge, uint32_t index) {
+    judge->quarantined++;
+    findings_encoder_quarantine(&judge->encoder, index);
 }
 
 /* Judges one event, or quarantines it when its bytes are none. */
@@ -111,7 +126,7 @@ static void judge_one(struct judge_batch *judge, uint32_t index, size_t *room) {
     enum status status = event_decode(judge->view.events[index], &judge->frame, &event);
     if (status != STATUS_OK) {
         count_drop(status);
-        findings_encoder_quarantine(&judge->encoder, index);
+        quarantine(judge, index);
         return;
     }
     struct judgement judgement =
@@ -124,11 +139,12 @@ static void judge_one(struct judge_batch *judge, uint32_t index, size_t *room) {
 static void judge_all(struct judge_batch *judge, const struct delivery *delivery) {
     uint32_t count = judge->view.head.count, skip = 0;
     size_t share = count > 0 ? FINDINGS_BYTES_MAX / count : 0, room = 0;
+    judge->matched = judge->quarantined = 0;
     scratch_page_begin(judge->page, &judge->view.head);
     for (uint32_t index = 0; index < count; index++) {
         room += share;
         if (skip < delivery->skip_count && delivery->skip[skip] == index) {
-            findings_encoder_quarantine(&judge->encoder, index);
+            quarantine(judge, index);
             skip++;
             continue;
         }
@@ -136,7 +152,9 @@ static void judge_all(struct judge_batch *judge, const struct delivery *delivery
         judge_one(judge, index, &room);
     }
     scratch_page_clear(judge->page);
-    counter_add(judge->judged, count);
+    counter_add(judge->events_matched, judge->matched);
+    counter_add(judge->events_quarantined, judge->quarantined);
+    counter_add(judge->events_unmatched, count - judge->matched - judge->quarantined);
 }
 
 static void count_given_up(struct judge_batch *judge) {

@@ -23,7 +23,7 @@ struct out_findings {
     zmq_pollitem_t pollitem;
     struct message kept[OUT_FINDINGS_KEPT_MAX]; /* the oldest first */
     size_t kept_count;
-    struct counter *paused;
+    struct gauge *kept_gauge;
 };
 
 struct out_findings *out_findings_new(struct service *service, const char *endpoints,
@@ -34,8 +34,8 @@ struct out_findings *out_findings_new(struct service *service, const char *endpo
     out->loop = service_loop(service);
     out->listener = *listener;
     out->wire = wire_connect(wire_row(WIRE_FINDINGS), endpoints, true);
-    out->paused = counter_new("siem_findings_paused_total", NULL,
-                              "Times FINDINGS was full and the detector stopped reading.");
+    out->kept_gauge = gauge_new("siem_findings_kept", NULL,
+                                "Messages waiting for room on FINDINGS; above 0 nothing is read");
     if (out->wire == NULL)
         out_findings_destroy(&out);
     else
@@ -80,6 +80,7 @@ static void send_kept(struct out_findings *out) {
     while (sent < out->kept_count && send_message(out, &out->kept[sent]))
         sent++;
     out->kept_count -= sent;
+    gauge_set(out->kept_gauge, (int64_t)out->kept_count);
     memmove(out->kept, out->kept + sent, out->kept_count * sizeof out->kept[0]);
 }
 
@@ -99,10 +100,10 @@ static void send_or_keep(struct out_findings *out, struct message *message) {
         return;
     assert(out->kept_count < OUT_FINDINGS_KEPT_MAX);
     if (out->kept_count == 0) {
-        counter_add(out->paused, 1);
         zloop_poller(out->loop, &out->pollitem, on_writable, out);
     }
     out->kept[out->kept_count++] = *message;
+    gauge_set(out->kept_gauge, (int64_t)out->kept_count);
 }
 
 void out_findings_send(struct out_findings *out, struct bytes findings, zmq_msg_t *batch) {

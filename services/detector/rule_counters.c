@@ -2,21 +2,26 @@
 #include "services/detector/rule_counters.h"
 
 #include "common/counters.h"
+#include "common/scoped.h"
+#include "common/utf8.h"
+#include "proto/vocabulary.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
-#define NAME "siem_findings_by_rule_total"
-#define HELP "Events a rule matched."
-#define ID_SIZE 40
+#define NAME "siem_findings_total"
+#define HELP "Findings by rule"
+/* Of an id or a title; more is cut. */
+#define LABEL_VALUE_MAX 64
+#define LABELS_SIZE 256
 
 struct known_rule {
-    char id[ID_SIZE];
+    char labels[LABELS_SIZE];
     struct counter *counter;
 };
 
 struct rule_counters {
-    struct counter **by_index;
+    const struct sigma_rules *rules;
+    struct counter **by_index; /* NULL: until its first finding */
     struct counter *other;
     size_t known_count;
     struct known_rule known[RULE_COUNTERS_MAX];
@@ -37,32 +42,57 @@ void rule_counters_destroy(struct rule_counters **counters) {
     *counters = NULL;
 }
 
-static struct counter *counter_of(struct rule_counters *counters, struct text id) {
-    for (size_t i = 0; i < counters->known_count; i++)
-        if (text_is(id, counters->known[i].id))
+/* The counter with these labels, or NULL. */
+static struct counter *find(const struct rule_counters *counters, const char *labels) {
+    for (size_t i = 0; i < counters->known_count; i++) {
+        if (strcmp(labels, counters->known[i].labels) == 0)
             return counters->known[i].counter;
-    if (counters->known_count == RULE_COUNTERS_MAX || id.length >= ID_SIZE) {
-        if (counters->other == NULL)
-            counters->other = counter_new(NAME, "rule=\"other\"", HELP);
-        return counters->other;
     }
-    char labels[ID_SIZE + 16];
+    return NULL;
+}
+
+static struct counter *other_counter(struct rule_counters *counters) {
+    if (counters->other == NULL)
+        counters->other = counter_new(NAME, "rule=\"other\",title=\"\",level=\"\"", HELP);
+    return counters->other;
+}
+
+static struct counter *counter_of(struct rule_counters *counters, const struct finding *finding) {
+    SCOPED_FINI(buffer) struct buffer labels;
+    buffer_init(&labels, LABELS_SIZE);
+    counters_append_label(&labels, "rule", utf8_cut(finding->rule_id, LABEL_VALUE_MAX));
+    counters_append_label(&labels, "title", utf8_cut(finding->rule_title, LABEL_VALUE_MAX));
+    counters_append_label(&labels, "level", text_of(severity_text(finding->level)));
+    buffer_append(&labels, "", 1);
+    if (!buffer_is_whole(&labels))
+        return other_counter(counters);
+    const char *text = buffer_text(&labels).data;
+    struct counter *counter = find(counters, text);
+    if (counter != NULL)
+        return counter;
+    if (counters->known_count == RULE_COUNTERS_MAX)
+        return other_counter(counters);
     struct known_rule *known = &counters->known[counters->known_count++];
-    memcpy(known->id, id.data, id.length);
-    snprintf(labels, sizeof labels, "rule=\"%s\"", known->id);
-    known->counter = counter_new(NAME, labels, HELP);
+    memcpy(known->labels, text, labels.length);
+    known->counter = counter_new(NAME, known->labels, HELP);
     return known->counter;
 }
 
 void rule_counters_use(struct rule_counters *counters, const struct sigma_rules *rules) {
     free(counters->by_index);
+    counters->rules = rules;
     counters->by_index = calloc(rules->count + 1, sizeof(struct counter *));
     if (counters->by_index == NULL)
         abort();
+    if (counters->known_count + rules->count > RULE_COUNTERS_MAX)
+        return;
     for (size_t i = 0; i < rules->count; i++)
-        counters->by_index[i] = counter_of(counters, rules->rules[i].finding.rule_id);
+        counters->by_index[i] = counter_of(counters, &rules->rules[i].finding);
 }
 
 void rule_counters_add(struct rule_counters *counters, uint32_t rule) {
-    counter_add(counters->by_index[rule], 1);
+    struct counter **counter = &counters->by_index[rule];
+    if (*counter == NULL)
+        *counter = counter_of(counters, &counters->rules->rules[rule].finding);
+    counter_add(*counter, 1);
 }

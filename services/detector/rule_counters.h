@@ -1,7 +1,8 @@
-/* rule_counters.h: findings by rule, as siem_findings_by_rule_total{rule="id"}.
+/* rule_counters.h: findings by rule, as siem_findings_total{rule="id",title="...",level="..."}.
  *
- * Owner: new/destroy; the counters themselves stay for the process's life. Threads: one. Limits:
- * RULE_COUNTERS_MAX rules over all reloads have a series of their own, the others share
+ * Owner: new/destroy; borrows the rules in use; the counters themselves stay for the process's
+ * life. Threads: one. Limits: RULE_COUNTERS_MAX series over all reloads. When a set's rules would
+ * not all get one, a rule gets its own with its first finding; what comes after the bound shares
  * rule="other".
  */
 #ifndef SIEM_DETECTOR_RULE_COUNTERS_H
@@ -19,7 +20,7 @@ struct rule_counters *rule_counters_new(void);
 /* Frees it and nulls the pointer; NULL is fine. */
 void rule_counters_destroy(struct rule_counters **counters);
 
-/* Makes a counter for every rule of a set, by its index there. */
+/* Counts the rules of this set from now on, by their index there. */
 void rule_counters_use(struct rule_counters *counters, const struct sigma_rules *rules);
 
 /* Counts one finding of the rule with this index. */

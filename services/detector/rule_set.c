@@ -16,8 +16,8 @@ static void log_refusals(const struct sigma_rules *rules) {
 }
 
 static void set_gauges(const struct sigma_rules *rules) {
-    gauge_set(gauge_new("siem_rules_loaded", NULL, "Rules in use."), (int64_t)rules->count);
-    gauge_set(gauge_new("siem_rules_refused", NULL, "Rules refused at the last load."),
+    gauge_set(gauge_new("siem_rules_loaded", NULL, "Rules in use"), (int64_t)rules->count);
+    gauge_set(gauge_new("siem_rules_refused", NULL, "Rules refused at the last load"),
               (int64_t)rules->refusal_count);
 }
 

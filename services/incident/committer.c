@@ -35,23 +35,36 @@ struct committer {
     char error[256];
     struct counter *outcomes[4]; /* by commit_state */
     struct counter *errors;
-    struct counter *events;
+    struct counter *events[4]; /* likewise */
+    struct counter *events_quarantined;
     struct histogram *seconds;
+    struct histogram *batches;
 };
 
+/* Batches and events by what became of their commit. */
+static void register_outcome(struct committer *committer, enum commit_state state,
+                             const char *outcome, const char *events_outcome) {
+    char labels[64];
+    snprintf(labels, sizeof(labels), "outcome=\"%s\"", outcome);
+    committer->outcomes[state] =
+        counter_new("siem_commits_total", labels, "Batches by what became of their commit");
+    snprintf(labels, sizeof(labels), "stage=\"commit\",outcome=\"%s\"", events_outcome);
+    committer->events[state] = counter_new(
+        "siem_events_total", labels, "Events by stage of the pipeline and what became of them");
+}
+
 static void register_counters(struct committer *committer) {
-    static const char help[] = "batches by what became of their commit";
-    committer->outcomes[COMMIT_DONE] = counter_new("siem_commits_total", "outcome=\"ok\"", help);
-    committer->outcomes[COMMIT_DUPLICATE] =
-        counter_new("siem_commits_total", "outcome=\"duplicate\"", help);
-    committer->outcomes[COMMIT_REFUSED] =
-        counter_new("siem_commits_total", "outcome=\"refused\"", help);
-    committer->errors = counter_new("siem_commits_total", "outcome=\"error\"", help);
-    committer->events =
-        counter_new("siem_events_committed_total", NULL, "events counted by this process");
+    register_outcome(committer, COMMIT_OPEN, "error", "quarantined");
+    register_outcome(committer, COMMIT_DONE, "ok", "committed");
+    register_outcome(committer, COMMIT_DUPLICATE, "duplicate", "duplicate");
+    register_outcome(committer, COMMIT_REFUSED, "refused", "refused");
+    committer->errors = committer->outcomes[COMMIT_OPEN];
+    committer->events_quarantined = committer->events[COMMIT_OPEN];
     committer->seconds =
-        histogram_new("siem_commit_seconds", NULL, "time of one group of commits in Redis",
+        histogram_new("siem_commit_duration_seconds", NULL, "Time of one group of commits in Redis",
                       histogram_latency_bounds);
+    committer->batches = histogram_new_numbers(
+        "siem_commit_batches", NULL, "Batches of one group of commits", histogram_size_bounds);
 }
 
 struct committer *committer_new(const char *redis_url, const struct commit_limits *limits) {
@@ -132,8 +145,9 @@ static enum commit_state state_of(struct text state) {
 static void count_answer(struct committer *committer, const struct commit *commit,
                          struct text state) {
     counter_add(committer->outcomes[commit->state], 1);
-    if (commit->state == COMMIT_DONE)
-        counter_add(committer->events, commit->batch.head.count - commit->quarantined_count);
+    uint32_t quarantined = commit->state == COMMIT_DONE ? commit->quarantined_count : 0;
+    counter_add(committer->events[commit->state], commit->batch.head.count - quarantined);
+    counter_add(committer->events_quarantined, quarantined);
     if (commit->state == COMMIT_DUPLICATE)
         count_drop(STATUS_DUPLICATE);
     if (commit->state == COMMIT_REFUSED)
@@ -231,8 +245,10 @@ enum status committer_run(struct committer *committer, struct commit *const *gro
     enum status status = run_once(committer, group, count);
     if (status == STATUS_REFUSED && !committer->is_loaded)
         status = run_once(committer, group, count);
-    if (status == STATUS_OK)
+    if (status == STATUS_OK) {
         histogram_observe(committer->seconds, clock_mono().ns - start.ns);
+        histogram_observe(committer->batches, (int64_t)count);
+    }
     return status;
 }
 

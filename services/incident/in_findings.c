@@ -13,8 +13,6 @@ struct in_findings {
     zmq_pollitem_t item;
     bool is_reading;
     struct in_findings_handler handler;
-    struct counter *messages;
-    struct gauge *detectors;
 };
 
 /* Takes one message; false when none waits. */
@@ -25,7 +23,6 @@ static bool take_one(struct in_findings *findings, int *ret_taken) {
         return false;
     if (status != STATUS_OK)
         return true; /* counted by the wire */
-    counter_add(findings->messages, 1);
     ++*ret_taken;
     findings->handler.on_message(findings->handler.context, &message);
     if (message.count > 0)
@@ -56,9 +53,6 @@ struct in_findings *in_findings_new(zloop_t *loop, const char *endpoint,
     findings->wire = wire;
     findings->item = (zmq_pollitem_t){.socket = wire_socket(wire), .events = ZMQ_POLLIN};
     findings->handler = *handler;
-    findings->messages =
-        counter_new("siem_findings_received_total", NULL, "messages detectors pushed");
-    findings->detectors = gauge_new("siem_findings_peers", NULL, "detectors connected");
     in_findings_resume(findings);
     return findings;
 }
@@ -88,7 +82,6 @@ void in_findings_resume(struct in_findings *findings) {
 
 void in_findings_refresh(struct in_findings *findings) {
     wire_refresh(findings->wire);
-    gauge_set(findings->detectors, wire_peer_count(findings->wire));
 }
 
 const char *in_findings_endpoint(const struct in_findings *findings) {

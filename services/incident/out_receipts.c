@@ -18,7 +18,6 @@ struct out_receipts {
     size_t crash_count;
     struct crash_report crashes[CRASHES_MAX];
     struct verdict verdicts[GROUP_MAX * BATCH_EVENTS_MAX];
-    struct counter *published;
 };
 
 struct out_receipts *out_receipts_new(const char *endpoint) {
@@ -30,8 +29,6 @@ struct out_receipts *out_receipts_new(const char *endpoint) {
         abort();
     receipts->wire = wire;
     buffer_init(&receipts->frame, WIRE_FRAME_SIZE_MAX);
-    receipts->published =
-        counter_new("siem_receipts_published_total", NULL, "receipts sent to producers");
     return receipts;
 }
 
@@ -60,10 +57,8 @@ static void send_frame(struct out_receipts *receipts, uint64_t producer) {
     zmq_msg_t frames[2];
     wire_frame_copy(&frames[0], (struct bytes){(const uint8_t *)text.data, text.length});
     wire_frame_copy(&frames[1], buffer_bytes(&receipts->frame));
-    if (wire_send(receipts->wire, frames, 2) == STATUS_OK) {
-        counter_add(receipts->published, 1);
+    if (wire_send(receipts->wire, frames, 2) == STATUS_OK)
         return;
-    }
     zmq_msg_close(&frames[0]);
     zmq_msg_close(&frames[1]);
 }

@@ -17,8 +17,20 @@ struct out_threats {
     struct wire *wire;
     const char *publisher;
     struct buffer heartbeat;
-    struct counter *published;
+    struct counter *by_severity[SEVERITY_COUNT_];
+    struct counter *alerts_queued;
 };
+
+static void make_metrics(struct out_threats *threats) {
+    for (int severity = 0; severity < SEVERITY_COUNT_; severity++) {
+        char labels[32];
+        snprintf(labels, sizeof(labels), "severity=\"%s\"", severity_text((enum severity)severity));
+        threats->by_severity[severity] = counter_new(
+            "siem_threats_total", labels, "Threats committed and sent to subscribers, by severity");
+    }
+    threats->alerts_queued =
+        counter_new("siem_alerts_queued_total", NULL, "Alerts put into the outbox");
+}
 
 struct out_threats *out_threats_new(const char *endpoint, const char *publisher) {
     struct wire *wire = wire_bind(wire_row(WIRE_THREATS), endpoint, true);
@@ -30,8 +42,7 @@ struct out_threats *out_threats_new(const char *endpoint, const char *publisher)
     threats->wire = wire;
     threats->publisher = publisher;
     buffer_init(&threats->heartbeat, HEARTBEAT_SIZE_MAX);
-    threats->published =
-        counter_new("siem_threats_published_total", NULL, "threats sent to subscribers");
+    make_metrics(threats);
     return threats;
 }
 
@@ -56,16 +67,29 @@ const char *out_threats_make_publisher(char out[PUBLISHER_SIZE]) {
     return out;
 }
 
-/* Returns whether the wire took it; a full subscriber counts as taken (see wire.h). */
-static bool send_message(struct out_threats *threats, struct text topic, struct bytes body) {
+/* A full subscriber counts as served (see wire.h). */
+static void send_message(struct out_threats *threats, struct text topic, struct bytes body) {
     zmq_msg_t frames[2];
     wire_frame_copy(&frames[0], (struct bytes){(const uint8_t *)topic.data, topic.length});
     wire_frame_copy(&frames[1], body);
     if (wire_send(threats->wire, frames, 2) == STATUS_OK)
-        return true;
+        return;
     zmq_msg_close(&frames[0]);
     zmq_msg_close(&frames[1]);
-    return false;
+}
+
+/* The topic says the severity: threat.SEVERITY.TYPE. */
+static void count_threat(struct out_threats *threats, const struct committed_threat *threat) {
+    static const size_t begin = sizeof("threat.") - 1;
+    struct text topic = threat->topic;
+    const char *end =
+        topic.length <= begin ? NULL : memchr(topic.data + begin, '.', topic.length - begin);
+    enum severity severity;
+    if (end != NULL &&
+        severity_parse((struct text){topic.data + begin, (size_t)(end - topic.data) - begin},
+                       &severity))
+        counter_add(threats->by_severity[severity], 1);
+    counter_add(threats->alerts_queued, threat->alert_queued);
 }
 
 static struct bytes body_of(const struct committed_threat *threat) {
@@ -75,8 +99,8 @@ static struct bytes body_of(const struct committed_threat *threat) {
 void out_threats_send(struct out_threats *threats, const struct commit *commit) {
     struct committed_threat threat;
     for (size_t i = 0; commit_threat(commit, i, &threat); i++) {
-        if (send_message(threats, threat.topic, body_of(&threat)))
-            counter_add(threats->published, 1);
+        send_message(threats, threat.topic, body_of(&threat));
+        count_threat(threats, &threat);
     }
 }
 
@@ -92,5 +116,5 @@ void out_threats_heartbeat(struct out_threats *threats, uint64_t seq) {
     msgpack_pack_text(&packer, text_of(threats->publisher));
     msgpack_pack_key(&packer, "seq");
     msgpack_pack_uint64(&packer, seq);
-    (void)send_message(threats, TEXT("heartbeat"), buffer_bytes(&threats->heartbeat));
+    send_message(threats, TEXT("heartbeat"), buffer_bytes(&threats->heartbeat));
 }

@@ -177,7 +177,7 @@ struct process *process_new(zloop_t *loop, const struct process_options *options
         process->hand[i] = &process->commits[i];
     }
     process->in_hand_gauge =
-        gauge_new("siem_batches_in_hand", NULL, "batches that wait for Redis to commit them");
+        gauge_new("siem_batches_in_hand", NULL, "Batches that wait for Redis to commit them");
     process->tick_timer = -1;
     if (!open_all(process, options)) {
         process_destroy(&process);

@@ -48,13 +48,19 @@ void status_print_processes(const struct processes *processes) {
 static const struct {
     const char *counter, *words;
 } queue_rows[] = {
+    {"siem_queue_bytes", "bytes waiting for the disk"},
+    {"siem_verdict_waiters", "requests waiting for a verdict"},
     {"siem_spooled_events", "events without receipt"},
+    {"siem_in_flight_events", "events in flight"},
     {"siem_in_flight_batches", "batches in flight"},
     {"siem_spool_oldest_seconds", "lag: age of the oldest event, s"},
     {"siem_spool_bytes", "bytes in the spool"},
-    {"siem_detectors", "detectors connected to EVENTS"},
+    {"siem_findings_kept", "batches waiting for room on FINDINGS"},
     {"siem_batches_in_hand", "batches waiting for Redis"},
-    {"siem_findings_peers", "detectors connected to FINDINGS"},
+    {"siem_wire_peers{wire=\"EVENTS\"}", "peers on EVENTS"},
+    {"siem_wire_peers{wire=\"FINDINGS\"}", "peers on FINDINGS"},
+    {"siem_wire_peers{wire=\"RECEIPTS\"}", "peers on RECEIPTS"},
+    {"siem_wire_peers{wire=\"THREATS\"}", "peers on THREATS"},
     {"siem_outbox_alerts", "alerts in the outbox"},
     {"siem_alerts_pending", "alerts in hand, retries included"},
     {"siem_alerts_in_flight", "alerts being delivered"},
