@@ -72,10 +72,11 @@ struct correlation {
     uint64_t identity; /* of its bytes; filled by the decoder */
 };
 
-/* A group another one contributes to when it fires, as which of its rules. */
+/* A group another one contributes to when it fires, as which of its rules, with which value. */
 struct correlation_parent {
     uint32_t group;
     uint32_t rule;
+    double value;
 };
 
 /* Events of one correlation with the same values. */

@@ -17,10 +17,11 @@
 #include "proto/frame.h"
 
 #define GROUP_PARTS 6
+#define PARENT_PARTS 3
 #define CONTRIBUTION_PARTS 4
 
 /* The most bytes beside the texts. */
-#define GROUP_OVERHEAD (32 + CORRELATION_PARENTS_MAX * 12)
+#define GROUP_OVERHEAD (32 + CORRELATION_PARENTS_MAX * 20)
 #define CONTRIBUTION_SIZE 24
 #define LISTS_OVERHEAD 32
 
@@ -33,9 +34,10 @@ static void pack_group(msgpack_packer *packer, const struct correlation_group *g
     msgpack_pack_text(packer, group->user);
     msgpack_pack_array(packer, group->parent_count);
     for (uint32_t i = 0; i < group->parent_count; i++) {
-        msgpack_pack_array(packer, 2);
+        msgpack_pack_array(packer, PARENT_PARTS);
         msgpack_pack_uint32(packer, group->parents[i].group);
         msgpack_pack_uint32(packer, group->parents[i].rule);
+        correlation_pack_real(packer, group->parents[i].value);
     }
 }
 
@@ -113,13 +115,15 @@ bool contributions_encode(const struct contributions *contributions, size_t room
 
 static enum status take_parent(struct msgpack_cursor *cursor, struct correlation_parent *parent) {
     uint32_t left = 0;
-    enum status status = frame_take_tuple(cursor, 2, &left);
+    enum status status = frame_take_tuple(cursor, PARENT_PARTS, &left);
     if (status == STATUS_OK)
         status = msgpack_take_u32(cursor, CORRELATION_GROUPS_MAX - 1, &parent->group);
     if (status == STATUS_OK)
         status = msgpack_take_u32(cursor, CORRELATION_RULES_MAX, &parent->rule);
     if (status == STATUS_OK)
-        status = frame_pass_over(cursor, left - 2);
+        status = msgpack_take_real(cursor, &parent->value);
+    if (status == STATUS_OK)
+        status = frame_pass_over(cursor, left - PARENT_PARTS);
     return status;
 }
 

@@ -48,7 +48,7 @@ static const struct correlation_group groups[] = {
      .details = TEXT_CONSTANT("failures from 192.0.2.7"),
      .address = TEXT_CONSTANT("192.0.2.7"),
      .parent_count = 1,
-     .parents = {{1, 2}}},
+     .parents = {{1, 2, 7}}},
     {.correlation = 1,
      .key = TEXT_CONSTANT("7:unknown,5:alice"),
      .details = TEXT_CONSTANT(""),
@@ -125,6 +125,7 @@ static void expect_group(const struct correlation_group *actual,
     for (uint32_t i = 0; i < expected->parent_count; i++) {
         cr_assert_eq(actual->parents[i].group, expected->parents[i].group);
         cr_assert_eq(actual->parents[i].rule, expected->parents[i].rule);
+        cr_assert_eq(actual->parents[i].value, expected->parents[i].value);
     }
 }
 
@@ -260,7 +261,7 @@ Test(contributions, numbers_beyond_the_lists_are_refused) {
         uint8_t from[4], to[4];
     } cases[] = {
         {{0x96, 0x01, 0xb1, '7'}, {0x96, 0x02, 0xb1, '7'}},   /* a group's correlation */
-        {{0x91, 0x92, 0x01, 0x02}, {0x91, 0x92, 0x02, 0x02}}, /* a parent's group */
+        {{0x91, 0x93, 0x01, 0x02}, {0x91, 0x93, 0x02, 0x02}}, /* a parent's group */
         {{0x94, 0x00, 0x01, 0x03}, {0x94, 0x00, 0x02, 0x03}}, /* a contribution's group */
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
