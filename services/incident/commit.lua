@@ -25,6 +25,8 @@ local FIELDS_AT_ONCE = 1000     -- below Lua's bound of arguments
 local QUARANTINE_KEPT = 10000
 local RECALL_PAGE = 256         -- threats read at a time for an answer that got lost,
 local RECALL_PAGES = 64         -- and how often
+local TIMELINE_KEPT = 10000     -- newest threats
+local TOP_THREATS = 10          -- gravest threats of a day
 
 local batch = cmsgpack.unpack(ARGV[1])
 local lane, seq, now_ms, accepted, seq_known, kept_from, was_sent = unpack(batch, 1, 7)
@@ -61,7 +63,7 @@ end
 local function recall()
     local indices, places, left, answers, from = threats[1], {}, #threats[1], {}, '+'
     local id_begins = ('%s-%d.'):format(lane, seq)
-    for i, event_id in ipairs(threats[13]) do places[event_id] = i end
+    for i, event_id in ipairs(threats[14]) do places[event_id] = i end
     for _ = 1, left > 0 and RECALL_PAGES or 0 do
         for _, entry in ipairs(call('XREVRANGE', key.threats, from, '-', 'COUNT', RECALL_PAGE)) do
             local topic, body = entry[2][6], entry[2][8]
@@ -148,10 +150,11 @@ local touched, kinds = {}, {}          -- incidents to write, in order; lists of
 local index_add, index_remove = {}, {} -- by sorted set
 local to_delete, outbox, answers = {}, {}, {}
 local day_numbers, publisher_seq = {}, nil
+local timeline, tops = {}, {}          -- scores and members; by sorted set: the same, and when it ends
 
 -- A threat is a place in these columns; false: absent.
 local indices, times, counts, severities, types, hashes, details, addresses, users, titles, title_names,
-    rule_lists, event_ids, topics, heads = unpack(threats, 1, 15)
+    rule_lists, threat_days, event_ids, topics, heads = unpack(threats, 1, 16)
 local threat_count = #indices
 
 if threat_count > 0 then
@@ -160,7 +163,7 @@ if threat_count > 0 then
     local OUTBOX_MAX = 100000
     local EVICT_EXTRA = 32          -- incidents evicted beyond those that came
     local COUNT_MAX = 9007199254740991
-    local DAY_MS = 86400000
+    local COUNT_SCALE = 1099511627776 -- 2^40: above any count
 
     local incidents = {}            -- by id; false when there is no such incident
     local last_number = tonumber(call('HGET', key.ledger, 'incidents') or 0)
@@ -182,33 +185,12 @@ if threat_count > 0 then
         return precedes(a, b) and a or b
     end
 
-    local day_texts = {}
-    -- YYYYMMDD of a time, and its number since 1970 (Howard Hinnant's civil_from_days).
-    local function day_of(ms)
-        local number = floor_of(ms / DAY_MS)
-        if not day_texts[number] then
-            local z = number + 719468
-            local era = floor_of(z / 146097)
-            local doe = z - era * 146097
-            local yoe = floor_of((doe - floor_of(doe / 1460) + floor_of(doe / 36524) -
-                                  floor_of(doe / 146096)) / 365)
-            local doy = doe - (365 * yoe + floor_of(yoe / 4) - floor_of(yoe / 100))
-            local month = floor_of((5 * doy + 2) / 153)
-            local day = doy - floor_of((153 * month + 2) / 5) + 1
-            month = month < 10 and month + 3 or month - 9
-            local year = yoe + era * 400 + (month <= 2 and 1 or 0)
-            day_texts[number] = ('%04d%02d%02d'):format(year, month, day)
-        end
-        return day_texts[number], number
-    end
-
     -- An incident counts in the day it was first seen, by its present severity and status.
-    local function count_in_day(first_seen, severity, status, amount)
-        local text, number = day_of(first_seen)
-        local day = key.day:format(text)
-        add(day, day_field.INCIDENTS_SEVERITY:format(severity), amount)
-        add(day, day_field.INCIDENTS_STATUS:format(status), amount)
-        sums[day].expire_at = (number + 1 + statistics_days) * 86400
+    local function count_in_day(day, severity, status, amount)
+        local hash = day and key.day:format(day)
+        if not hash or not sums[hash] and call('EXISTS', hash) == 0 then return end -- statistics are gone
+        add(hash, day_field.INCIDENTS_SEVERITY:format(severity), amount)
+        add(hash, day_field.INCIDENTS_STATUS:format(status), amount)
     end
 
     local function index(list, set, ...)
@@ -226,7 +208,7 @@ if threat_count > 0 then
         if incidents[id] == nil then
             local name = key.incident:format(id)
             local v = call('HMGET', name, 'status', 'severity', 'detection_count', 'first_seen', 'last_seen',
-                           'description_at', 'source_ip', 'affected_user', 'rules', 'revision')
+                           'description_at', 'source_ip', 'affected_user', 'rules', 'revision', 'day')
             if not v[1] then
                 incidents[id] = false
             else
@@ -235,11 +217,11 @@ if threat_count > 0 then
                 incidents[id] = {
                     id = id, name = name, status = v[1], severity = v[2], detection_count = count,
                     first_seen = first, last_seen = last, description_at = at, source_ip = address,
-                    affected_user = user, rules = v[9], revision = tonumber(v[10]),
+                    affected_user = user, rules = v[9], revision = tonumber(v[10]), day = v[11] or nil,
                     threats = 0, touched = false, news = {},
                     was = {id = id, status = v[1], severity = v[2], detection_count = count, first_seen = first,
                            last_seen = last, description_at = at, source_ip = address, affected_user = user,
-                           rules = v[9], revision = tonumber(v[10])},
+                           rules = v[9], revision = tonumber(v[10]), day = v[11] or nil},
                 }
             end
         end
@@ -270,14 +252,14 @@ if threat_count > 0 then
 
     local function open(threat)
         local time = times[threat]
-        local day = day_of(time)
+        local day = days[threat_days[threat]][1]
         local number = day_numbers[day] or
             tonumber(call('GET', key.day_incident_number:format(day)) or 0)
         day_numbers[day] = number + 1
         opened = opened + 1
         local id = ('INC-%s-%04d'):format(day, number + 1)
         local incident = {
-            id = id, name = key.incident:format(id), number = last_number + opened,
+            id = id, name = key.incident:format(id), number = last_number + opened, day = day,
             event_type = types[threat], severity = severities[threat], status = 'detected',
             description = details[threat], description_at = time, detection_count = 0,
             first_seen = time, last_seen = time, rules = '[]', tags = '[]', revision = 0,
@@ -371,8 +353,8 @@ if threat_count > 0 then
         incident.severity, incident.description, incident.description_at = severity, text, at
     end
 
-    local function take_times(incident, first, last, count)
-        if first < incident.first_seen then incident.first_seen = first end
+    local function take_times(incident, first, day, last, count)
+        if first < incident.first_seen then incident.first_seen, incident.day = first, day end
         if last > incident.last_seen then incident.last_seen = last end
         incident.detection_count = min(incident.detection_count + count, COUNT_MAX)
     end
@@ -380,7 +362,7 @@ if threat_count > 0 then
     local function absorb(incident, threat)
         local time, list = times[threat], rule_lists[threat]
         take_description(incident, severities[threat], time, details[threat])
-        take_times(incident, time, time, counts[threat])
+        take_times(incident, time, days[threat_days[threat]][1], time, counts[threat])
         incident.source_ip = smaller(incident.source_ip, addresses[threat])
         incident.affected_user = smaller(incident.affected_user, users[threat])
         if type(list) == 'number' then
@@ -403,7 +385,7 @@ if threat_count > 0 then
         load_rest(incident)
         load_rest(other)
         take_description(incident, other.severity, other.description_at, other.description)
-        take_times(incident, other.first_seen, other.last_seen, other.detection_count)
+        take_times(incident, other.first_seen, other.day, other.last_seen, other.detection_count)
         incident.source_ip = smaller(incident.source_ip, other.source_ip)
         incident.affected_user = smaller(incident.affected_user, other.affected_user)
         incident.analyst_notes = join_notes(incident.analyst_notes, other.analyst_notes)
@@ -549,11 +531,11 @@ if threat_count > 0 then
         return incident
     end
 
-    local function leave_indices(id, severity, status, first_seen)
+    local function leave_indices(id, severity, status, day)
         index(index_remove, key.incidents, id)
         if severity then
             index(index_remove, key.incidents_by:format(status, severity), id)
-            count_in_day(first_seen, severity, status, -1)
+            count_in_day(day, severity, status, -1)
         end
     end
 
@@ -571,16 +553,16 @@ if threat_count > 0 then
             end
         end
         local moved = was.severity ~= incident.severity or was.status ~= incident.status or
-            was.first_seen ~= incident.first_seen or incident.merged_into
+            was.day ~= incident.day or incident.merged_into
         if was.id and moved then
-            leave_indices(was.id, was.severity, was.status, was.first_seen)
+            leave_indices(was.id, was.severity, was.status, was.day)
         end
         if moved and not incident.merged_into then
             load_rest(incident)
             index(index_add, key.incidents, incident.number, incident.id)
             index(index_add, key.incidents_by:format(incident.status, incident.severity),
                   incident.number, incident.id)
-            count_in_day(incident.first_seen, incident.severity, incident.status, 1)
+            count_in_day(incident.day, incident.severity, incident.status, 1)
         end
     end
 
@@ -607,8 +589,8 @@ if threat_count > 0 then
         end
         for _, victim in ipairs(victims) do
             local name = key.incident:format(victim.id)
-            local values = call('HMGET', name, 'severity', 'status', 'first_seen')
-            leave_indices(victim.id, values[1], values[2], tonumber(values[3] or 0))
+            local values = call('HMGET', name, 'severity', 'status', 'day')
+            leave_indices(victim.id, values[1], values[2], values[3])
             insert(to_delete, name)
         end
         add(key.ledger, 'incidents_evicted', #victims)
@@ -643,6 +625,39 @@ if threat_count > 0 then
             incident.packed_id .. SEQ .. pack(publisher_seq) .. COUNT .. pack(count_after[threat])
         n = n + 5
     end
+
+    -- What the reports list of a threat is its message, behind its time and its id: so equal scores stand
+    -- in the order of time whatever came first.
+    local function member_of(threat)
+        return ('%015d %s '):format(times[threat], event_ids[threat]) .. answers[5 * threat]
+    end
+
+    -- The place of the last member that stays among a day's gravest: its score and its time.
+    local function last_of(top)
+        local last = call('ZRANGE', top.set, TOP_THREATS - 1, TOP_THREATS - 1, 'WITHSCORES')
+        top.score = tonumber(last[2] or 'inf')
+        top.time = last[1] and tonumber(last[1]:sub(1, 15)) or 0
+        return top
+    end
+
+    for threat = 1, threat_count do
+        local day = days[threat_days[threat]]
+        local top = tops[day]
+        if not top then
+            top = last_of({set = key.day_top_threats:format(day[1]), expire_at = day[2]})
+            tops[day] = top
+        end
+        local score = -severity_rank[severities[threat]] * COUNT_SCALE - min(counts[threat], COUNT_SCALE - 1)
+        local member = member_of(threat)
+        insert(timeline, times[threat])
+        insert(timeline, member)
+        if score < top.score or (score == top.score and times[threat] <= top.time) then
+            insert(top, score)
+            insert(top, member)
+        end
+    end
+    call('ZCARD', key.timeline)
+
     for i, alert in ipairs(alerts) do
         local threat = alert.threat
         local entry = {'kind', alert.change, 'incident_id', stands_for(alert.incident).id,
@@ -778,5 +793,14 @@ for i = 1, threat_count do
          'topic', answers[5 * i - 1], 'body', answers[5 * i])
 end
 call('XTRIM', key.threats, 'MAXLEN', '~', threats_kept)
+call('ZADD', key.timeline, unpack(timeline))
+call('ZREMRANGEBYRANK', key.timeline, 0, -1 - TIMELINE_KEPT)
+for _, top in pairs(tops) do
+    if #top > 0 then
+        call('ZADD', top.set, unpack(top))
+        call('ZREMRANGEBYRANK', top.set, TOP_THREATS, -1)
+        call('EXPIREAT', top.set, top.expire_at)
+    end
+end
 call('SET', key.publisher:format(publisher), publisher_seq, 'EX', PUBLISHER_KEPT_S)
 return {'ok', floor_after, publisher_seq, answers}

@@ -72,8 +72,9 @@ struct text commit_pack_limits(const struct commit_packer *packer) {
 }
 
 /* Counts every event that can be read; notes the threats for later. */
-static void count_events(struct pack_scratch *scratch, struct commit *commit) {
-    statistics_reset(&scratch->statistics);
+static void count_events(struct pack_scratch *scratch, struct commit *commit,
+                         const struct time_zone *zone) {
+    statistics_reset(&scratch->statistics, zone);
     scratch->threat_count = 0;
     scratch->rule_count = 0;
     uint32_t next = 0;
@@ -172,7 +173,7 @@ static void pack_quarantined(const struct commit *commit, msgpack_packer *out) {
 struct text commit_pack(struct commit_packer *packer, struct commit *commit, struct wall_time now,
                         uint64_t seq_known) {
     struct pack_scratch *scratch = &packer->scratch;
-    count_events(scratch, commit);
+    count_events(scratch, commit, packer->limits.zone);
     buffer_reset(&packer->packed);
     msgpack_packer out;
     msgpack_packer_to_buffer(&out, &packer->packed);

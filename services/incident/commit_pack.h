@@ -9,7 +9,7 @@
 #ifndef SIEM_INCIDENT_COMMIT_PACK_H
 #define SIEM_INCIDENT_COMMIT_PACK_H
 
-#include "common/clock.h"
+#include "common/time_zone.h"
 #include "services/incident/commit.h"
 
 #define PACKED_SIZE_MAX (32 * 1024 * 1024)
@@ -22,7 +22,8 @@ struct commit_limits {
     int64_t threats_kept;
     int64_t names_max;
     int64_t statistics_days;
-    const char *publisher; /* lives as long as the packer */
+    const struct time_zone *zone; /* of the statistics' days; lives as long as the packer */
+    const char *publisher;        /* the same */
 };
 
 struct commit_packer;

@@ -15,6 +15,7 @@
 struct judged_event {
     const struct judgement *judgement;
     struct event event;
+    uint32_t day;                           /* position among the statistics' days */
     uint16_t rules[FINDINGS_PER_EVENT_MAX]; /* places in the list of rules, from 1 as Lua counts */
 };
 

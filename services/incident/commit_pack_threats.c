@@ -35,13 +35,14 @@ void pack_count_judged(struct pack_scratch *scratch, struct commit *commit,
     if (!judgement_is_threat(judgement))
         return;
     scratch->threat_count++;
-    statistics_add_threat(&scratch->statistics, &(struct counted_threat){
-                                                    .time_ms = event->time_ms,
-                                                    .severity = judgement->severity,
-                                                    .type = event->event_type,
-                                                    .address = incident_name(event->source_ip),
-                                                    .user = incident_name(event->username),
-                                                });
+    judged->day =
+        statistics_add_threat(&scratch->statistics, &(struct counted_threat){
+                                                        .time_ms = event->time_ms,
+                                                        .severity = judgement->severity,
+                                                        .type = event->event_type,
+                                                        .address = incident_name(event->source_ip),
+                                                        .user = incident_name(event->username),
+                                                    });
 }
 
 static void write_rule(const struct finding *finding, struct buffer *out) {
@@ -142,9 +143,14 @@ static void pack_rule_list(const struct judged_event *judged, msgpack_packer *ou
         msgpack_pack_uint16(out, judged->rules[i]);
 }
 
+/* A place in the list of days, from 1 as Lua counts. */
+static void pack_day(const struct judged_event *judged, msgpack_packer *out) {
+    msgpack_pack_uint32(out, judged->day + 1);
+}
+
 static pack_value *const columns[] = {
-    pack_index,   pack_time,    pack_count, pack_severity, pack_type,       pack_hash,
-    pack_details, pack_address, pack_user,  pack_title,    pack_title_name, pack_rule_list,
+    pack_index,   pack_time, pack_count, pack_severity,   pack_type,      pack_hash, pack_details,
+    pack_address, pack_user, pack_title, pack_title_name, pack_rule_list, pack_day,
 };
 #define COLUMNS (sizeof(columns) / sizeof(columns[0]))
 

@@ -28,9 +28,13 @@ static const struct conf_option options[] = {
 };
 
 static struct incident_config config;
+static struct time_zone *zone;
 static struct process *process;
 
 static enum status start(struct service *service) {
+    zone = time_zone_new(config.time_zone);
+    if (zone == NULL)
+        return STATUS_BAD_VALUE;
     const struct process_options process_options = {
         .redis_url = service_common(service)->redis_url,
         .findings_listen = config.findings_listen,
@@ -41,7 +45,8 @@ static enum status start(struct service *service) {
                    .incidents_max = config.incidents_max,
                    .threats_kept = config.threats_kept,
                    .names_max = config.names_max,
-                   .statistics_days = config.statistics_days},
+                   .statistics_days = config.statistics_days,
+                   .zone = zone},
     };
     process = process_new(service_loop(service), &process_options);
     return process != NULL ? STATUS_OK : STATUS_UNAVAILABLE;
@@ -50,6 +55,7 @@ static enum status start(struct service *service) {
 static void stop(struct service *service) {
     (void)service;
     process_destroy(&process);
+    time_zone_destroy(&zone);
 }
 
 static bool drained(struct service *service) {

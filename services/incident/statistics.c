@@ -6,7 +6,8 @@
 
 #define HOUR_MS 3600000
 
-void statistics_reset(struct statistics *statistics) {
+void statistics_reset(struct statistics *statistics, const struct time_zone *zone) {
+    statistics->zone = zone;
     statistics->day_count = 0;
     statistics->last = 0;
     statistics->tally_count = 0;
@@ -29,12 +30,28 @@ static struct day_sums *find_day(struct statistics *statistics, int64_t day) {
     return &statistics->days[statistics->last];
 }
 
+/* Hours from 1970 in the zone, rounded towards the past, to a moment. */
+static int64_t hour_at(const struct statistics *statistics, int64_t time_ms) {
+    int64_t local_ms = time_zone_local(statistics->zone, (struct wall_time){time_ms}).ms;
+    return local_ms / HOUR_MS - (local_ms % HOUR_MS < 0);
+}
+
+/* Which of the day's hours that is; `hour` may be before 1970. */
+static int64_t hour_of_day(int64_t hour) {
+    return (hour % HOURS_PER_DAY + HOURS_PER_DAY) % HOURS_PER_DAY;
+}
+
+/* The sums of the day of an hour. */
+static struct day_sums *find_day_of(struct statistics *statistics, int64_t hour) {
+    return find_day(statistics, (hour - hour_of_day(hour)) / HOURS_PER_DAY);
+}
+
 void statistics_add_event(struct statistics *statistics, int64_t time_ms) {
     assert(time_ms >= 0 && time_ms <= EVENT_TIME_MAX);
-    int64_t hour = time_ms / HOUR_MS;
-    struct day_sums *sums = find_day(statistics, hour / HOURS_PER_DAY);
+    int64_t hour = hour_at(statistics, time_ms);
+    struct day_sums *sums = find_day_of(statistics, hour);
     sums->total++;
-    sums->by_hour[hour % HOURS_PER_DAY]++;
+    sums->by_hour[hour_of_day(hour)]++;
 }
 
 static bool is_tally(const struct tally *tally, const struct tally *wanted) {
@@ -61,11 +78,11 @@ static uint32_t count_name(struct statistics *statistics, const struct tally *wa
     }
 }
 
-void statistics_add_threat(struct statistics *statistics, const struct counted_threat *threat) {
-    int64_t hour = threat->time_ms / HOUR_MS;
-    struct day_sums *sums = find_day(statistics, hour / HOURS_PER_DAY);
+uint32_t statistics_add_threat(struct statistics *statistics, const struct counted_threat *threat) {
+    int64_t hour = hour_at(statistics, threat->time_ms);
+    struct day_sums *sums = find_day_of(statistics, hour);
     sums->threats++;
-    sums->threats_by_hour[hour % HOURS_PER_DAY]++;
+    sums->threats_by_hour[hour_of_day(hour)]++;
     sums->threats_by_severity[threat->severity]++;
     sums->threats_by_type[threat->type]++;
     uint32_t day = statistics->last;
@@ -75,6 +92,7 @@ void statistics_add_threat(struct statistics *statistics, const struct counted_t
     if (threat->user.data != NULL)
         count_name(statistics,
                    &(struct tally){.kind = TALLY_USER, .day = day, .name = threat->user});
+    return day;
 }
 
 uint32_t statistics_add_finding(struct statistics *statistics, struct text rule_id) {

@@ -3,19 +3,21 @@
  * them.
  *
  * Owner: one object, reset for each batch; names are borrowed from the batch. Units: events, not
- * the occurrences they stand for; times in ms since 1970 UTC. Threads: one at a time. Errors: none.
- * Limits: BATCH_EVENTS_MAX events, hence as many days, and their findings.
+ * the occurrences they stand for; times in ms since 1970 UTC, days and hours of a zone. Threads:
+ * one at a time. Errors: none. Limits: BATCH_EVENTS_MAX events, hence as many days, and their
+ * findings.
  */
 #ifndef SIEM_INCIDENT_STATISTICS_H
 #define SIEM_INCIDENT_STATISTICS_H
 
+#include "common/time_zone.h"
 #include "proto/finding.h"
 
 #define HOURS_PER_DAY 24
 
-/* The sums of one UTC day. */
+/* The sums of one day. */
 struct day_sums {
-    int64_t day; /* since 1970 */
+    int64_t day; /* since 1970, in the zone */
     uint32_t total;
     uint32_t threats;
     uint32_t by_hour[HOURS_PER_DAY];
@@ -38,6 +40,7 @@ struct tally {
 #define TALLY_SLOTS 16384 /* a power of two, at least twice TALLIES_MAX */
 
 struct statistics {
+    const struct time_zone *zone;
     uint32_t day_count;
     uint32_t last; /* position of the day met last */
     uint32_t tally_count;
@@ -55,14 +58,14 @@ struct counted_threat {
     struct text user;
 };
 
-/* Empties it. Must be called before the first use too. */
-void statistics_reset(struct statistics *statistics);
+/* Empties it, for days and hours of a zone, borrowed. Must be called before the first use too. */
+void statistics_reset(struct statistics *statistics, const struct time_zone *zone);
 
 /* Counts an event. */
 void statistics_add_event(struct statistics *statistics, int64_t time_ms);
 
-/* Counts an event, which was counted, as a threat too. */
-void statistics_add_threat(struct statistics *statistics, const struct counted_threat *threat);
+/* Counts an event, which was counted, as a threat too; tells the position of its day. */
+uint32_t statistics_add_threat(struct statistics *statistics, const struct counted_threat *threat);
 
 /* Counts a finding of a rule; tells the rule's place among the tallies. */
 uint32_t statistics_add_finding(struct statistics *statistics, struct text rule_id);

@@ -18,6 +18,9 @@ static int on_books_due(zloop_t *loop, int timer, void *context) {
 
 static enum status open_parts(struct ingest *ingest) {
     struct service *service = ingest->service;
+    ingest->zone = time_zone_new(ingest->config.time_zone);
+    if (ingest->zone == NULL)
+        return STATUS_BAD_VALUE;
     ingest->events_invalid =
         counter_new("siem_events_total", "stage=\"ingest\",outcome=\"invalid\"",
                     "Events by stage of the pipeline and what became of them");
@@ -58,4 +61,5 @@ void ingest_close(struct ingest *ingest) {
     out_events_destroy(&ingest->writer);
     access_destroy(&ingest->access);
     submissions_destroy(&ingest->submissions);
+    time_zone_destroy(&ingest->zone);
 }

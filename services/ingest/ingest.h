@@ -8,6 +8,7 @@
 
 #include "common/http_server.h"
 #include "common/service.h"
+#include "common/time_zone.h"
 #include "services/ingest/access.h"
 #include "services/ingest/config.h"
 #include "services/ingest/out_events.h"
@@ -19,6 +20,7 @@
 struct ingest {
     struct service *service;
     struct ingest_config config;
+    struct time_zone *zone; /* of the days that reports are of */
     struct access *access;
     struct out_events *writer;
     struct reads *reads;

@@ -7,22 +7,21 @@
 -- Sections 1 and 2 only read, 3 only writes, as in the commit's script. A merged incident stands for the
 -- one it was merged into.
 
-local call, floor_of = redis.call, math.floor
+local call = redis.call
 local id, status, now_ms, who, expected = unpack(ARGV, 1, 5)
 local has_notes, notes, has_resolution, resolution = unpack(ARGV, 6, 9)
 
 local MERGES_MAX = 8
 local AUDIT_KEPT = 100000
-local DAY_MS = 86400000
 
 -- 1. Which incident ----------------------------------------------------------------------------------
 
-local name, old_status, severity, revision, number, first_seen
+local name, old_status, severity, revision, number, day
 for _ = 1, MERGES_MAX do
     name = key.incident:format(id)
-    local values = call('HMGET', name, 'merged_into', 'status', 'severity', 'revision', 'number', 'first_seen')
+    local values = call('HMGET', name, 'merged_into', 'status', 'severity', 'revision', 'number', 'day')
     if not values[1] then
-        old_status, severity, revision, number, first_seen = unpack(values, 2, 6)
+        old_status, severity, revision, number, day = unpack(values, 2, 6)
         break
     end
     id = values[1]
@@ -31,19 +30,6 @@ if not old_status then return {'not_found'} end
 if expected ~= '' and tonumber(expected) ~= tonumber(revision) then return {'conflict'} end
 
 -- 2. What changes ------------------------------------------------------------------------------------
-
--- YYYYMMDD of a time (Howard Hinnant's civil_from_days).
-local function day_of(ms)
-    local z = floor_of(ms / DAY_MS) + 719468
-    local era = floor_of(z / 146097)
-    local doe = z - era * 146097
-    local yoe = floor_of((doe - floor_of(doe / 1460) + floor_of(doe / 36524) - floor_of(doe / 146096)) / 365)
-    local doy = doe - (365 * yoe + floor_of(yoe / 4) - floor_of(yoe / 100))
-    local month = floor_of((5 * doy + 2) / 153)
-    local day = doy - floor_of((153 * month + 2) / 5) + 1
-    month = month < 10 and month + 3 or month - 9
-    return ('%04d%02d%02d'):format(yoe + era * 400 + (month <= 2 and 1 or 0), month, day)
-end
 
 local changes = {'status', status, 'revision', ('%d'):format(tonumber(revision) + 1)}
 local what = {}
@@ -57,8 +43,7 @@ end
 change('analyst_notes', has_notes, notes)
 change('resolution', has_resolution, resolution)
 
-local day = key.day:format(day_of(tonumber(first_seen)))
-local day_counts = call('EXISTS', day) == 1
+local day_counts = day and call('EXISTS', key.day:format(day)) == 1
 call('XLEN', key.audit)
 call('ZCARD', key.incidents_by:format(old_status, severity))
 call('ZCARD', key.incidents_by:format(status, severity))
@@ -70,8 +55,9 @@ if status ~= old_status then
     call('ZREM', key.incidents_by:format(old_status, severity), id)
     call('ZADD', key.incidents_by:format(status, severity), number, id)
     if day_counts then
-        call('HINCRBY', day, day_field.INCIDENTS_STATUS:format(old_status), -1)
-        call('HINCRBY', day, day_field.INCIDENTS_STATUS:format(status), 1)
+        local hash = key.day:format(day)
+        call('HINCRBY', hash, day_field.INCIDENTS_STATUS:format(old_status), -1)
+        call('HINCRBY', hash, day_field.INCIDENTS_STATUS:format(status), 1)
     end
 end
 call('XADD', key.audit, 'MAXLEN', '~', AUDIT_KEPT, '*', 'incident', id, 'revision',

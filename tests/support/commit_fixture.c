@@ -9,12 +9,16 @@
 #define COMMAND_SIZE 512
 
 struct commit_limits commit_fixture_limits(void) {
+    static struct time_zone *utc; /* lives as long as the test's process */
+    if (utc == NULL)
+        utc = time_zone_new("UTC");
     return (struct commit_limits){.window_ms = 900000,
                                   .lateness_ms = 600000,
                                   .incidents_max = 100000,
                                   .threats_kept = 50000,
                                   .names_max = 10000,
                                   .statistics_days = 40000,
+                                  .zone = utc,
                                   .publisher = "0123456789abcdef"};
 }
 

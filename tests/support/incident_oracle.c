@@ -240,6 +240,41 @@ static void count_incident(struct counts *counts, const struct fact *first, size
     count(counts, at, " incidents:status:detected");
 }
 
+/* Bytes decide between threats of one severity and count: the earlier one goes first. */
+static int64_t score_of(const struct fact *fact) {
+    return -((int64_t)fact->primary->level << 40) - (int64_t)fact->made->event.count;
+}
+
+/* How many facts of its day are graver, or earlier, or as much and before it in the list. */
+static size_t count_graver(size_t place, size_t fact_count) {
+    char day[9], other[9];
+    const struct fact *fact = &facts[place];
+    int64_t time_ms = fact->made->event.time_ms;
+    clock_format_day((struct wall_time){time_ms}, day);
+    size_t graver = 0;
+    for (size_t i = 0; i < fact_count; i++) {
+        int64_t order = score_of(&facts[i]) - score_of(fact);
+        if (order == 0)
+            order = facts[i].made->event.time_ms - time_ms;
+        clock_format_day((struct wall_time){facts[i].made->event.time_ms}, other);
+        graver += strcmp(day, other) == 0 && (order < 0 || (order == 0 && i < place));
+    }
+    return graver;
+}
+
+/* The timeline, and the gravest threats of each day. */
+static void write_lists(size_t fact_count, struct buffer *out) {
+    for (size_t i = 0; i < fact_count; i++) {
+        char day[9];
+        long long time_ms = (long long)facts[i].made->event.time_ms;
+        clock_format_day((struct wall_time){time_ms}, day);
+        buffer_printf(out, "timeline %015lld %lld\n", time_ms, time_ms);
+        if (count_graver(i, fact_count) < 10)
+            buffer_printf(out, "day:%s:top_threats %015lld %lld\n", day, time_ms,
+                          (long long)score_of(&facts[i]));
+    }
+}
+
 /* Equal lines become one with their number. */
 static void write_counts(struct counts *counts, struct buffer *out) {
     text_lines_sort(&counts->lines);
@@ -268,6 +303,7 @@ void incident_oracle_expect(const struct made_event *events, size_t event_count,
         count_hour(&counts, events[i].event.time_ms, "hour");
     }
     size_t found = list_facts(events, event_count);
+    write_lists(found, out);
     size_t from = 0;
     for (size_t i = 0; i < found; i++) {
         count_threat(&counts, &facts[i]);

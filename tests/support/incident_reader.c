@@ -55,7 +55,16 @@ static void read_pairs(const struct redis_reply *pairs, struct text key, struct 
     }
 }
 
-static void read_day(struct commit_fixture *fixture, struct text key, struct buffer *out) {
+/* Of threats only their time: ids and messages follow the order of arrival. */
+static void read_threats(const struct redis_reply *pairs, struct text name, struct buffer *out) {
+    for (size_t i = 0; i + 1 < redis_reply_count(pairs); i += 2) {
+        struct text member = redis_reply_text(redis_reply_at(pairs, i));
+        buffer_printf(out, "%.*s %.15s %lld\n", TEXT_ARG(name), member.data,
+                      (long long)redis_reply_integer(redis_reply_at(pairs, i + 1)));
+    }
+}
+
+static void read_key(struct commit_fixture *fixture, struct text key, struct buffer *out) {
     SCOPED(redis_reply)
     struct redis_reply *type = commit_fixture_ask(fixture, "TYPE %.*s", TEXT_ARG(key));
     struct text name = {key.data + strlen(KEY_PREFIX), key.length - strlen(KEY_PREFIX)};
@@ -64,7 +73,10 @@ static void read_day(struct commit_fixture *fixture, struct text key, struct buf
         pairs = commit_fixture_ask(fixture, "HGETALL %.*s", TEXT_ARG(key));
     else if (text_is(redis_reply_text(type), "zset"))
         pairs = commit_fixture_ask(fixture, "ZRANGE %.*s 0 -1 WITHSCORES", TEXT_ARG(key));
-    read_pairs(pairs, name, out);
+    if (text_is(name, "timeline") || strstr(name.data, ":top_threats") != NULL)
+        read_threats(pairs, name, out);
+    else
+        read_pairs(pairs, name, out);
     redis_reply_destroy(&pairs);
 }
 
@@ -77,5 +89,6 @@ void incident_oracle_read(struct commit_fixture *fixture, struct buffer *out) {
     SCOPED(redis_reply)
     struct redis_reply *days = commit_fixture_ask(fixture, "KEYS siem:*:day:*");
     for (size_t i = 0; i < redis_reply_count(days); i++)
-        read_day(fixture, redis_reply_text(redis_reply_at(days, i)), out);
+        read_key(fixture, redis_reply_text(redis_reply_at(days, i)), out);
+    read_key(fixture, TEXT(KEY_PREFIX "timeline"), out);
 }

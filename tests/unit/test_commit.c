@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #define NOON INT64_C(1785585600000) /* 2026-08-01T12:00:00Z */
+#define HOUR_MS INT64_C(3600000)
 #define LANE "00c0ffee00c0ffee-1"
 #define K "siem:{0}:"
 
@@ -260,6 +261,78 @@ Test(commit, counters) {
     cr_expect_gt(commit_fixture_number(&fixture, "TTL " K "day:20260801:types"), 0);
 }
 
+/* Days, hours and the days of incidents follow the zone; their times do not. */
+Test(commit, days_of_a_zone) {
+    struct commit_limits limits = commit_fixture_limits();
+    struct time_zone *zone = time_zone_new("Asia/Tokyo");
+    limits.zone = zone;
+    commit_fixture_restart(&fixture, limits);
+    made_batch_init(&batch, 0);
+    made_batch_add(&batch, made_threat(NOON + 3 * HOUR_MS - 1, SEVERITY_HIGH, "198.51.100.4"));
+    made_batch_add(&batch, made_threat(NOON + 3 * HOUR_MS, SEVERITY_HIGH, "198.51.100.5"));
+    cr_assert_eq(commit_fixture_state(&fixture, &batch), COMMIT_DONE);
+    const struct {
+        const char *question;
+        int64_t expected;
+    } cases[] = {
+        {"HGET " K "day:20260801 hour:23", 1},
+        {"HGET " K "day:20260802 threat_hour:00", 1},
+        {"HGET " K "day:20260802 incidents:severity:high", 1},
+        {"HGET " K "incident:INC-20260801-0001 first_seen", NOON + 3 * HOUR_MS - 1},
+        {"HGET " K "incident:INC-20260802-0001 day", 20260802},
+        {"ZCARD " K "day:20260802:top_threats", 1},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+        cr_expect_eq(commit_fixture_number(&fixture, "%s", cases[i].question), cases[i].expected,
+                     "%s", cases[i].question);
+    time_zone_destroy(&zone);
+}
+
+/* The report's list of a day: severity decides, then the count, then who came first. */
+Test(commit, gravest_threats_of_a_day) {
+    made_batch_init(&batch, 0);
+    for (int i = 0; i < 30; i++) {
+        made_batch_add(&batch, made_threat(NOON + i, SEVERITY_LOW + i % 3, "198.51.100.4"));
+        batch.events[i].event.count = 7;
+    }
+    cr_assert_eq(commit_fixture_state(&fixture, &batch), COMMIT_DONE);
+    made_batch_init(&batch, 1);
+    made_batch_add(&batch, made_threat(NOON + 100, SEVERITY_MEDIUM, "x"));
+    batch.events[0].event.count = 1000000;
+    made_batch_add(&batch, made_threat(NOON + 101, SEVERITY_CRITICAL, "x"));
+    made_batch_add(&batch, made_threat(NOON + 102, SEVERITY_HIGH, "x"));
+    batch.events[2].event.count = 8;
+    cr_assert_eq(commit_fixture_state(&fixture, &batch), COMMIT_DONE);
+    static const int64_t expected[] = {101, 102, 2, 5, 8, 11, 14, 17, 20, 23};
+    SCOPED(redis_reply)
+    struct redis_reply *top =
+        commit_fixture_ask(&fixture, "ZRANGE " K "day:20260801:top_threats 0 -1");
+    cr_assert_eq(redis_reply_count(top), sizeof(expected) / sizeof(expected[0]));
+    for (size_t i = 0; i < redis_reply_count(top); i++)
+        cr_expect_eq(strtoll(redis_reply_text(redis_reply_at(top, i)).data, NULL, 10),
+                     NOON + expected[i], "place %zu", i);
+    cr_expect_gt(commit_fixture_number(&fixture, "TTL " K "day:20260801:top_threats"), 0);
+}
+
+/* The timeline is bounded: the oldest by event time go, whenever they came. */
+Test(commit, timeline_keeps_the_newest) {
+    SCOPED(redis_reply)
+    struct redis_reply *filled = NULL;
+    cr_assert_eq(
+        redis_command(fixture.client, &filled, TEXT("EVAL"),
+                      TEXT("for i = 1, 10000 do redis.call('ZADD', KEYS[1], i, 'x' .. i) end"),
+                      TEXT("1"), TEXT(K "timeline")),
+        STATUS_OK);
+    made_batch_init(&batch, 0);
+    made_batch_add(&batch, made_threat(NOON, SEVERITY_LOW, "x"));
+    made_batch_add(&batch, made_threat(2, SEVERITY_LOW, "x"));
+    cr_assert_eq(commit_fixture_state(&fixture, &batch), COMMIT_DONE);
+    cr_expect_eq(commit_fixture_number(&fixture, "ZCARD " K "timeline"), 10000);
+    cr_expect_eq(commit_fixture_number(&fixture, "ZCOUNT " K "timeline -inf 2"), 1);
+    cr_expect_eq(commit_fixture_number(&fixture, "ZCOUNT " K "timeline %lld +inf", (long long)NOON),
+                 1);
+}
+
 /* A day older than the statistics kept leaves nothing behind, and is committed all the same. */
 Test(commit, days_beyond_the_statistics_are_not_kept) {
     struct commit_limits limits = commit_fixture_limits();
@@ -269,8 +342,9 @@ Test(commit, days_beyond_the_statistics_are_not_kept) {
     made_batch_add(&batch, made_threat(1000, SEVERITY_LOW, "198.51.100.4"));
     cr_assert_eq(commit_fixture_state(&fixture, &batch), COMMIT_DONE);
     cr_expect_eq(ledger("committed"), 1);
-    cr_expect_eq(commit_fixture_number(&fixture, "EXISTS " K "day:19700101 " K
-                                                 "day:19700101:addresses " K "day:19700101:types"),
+    cr_expect_eq(commit_fixture_number(&fixture,
+                                       "EXISTS " K "day:19700101 " K "day:19700101:addresses " K
+                                       "day:19700101:types " K "day:19700101:top_threats"),
                  0);
 }
 
@@ -326,9 +400,17 @@ Test(commit, out_of_memory_writes_nothing) {
 /* A key of a wrong type stops the script before any write; after some tries the batch is put down.
  */
 Test(commit, error_of_the_script_writes_nothing) {
-    static const char *const keys[] = {"ledger",    "day:20260801", "day:20260801:addresses",
-                                       "rule_hits", "threats",      "outbox",
-                                       "audit",     "incidents",    "day:20260801:types"};
+    static const char *const keys[] = {"ledger",
+                                       "day:20260801",
+                                       "day:20260801:addresses",
+                                       "rule_hits",
+                                       "threats",
+                                       "outbox",
+                                       "audit",
+                                       "incidents",
+                                       "day:20260801:types",
+                                       "timeline",
+                                       "day:20260801:top_threats"};
     for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
         commit_fixture_flush(&fixture);
         SCOPED(redis_reply)

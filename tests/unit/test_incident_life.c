@@ -109,11 +109,12 @@ Test(incident_life, opened) {
          "\"attack.t1110\",\"attack.credential-access\"]}]"},
         {"tags", "[\"attack.credential-access\",\"attack.t1110\"]"},
         {"revision", "1"},
+        {"day", "20260801"},
         {"alert", "not_configured"},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
         cr_expect(incident_says(FIRST, cases[i].field, cases[i].expected));
-    cr_expect_eq(commit_fixture_number(&fixture, "HLEN " K FIRST), 18);
+    cr_expect_eq(commit_fixture_number(&fixture, "HLEN " K FIRST), 19);
     cr_expect(text_is(answer(0).incident_id, "INC-20260801-0001"));
     cr_expect_not(answer(0).alert_queued);
     cr_expect(text_is(answer(0).topic, "threat.high.login_failed"));

@@ -44,9 +44,9 @@ static void put_incident(int number) {
         text_of(severity), TEXT("status"), text_of(status), TEXT("title"), TEXT("A Title"),
         TEXT("description"), text_of(number == 7 ? "needle \"in\"" : "hay"), TEXT("description_at"),
         TEXT(NOW), TEXT("source_ip"), text_of(address), TEXT("detection_count"), TEXT("5"),
-        TEXT("first_seen"), TEXT(NOW), TEXT("last_seen"), TEXT(NOW), TEXT("rules"),
-        TEXT("[{\"id\":\"r\"}]"), TEXT("tags"), TEXT("[\"t\"]"), TEXT("revision"), TEXT("1"),
-        TEXT("alert"), TEXT("queued"));
+        TEXT("first_seen"), TEXT(NOW), TEXT("day"), TEXT("20270115"), TEXT("last_seen"), TEXT(NOW),
+        TEXT("rules"), TEXT("[{\"id\":\"r\"}]"), TEXT("tags"), TEXT("[\"t\"]"), TEXT("revision"),
+        TEXT("1"), TEXT("alert"), TEXT("queued"));
     RUN(TEXT("ZADD"), key_text(&all), text_of(digits), text_of(id));
     RUN(TEXT("ZADD"), key_text(&some), text_of(digits), text_of(id));
 }

@@ -9,12 +9,23 @@
 #define DAY_10 (10 * DAY_MS)
 
 static struct statistics statistics;
+static struct time_zone *zone;
 
-static void start(void) {
-    statistics_reset(&statistics);
+static void start_in(const char *name) {
+    zone = time_zone_new(name);
+    cr_assert_not_null(zone);
+    statistics_reset(&statistics, zone);
 }
 
-TestSuite(statistics, .init = start);
+static void start(void) {
+    start_in("UTC");
+}
+
+static void stop(void) {
+    time_zone_destroy(&zone);
+}
+
+TestSuite(statistics, .init = start, .fini = stop);
 
 /* The tally of a kind, day and name; 0 when there is none. */
 static uint32_t amount_of(enum tally_kind kind, uint32_t day, const char *name) {
@@ -56,6 +67,22 @@ Test(statistics, days_and_hours) {
     cr_expect_eq(statistics.days[3].by_hour[23], 1);
 }
 
+/* A zone's midnight divides the days, also the one before 1970. */
+Test(statistics, days_of_a_zone) {
+    stop();
+    start_in("-05:30");
+    statistics_add_event(&statistics, DAY_10 + 5 * HOUR_MS + HOUR_MS / 2 - 1);
+    statistics_add_event(&statistics, DAY_10 + 5 * HOUR_MS + HOUR_MS / 2);
+    statistics_add_event(&statistics, 0);
+    cr_assert_eq(statistics.day_count, 3);
+    cr_expect_eq(statistics.days[0].day, 9);
+    cr_expect_eq(statistics.days[0].by_hour[23], 1);
+    cr_expect_eq(statistics.days[1].day, 10);
+    cr_expect_eq(statistics.days[1].by_hour[0], 1);
+    cr_expect_eq(statistics.days[2].day, -1);
+    cr_expect_eq(statistics.days[2].by_hour[18], 1);
+}
+
 /* Names are counted by day; null names not at all. */
 Test(statistics, threats) {
     add_threat(DAY_10, "a", "u");
@@ -79,7 +106,7 @@ Test(statistics, limits) {
     for (uint32_t i = 0; i < TALLIES_MAX; i++)
         snprintf(names[i], sizeof(names[i]), "%x", i);
     for (int round = 0; round < 2; round++) {
-        statistics_reset(&statistics);
+        statistics_reset(&statistics, zone);
         for (uint32_t i = 0; i < BATCH_EVENTS_MAX; i++)
             add_threat(DAY_MS * i, names[i], names[i + BATCH_EVENTS_MAX]);
         for (uint32_t i = 0; i < BATCH_EVENTS_MAX * FINDINGS_PER_EVENT_MAX; i++)
