@@ -1,9 +1,12 @@
-/* in_http.c: the one table of routes. A new route is a row here, a function in its group's file and
- * a test. */
+/* in_http.c: the one table of routes. A new route is a row here, a function in its group's file,
+ * an entry in openapi.yaml and a test. */
 #include "services/ingest/in_http.h"
 
+#include "services/ingest/admission.h"
 #include "services/ingest/answer.h"
 #include "services/ingest/routes.h"
+
+#include <unistd.h>
 
 #define REQUEST_TIMEOUT_MS 10000
 #define BODY_MAX (EVENT_JSON_MAX + 1024) /* an event, and white space around it */
@@ -18,7 +21,7 @@ static const struct http_route routes[] = {
     {"GET", "/incidents", HTTP_READ, 0, NULL, NULL, route_incidents},
     {"GET", "/incidents/stats", HTTP_READ, 0, NULL, NULL, route_incidents_stats},
     {"GET", "/incidents/{id}", HTTP_READ, 0, NULL, NULL, route_incident},
-    {"POST", "/incidents/{id}/status", HTTP_WRITE, STATUS_BODY_MAX, NULL, NULL,
+    {"POST", "/incidents/{id}/status", HTTP_ADMIN, STATUS_BODY_MAX, NULL, NULL,
      route_incident_status},
     {"GET", "/healthz", HTTP_OPEN, 0, NULL, NULL, route_healthz},
     {"GET", "/readyz", HTTP_OPEN, 0, NULL, NULL, route_readyz},
@@ -30,29 +33,30 @@ static const struct http_route routes[] = {
     {"GET", "/openapi.json", HTTP_OPEN, 0, NULL, NULL, route_docs},
 };
 
-/* Reads are open; writes need the key, and a process that does not stop. */
-static bool authorize(struct http_request *request, enum http_access access) {
-    const struct ingest *ingest = ingest_of(request);
-    if (access != HTTP_WRITE)
-        return true;
-    if (!access_check(ingest->access, request))
-        return false;
-    if (!service_is_draining(ingest->service))
-        return true;
-    answer_detail(request, 503, "Service is stopping");
-    return false;
+const struct http_route *in_http_routes(size_t *ret_count) {
+    *ret_count = sizeof routes / sizeof routes[0];
+    return routes;
+}
+
+/* The other processors are for the rest of the pipeline: with as many workers as processors, each
+ * verdict costs more wake-ups, and batches are smaller. */
+static int count_workers(int64_t configured) {
+    long processors = sysconf(_SC_NPROCESSORS_ONLN);
+    if (configured > 0)
+        return (int)configured;
+    return processors < 2 ? 1 : processors < 128 ? (int)processors / 2 : 64;
 }
 
 enum status in_http_open(struct ingest *ingest) {
     ingest->http = http_server_new(&(struct http_options){
         .listen = ingest->config.listen,
-        .workers = (int)ingest->config.http_workers,
+        .workers = count_workers(ingest->config.http_workers),
         .connections_max = (int)ingest->config.connections_max,
         .request_timeout_ms = REQUEST_TIMEOUT_MS,
         .routes = routes,
         .routes_count = sizeof routes / sizeof routes[0],
         .context = ingest,
-        .authorize = authorize,
+        .authorize = admission_check,
         .on_error = answer_error,
     });
     return ingest->http != NULL ? STATUS_OK : STATUS_UNAVAILABLE;

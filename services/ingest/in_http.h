@@ -11,4 +11,7 @@
 /* Starts to listen and to serve. */
 MUST_CHECK enum status in_http_open(struct ingest *ingest);
 
+/* The table of routes, and its length. */
+const struct http_route *in_http_routes(size_t *ret_count);
+
 #endif

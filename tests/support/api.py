@@ -1,7 +1,10 @@
-"""A client of the REST API: one kept-alive connection, one per thread."""
+"""A client of the REST API: one kept-alive connection, one per thread. Every answer is held against the API's
+document (support/schema.py)."""
 import http.client
 import json
 import threading
+
+from support.schema import document
 
 
 class Answer:
@@ -45,6 +48,7 @@ class Api:
             raise
         if reply.will_close:
             self.close()
+        document().check(method, path, answer.status, answer.headers, answer.body)
         return answer
 
     def close(self):

@@ -15,8 +15,9 @@ import tempfile
 
 import redis
 
-from support.api import Connections
+from support.api import Api, Connections
 from support.metrics import metric
+from support.schema import document
 from support.threats import ThreatListener
 from support.waiting import wait_until
 from support.webhook import Webhook
@@ -183,6 +184,17 @@ class Pipeline:
         program = os.path.join(self.binaries, "siem-" + name.split("-")[0])
         self.processes[name] = Process(name, [program], environment, self.directory)
 
+    def add_ingest(self, number, **options):
+        """Another ingest process, before the start; returns its client. Detectors take from all of them."""
+        name, port = f"ingest-{number}", free_port()
+        os.mkdir(os.path.join(self.directory, name))
+        self.add_service(name, **dict(dict(SIEM_LISTEN=f"127.0.0.1:{port}", API_KEY=API_KEY,
+                         SIEM_STATE_DIR=os.path.join(self.directory, name), SIEM_EVENTS_LISTEN=self.ipc(f"events-{number}"),
+                         SIEM_RECEIPTS_FROM=self.ipc("receipts")), **options))
+        for detector in self.detectors:
+            self.processes[detector].environment["SIEM_EVENTS_FROM"] += "," + self.ipc(f"events-{number}")
+        return lambda key=API_KEY: Api("127.0.0.1", port, key)
+
     def add_detector(self, number):
         scratch = os.path.join(self.directory, f"detector-{number}")
         os.makedirs(scratch, exist_ok=True)
@@ -205,6 +217,7 @@ class Pipeline:
             bad = {name: status for name, status in statuses.items() if status != 0}
             assert not bad, f"not every process stopped by itself with status 0: {bad}"
             assert not self.reports, "sanitizer reports:\n" + "\n".join(self.reports)
+            assert not document().faults, "\n".join(document().faults[:5])
 
     def start(self):
         for process in self.processes.values():
@@ -241,7 +254,8 @@ class Pipeline:
         ends of the logs are printed, and the directory stays."""
         for thing in self.listeners + [self.connections]:
             thing.close()
-        order = ["ingest"] + [name for name in self.processes if name.startswith("detector")] + ["incident"]
+        order = [name for name in self.processes if name.startswith("ingest")]
+        order += [name for name in self.processes if name.startswith("detector")] + ["incident"]
         order += [name for name in self.processes if name.startswith("alerter")] + ["redis"]
         statuses = {name: self.processes[name].stop() for name in order}
         if self.webhook:
@@ -291,11 +305,20 @@ class Pipeline:
         wait_until(lambda: listener.heartbeats, "a heartbeat on THREATS")
         return listener
 
-    def metric(self, process, name):
-        """One series of a process's /metrics."""
+    @property
+    def services(self):
+        """Names of all processes but Redis."""
+        return [name for name in self.processes if name != "redis"]
+
+    def metrics_address(self, process):
+        """Host and port of a process's /metrics."""
         environment = self.processes[process].environment
         listen = environment["SIEM_LISTEN" if process == "ingest" else "SIEM_METRICS_LISTEN"]
-        return metric("127.0.0.1", int(listen.rsplit(":", 1)[1]), name)
+        return "127.0.0.1", int(listen.rsplit(":", 1)[1])
+
+    def metric(self, process, name):
+        """One series of a process's /metrics."""
+        return metric(*self.metrics_address(process), name)
 
     def key(self, name):
         return KEY_PREFIX + name
