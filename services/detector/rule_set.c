@@ -26,6 +26,7 @@ enum status rule_set_load(const char *directory, struct sigma_rules **ret_rules)
     if (sigma_rules_add_directory(rules, directory) != STATUS_OK)
         log_error("SIEM_RULES_DIR cannot be read: name the directory of the Sigma rules",
                   LOG_STRING("directory", directory), LOG_STRING("reason", strerror(errno)));
+    sigma_rules_finish(rules);
     log_refusals(rules);
     if (rules->count == 0) {
         log_error("no rule could be loaded: put at least one *.yml Sigma rule into SIEM_RULES_DIR",
@@ -33,7 +34,6 @@ enum status rule_set_load(const char *directory, struct sigma_rules **ret_rules)
         sigma_rules_destroy(&rules);
         return STATUS_NOT_FOUND;
     }
-    sigma_rules_finish(rules);
     set_gauges(rules);
     log_info("rules loaded", LOG_INT("loaded", rules->count),
              LOG_INT("refused", rules->refusal_count));

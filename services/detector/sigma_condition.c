@@ -244,16 +244,15 @@ static enum status parse_or(struct parser *parser, const struct sigma_condition 
     return status;
 }
 
-enum status sigma_condition_parse(struct text text, int line, struct arena *arena,
+enum status sigma_condition_parse(const struct sigma_reader *reader, struct text text, int line,
                                   const struct sigma_rule *rule,
-                                  const struct sigma_condition **ret_condition,
-                                  struct sigma_error *error) {
+                                  const struct sigma_condition **ret_condition) {
     struct parser parser = {.text = text,
                             .line = line,
                             .depth_left = SIGMA_CONDITION_DEPTH_MAX,
-                            .arena = arena,
+                            .arena = reader->arena,
                             .rule = rule,
-                            .error = error};
+                            .error = reader->error};
     const struct sigma_condition *condition = NULL;
     next_token(&parser);
     enum status status = parse_or(&parser, &condition);

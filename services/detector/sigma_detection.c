@@ -3,14 +3,9 @@
 
 #include "services/detector/field_names.h"
 
-struct reader {
-    struct arena *arena;
-    struct sigma_error *error;
-};
-
 /* Reads one scalar as the value its spelling makes it. */
-static enum status read_value(struct reader *reader, const struct sigma_node *node, bool in_list,
-                              struct sigma_value *value) {
+static enum status read_value(const struct sigma_reader *reader, const struct sigma_node *node,
+                              bool in_list, struct sigma_value *value) {
     if (node->kind != SIGMA_NODE_SCALAR)
         return sigma_refuse(reader->error, STATUS_BAD_SYNTAX, node->line,
                             "a value must be a text, a number, true, false or null");
@@ -35,7 +30,7 @@ static enum status read_value(struct reader *reader, const struct sigma_node *no
 }
 
 /* Reads one value or a list of them. */
-static enum status read_values(struct reader *reader, const struct sigma_node *node,
+static enum status read_values(const struct sigma_reader *reader, const struct sigma_node *node,
                                struct sigma_item *item) {
     bool is_list = node->kind == SIGMA_NODE_LIST;
     item->count = is_list ? node->count : 1;
@@ -52,7 +47,7 @@ static enum status read_values(struct reader *reader, const struct sigma_node *n
 }
 
 /* Keywords are searched for, so wildcards stand at both their ends; null cannot be one. */
-static enum status check_keywords(struct reader *reader, struct sigma_item *item) {
+static enum status check_keywords(const struct sigma_reader *reader, struct sigma_item *item) {
     for (size_t i = 0; i < item->count; i++) {
         struct sigma_value *value = &item->values[i];
         if (value->kind == SIGMA_VALUE_NULL || value->source.length == 0)
@@ -62,7 +57,7 @@ static enum status check_keywords(struct reader *reader, struct sigma_item *item
 }
 
 /* Reads `field|modifiers: values`; without a field the values are keywords. */
-static enum status read_item(struct reader *reader, struct text name, int line,
+static enum status read_item(const struct sigma_reader *reader, struct text name, int line,
                              const struct sigma_node *values, struct sigma_item *item) {
     const char *bar = name.length > 0 ? memchr(name.data, '|', name.length) : NULL;
     size_t length = bar != NULL ? (size_t)(bar - name.data) : name.length;
@@ -75,12 +70,12 @@ static enum status read_item(struct reader *reader, struct text name, int line,
         status = check_keywords(reader, item);
     if (status == STATUS_OK && bar != NULL) {
         struct text modifiers = {bar + 1, name.length - length - 1};
-        status = sigma_modifiers_apply(modifiers, reader->arena, item, reader->error);
+        status = sigma_modifiers_apply(reader, modifiers, item);
     }
     return status;
 }
 
-static enum status read_map(struct reader *reader, const struct sigma_node *node,
+static enum status read_map(const struct sigma_reader *reader, const struct sigma_node *node,
                             struct sigma_detection *detection) {
     detection->kind = SIGMA_DETECTION_ALL;
     detection->count = node->count;
@@ -105,12 +100,12 @@ static bool holds_only_scalars(const struct sigma_node *list) {
     return true;
 }
 
-static enum status read_detection(struct reader *reader, const struct sigma_node *node, int depth,
-                                  struct sigma_detection *detection);
+static enum status read_detection(const struct sigma_reader *reader, const struct sigma_node *node,
+                                  int depth, struct sigma_detection *detection);
 
 /* A list of which any element will do. */
-static enum status read_list(struct reader *reader, const struct sigma_node *node, int depth,
-                             struct sigma_detection *detection) {
+static enum status read_list(const struct sigma_reader *reader, const struct sigma_node *node,
+                             int depth, struct sigma_detection *detection) {
     detection->kind = SIGMA_DETECTION_ANY;
     detection->count = node->count;
     detection->children = arena_zalloc(reader->arena, node->count, sizeof *detection->children);
@@ -123,8 +118,8 @@ static enum status read_list(struct reader *reader, const struct sigma_node *nod
     return STATUS_OK;
 }
 
-static enum status read_detection(struct reader *reader, const struct sigma_node *node, int depth,
-                                  struct sigma_detection *detection) {
+static enum status read_detection(const struct sigma_reader *reader, const struct sigma_node *node,
+                                  int depth, struct sigma_detection *detection) {
     if (depth == 0)
         return sigma_refuse(reader->error, STATUS_TOO_LARGE, node->line,
                             "selection is nested too deep");
@@ -136,25 +131,30 @@ static enum status read_detection(struct reader *reader, const struct sigma_node
     return read_item(reader, (struct text){"", 0}, node->line, node, &detection->item);
 }
 
-enum status sigma_detection_read(const struct sigma_node *node, struct arena *arena,
-                                 struct sigma_rule *rule, struct sigma_error *error) {
-    struct reader reader = {arena, error};
-    rule->selections = arena_zalloc(arena, node->count, sizeof *rule->selections);
-    for (size_t i = 0; i < node->count; i++) {
-        struct text name = node->names[i].text;
+enum status sigma_detection_read_one(const struct sigma_reader *reader,
+                                     const struct sigma_node *node,
+                                     struct sigma_detection *ret_detection) {
+    return read_detection(reader, node, SIGMA_DEPTH_MAX, ret_detection);
+}
+
+enum status sigma_detection_read(const struct sigma_reader *reader, const struct sigma_node *map,
+                                 struct sigma_rule *rule) {
+    rule->selections = arena_zalloc(reader->arena, map->count, sizeof *rule->selections);
+    for (size_t i = 0; i < map->count; i++) {
+        struct text name = map->names[i].text;
         if (text_is(name, "condition"))
             continue;
         if (text_is(name, "timeframe"))
-            return sigma_refuse(error, STATUS_UNSUPPORTED, node->names[i].line,
+            return sigma_refuse(reader->error, STATUS_UNSUPPORTED, map->names[i].line,
                                 "'timeframe' is not supported: write a correlation rule");
         struct sigma_selection *selection = &rule->selections[rule->selection_count++];
         selection->name = name;
         enum status status =
-            read_detection(&reader, &node->items[i], SIGMA_DEPTH_MAX, &selection->detection);
+            sigma_detection_read_one(reader, &map->items[i], &selection->detection);
         if (status != STATUS_OK)
             return status;
     }
     if (rule->selection_count == 0)
-        return sigma_refuse(error, STATUS_BAD_SYNTAX, node->line, "'detection' has no selection");
+        return sigma_refuse(reader->error, STATUS_BAD_SYNTAX, map->line, "there is no selection");
     return STATUS_OK;
 }

@@ -36,10 +36,26 @@ static bool holds(enum sigma_comparison comparison, int order) {
     }
 }
 
+/* The part of the value's date that the pattern is about. */
+static bool read_time_part(const struct sigma_pattern *pattern, const struct value *value,
+                           struct sigma_number *ret_number) {
+    int64_t part;
+    bool is_read = value->kind == VALUE_INTEGER
+                       ? time_part_of_number(pattern->part, value->integer, &part)
+                       : value->kind == VALUE_TEXT &&
+                             time_part_of_text(pattern->part, value->text, &part);
+    if (is_read)
+        *ret_number = (struct sigma_number){(double)part, part, true};
+    return is_read;
+}
+
 /* Compares numbers, exactly when both are integers. */
 static bool number_matches(const struct sigma_pattern *pattern, const struct value *value) {
     struct sigma_number number = {value->real, value->integer, value->kind == VALUE_INTEGER};
-    if (value->kind == VALUE_TEXT) {
+    if (pattern->part != TIME_PART_NONE) {
+        if (!read_time_part(pattern, value, &number))
+            return false;
+    } else if (value->kind == VALUE_TEXT) {
         if (pattern->comparison == SIGMA_EQUALS || !sigma_number_parse(value->text, &number))
             return false;
     } else if (value->kind != VALUE_INTEGER && value->kind != VALUE_REAL) {

@@ -2,19 +2,40 @@
 #include "services/detector/sigma_rule.h"
 
 #include "services/detector/address.h"
+#include "services/detector/sigma_expand.h"
 
 struct context {
+    const struct sigma_reader *reader;
     struct arena *arena;
     struct sigma_item *item;
     struct sigma_error *error;
-    struct text name; /* of the modifier */
-    int position;     /* 0: the first */
-    bool after_regex; /* the modifier before was `re` or one of its flags */
+    struct text name;      /* of the modifier */
+    bool values_are_plain; /* no modifier before it has changed them */
+    bool after_regex;      /* the modifier before was `re` or one of its flags */
 };
 
 static enum status refuse(const struct context *context, const char *why) {
     return sigma_refuse(context->error, STATUS_BAD_SYNTAX, context->item->line,
                         "modifier '%.*s' %s", TEXT_ARG(context->name), why);
+}
+
+/* True when a value has a placeholder that nobody gave a value yet. */
+static bool is_open(const struct sigma_item *item) {
+    for (size_t i = 0; item->expands && i < item->count; i++)
+        for (size_t k = 0; k < item->values[i].strings.count; k++)
+            if (sigma_expand_is_open(item->values[i].strings.items[k]))
+                return true;
+    return false;
+}
+
+/* Refuses what cannot be done before the placeholders are known. */
+static enum status require_closed(const struct context *context) {
+    if (!is_open(context->item))
+        return STATUS_OK;
+    return sigma_refuse(context->error, STATUS_UNSUPPORTED, context->item->line,
+                        "modifier '%.*s' needs its placeholder's values: name a file of them in "
+                        "SIEM_PLACEHOLDERS",
+                        TEXT_ARG(context->name));
 }
 
 /* Makes strings of all values: what string modifiers work on. */
@@ -40,7 +61,9 @@ static enum status require_strings(const struct context *context) {
 static enum status map_strings(const struct context *context,
                                enum status (*map)(struct arena *, struct sigma_string,
                                                   struct sigma_string *)) {
-    enum status status = require_strings(context);
+    enum status status = require_closed(context);
+    if (status == STATUS_OK)
+        status = require_strings(context);
     for (size_t i = 0; status == STATUS_OK && i < context->item->count; i++) {
         struct sigma_strings *strings = &context->item->values[i].strings;
         for (size_t k = 0; status == STATUS_OK && k < strings->count; k++)
@@ -54,7 +77,9 @@ static enum status map_strings(const struct context *context,
 static enum status expand_strings(const struct context *context,
                                   enum status (*expand)(struct arena *, struct sigma_string,
                                                         struct sigma_strings *)) {
-    enum status status = require_strings(context);
+    enum status status = require_closed(context);
+    if (status == STATUS_OK)
+        status = require_strings(context);
     for (size_t i = 0; status == STATUS_OK && i < context->item->count; i++) {
         struct sigma_strings *strings = &context->item->values[i].strings;
         struct sigma_strings all = {0};
@@ -133,7 +158,7 @@ static enum status set_comparison(const struct context *context, enum sigma_comp
 
 static enum status apply_exists(const struct context *context) {
     const struct sigma_item *item = context->item;
-    if (context->position != 0 || item->field.data == NULL)
+    if (!context->values_are_plain || item->field.data == NULL)
         return refuse(context, "must be the first, on a field");
     if (item->count != 1 || item->values[0].kind != SIGMA_VALUE_SWITCH)
         return refuse(context, "needs true or false");
@@ -141,7 +166,7 @@ static enum status apply_exists(const struct context *context) {
 }
 
 static enum status apply_regex(const struct context *context) {
-    if (context->position != 0)
+    if (!context->values_are_plain || context->item->expands)
         return refuse(context, "must be the first");
     for (size_t i = 0; i < context->item->count; i++)
         if (context->item->values[i].kind == SIGMA_VALUE_NULL)
@@ -161,8 +186,11 @@ static enum status apply_regex_flag(const struct context *context) {
 
 static enum status apply_cidr(const struct context *context) {
     struct address_range range;
-    if (context->position != 0)
+    if (!context->values_are_plain)
         return refuse(context, "must be the first");
+    enum status status = require_closed(context);
+    if (status != STATUS_OK)
+        return status;
     for (size_t i = 0; i < context->item->count; i++)
         if (!address_range_parse(context->item->values[i].source, &range))
             return refuse(context, "needs a network like 10.0.0.0/8");
@@ -174,6 +202,7 @@ static enum status apply_number(const struct context *context, enum sigma_compar
         struct sigma_value *value = &context->item->values[i];
         if (value->kind != SIGMA_VALUE_NUMBER && !sigma_number_parse(value->source, &value->number))
             return refuse(context, "needs a number");
+        value->kind = SIGMA_VALUE_NUMBER;
     }
     return set_comparison(context, comparison);
 }
@@ -192,6 +221,30 @@ static enum status apply_gt(const struct context *context) {
 
 static enum status apply_gte(const struct context *context) {
     return apply_number(context, SIGMA_GREATER_OR_EQUAL);
+}
+
+/* The part of the field's date is what is compared. */
+static enum status apply_time_part(const struct context *context) {
+    static const struct {
+        const char *name;
+        enum time_part part;
+    } parts[] = {
+        {"minute", TIME_PART_MINUTE}, {"hour", TIME_PART_HOUR},   {"day", TIME_PART_DAY},
+        {"week", TIME_PART_WEEK},     {"month", TIME_PART_MONTH}, {"year", TIME_PART_YEAR},
+    };
+    struct sigma_item *item = context->item;
+    if (item->field.data == NULL)
+        return refuse(context, "needs a field");
+    if (!context->values_are_plain)
+        return refuse(context, "must be the first");
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
+        if (text_is(context->name, parts[i].name))
+            item->part = parts[i].part;
+    return apply_number(context, SIGMA_EQUALS);
+}
+
+static enum status apply_expand(const struct context *context) {
+    return sigma_expand_begin(context->reader, context->item);
 }
 
 static enum status apply_fieldref(const struct context *context) {
@@ -243,11 +296,6 @@ static enum status apply_windash(const struct context *context) {
     return expand_strings(context, sigma_encode_windash);
 }
 
-static enum status apply_unsupported(const struct context *context) {
-    return sigma_refuse(context->error, STATUS_UNSUPPORTED, context->item->line,
-                        "modifier '%.*s' is not supported", TEXT_ARG(context->name));
-}
-
 static const struct modifier {
     const char *name;
     enum status (*apply)(const struct context *context);
@@ -258,22 +306,22 @@ static const struct modifier {
     {"cased", apply_cased},
     {"cidr", apply_cidr},
     {"contains", apply_contains},
-    {"day", apply_unsupported},
+    {"day", apply_time_part},
     {"dotall", apply_regex_flag},
     {"endswith", apply_endswith},
     {"exists", apply_exists},
-    {"expand", apply_unsupported},
+    {"expand", apply_expand},
     {"fieldref", apply_fieldref},
     {"gt", apply_gt},
     {"gte", apply_gte},
-    {"hour", apply_unsupported},
+    {"hour", apply_time_part},
     {"i", apply_regex_flag},
     {"ignorecase", apply_regex_flag},
     {"lt", apply_lt},
     {"lte", apply_lte},
     {"m", apply_regex_flag},
-    {"minute", apply_unsupported},
-    {"month", apply_unsupported},
+    {"minute", apply_time_part},
+    {"month", apply_time_part},
     {"multiline", apply_regex_flag},
     {"neq", apply_neq},
     {"re", apply_regex},
@@ -282,11 +330,17 @@ static const struct modifier {
     {"utf16", apply_utf16},
     {"utf16be", apply_utf16be},
     {"utf16le", apply_wide},
-    {"week", apply_unsupported},
+    {"week", apply_time_part},
     {"wide", apply_wide},
     {"windash", apply_windash},
-    {"year", apply_unsupported},
+    {"year", apply_time_part},
 };
+
+/* Modifiers that say something of the whole list, and leave the values as they are. */
+static bool leaves_values(enum status (*apply)(const struct context *context)) {
+    return apply == apply_all || apply == apply_neq || apply == apply_cased ||
+           apply == apply_expand;
+}
 
 static enum status apply_one(struct context *context) {
     for (size_t i = 0; i < sizeof modifiers / sizeof modifiers[0]; i++) {
@@ -295,16 +349,21 @@ static enum status apply_one(struct context *context) {
         enum status status = modifiers[i].apply(context);
         context->after_regex =
             modifiers[i].apply == apply_regex || modifiers[i].apply == apply_regex_flag;
+        context->values_are_plain &= leaves_values(modifiers[i].apply);
         return status;
     }
     return refuse(context, "is not known");
 }
 
-enum status sigma_modifiers_apply(struct text text, struct arena *arena, struct sigma_item *item,
-                                  struct sigma_error *error) {
-    struct context context = {.arena = arena, .item = item, .error = error};
+enum status sigma_modifiers_apply(const struct sigma_reader *reader, struct text text,
+                                  struct sigma_item *item) {
+    struct context context = {.reader = reader,
+                              .arena = reader->arena,
+                              .item = item,
+                              .error = reader->error,
+                              .values_are_plain = true};
     enum status status = STATUS_OK;
-    for (size_t start = 0; status == STATUS_OK && start <= text.length; context.position++) {
+    for (size_t start = 0; status == STATUS_OK && start <= text.length;) {
         const char *bar = memchr(text.data + start, '|', text.length - start);
         size_t end = bar != NULL ? (size_t)(bar - text.data) : text.length;
         context.name = (struct text){text.data + start, end - start};

@@ -234,11 +234,22 @@ static enum status add_field(struct maker *maker, const struct sigma_value *valu
     return STATUS_OK;
 }
 
+/* A number compared with the value, or with a part of its date. */
+static void add_comparison(struct maker *maker, const struct sigma_value *value) {
+    struct sigma_pattern *pattern = add_pattern(maker, SIGMA_PATTERN_NUMBER);
+    pattern->comparison = maker->item->comparison;
+    pattern->part = maker->item->part;
+    pattern->number = value->number;
+}
+
 static enum status add_value(struct maker *maker, const struct sigma_value *value) {
     struct sigma_pattern *pattern;
     switch (maker->item->comparison) {
     case SIGMA_EQUALS:
-        add_equal(maker, value);
+        if (maker->item->part == TIME_PART_NONE)
+            add_equal(maker, value);
+        else
+            add_comparison(maker, value);
         return STATUS_OK;
     case SIGMA_REGEX:
         return add_regex(maker, value);
@@ -256,9 +267,7 @@ static enum status add_value(struct maker *maker, const struct sigma_value *valu
     case SIGMA_LESS_OR_EQUAL:
     case SIGMA_GREATER:
     case SIGMA_GREATER_OR_EQUAL:
-        pattern = add_pattern(maker, SIGMA_PATTERN_NUMBER);
-        pattern->comparison = maker->item->comparison;
-        pattern->number = value->number;
+        add_comparison(maker, value);
         return STATUS_OK;
     }
     return STATUS_UNSUPPORTED;

@@ -44,6 +44,7 @@ struct sigma_glob {
 struct sigma_pattern {
     enum sigma_pattern_kind kind;
     enum sigma_comparison comparison; /* of a NUMBER */
+    enum time_part part;              /* of a NUMBER: of the value's date, not the value */
     bool cased;                       /* compare with what was sent, not with the folded text */
     bool is_on;                       /* of EXISTS */
     bool any_before, any_after;       /* of a FIELD */

@@ -3,16 +3,12 @@
 
 #include <xxhash.h>
 
-struct reader {
-    const struct sigma_node *root;
-    struct arena *arena;
-    struct sigma_error *error;
-    struct sigma_rule *rule;
-};
+static enum status refuse(const struct sigma_reader *reader, int line, const char *reason) {
+    return sigma_refuse(reader->error, STATUS_BAD_SYNTAX, line, "%s", reason);
+}
 
-/* Reads a scalar member; null when it is absent. */
-static enum status read_text(struct reader *reader, const struct sigma_node *map, const char *name,
-                             struct text *ret_text) {
+enum status sigma_rule_read_text(const struct sigma_reader *reader, const struct sigma_node *map,
+                                 const char *name, struct text *ret_text) {
     const struct sigma_node *node = sigma_node_member(map, name);
     if (node == NULL || sigma_node_is_null(node))
         return STATUS_OK;
@@ -23,234 +19,195 @@ static enum status read_text(struct reader *reader, const struct sigma_node *map
     return STATUS_OK;
 }
 
-static bool is_uuid(struct text text) {
-    if (text.length != 36)
+/* A UUID, which the specification recommends, or another word without blanks. */
+static bool is_id(struct text text) {
+    if (text.length == 0 || text.length > SIGMA_ID_MAX)
         return false;
-    for (size_t i = 0; i < text.length; i++) {
-        char byte = text.data[i];
-        bool dash = i == 8 || i == 13 || i == 18 || i == 23;
-        bool digit = (byte >= '0' && byte <= '9') || (byte >= 'a' && byte <= 'f') ||
-                     (byte >= 'A' && byte <= 'F');
-        if (dash ? byte != '-' : !digit)
+    for (size_t i = 0; i < text.length; i++)
+        if (text.data[i] <= ' ' || text.data[i] > '~')
             return false;
-    }
     return true;
 }
 
-/* A rule without an id gets one made of its title, in the form of UUID version 8. */
-static struct text make_id(struct reader *reader, struct text title) {
-    XXH128_hash_t hash = XXH3_128bits(title.data, title.length);
-    return arena_printf(reader->arena, "%08x-%04x-8%03x-%04x-%012llx",
-                        (unsigned)(hash.high64 >> 32), (unsigned)(hash.high64 >> 16 & 0xffff),
-                        (unsigned)(hash.high64 & 0xfff),
+/* A rule without an id gets one made of a text, in the form of UUID version 8. */
+static struct text make_id(struct arena *arena, struct text text, uint64_t seed) {
+    XXH128_hash_t hash = XXH3_128bits_withSeed(text.data, text.length, seed);
+    return arena_printf(arena, "%08x-%04x-8%03x-%04x-%012llx", (unsigned)(hash.high64 >> 32),
+                        (unsigned)(hash.high64 >> 16 & 0xffff), (unsigned)(hash.high64 & 0xfff),
                         (unsigned)(0x8000 | (hash.low64 >> 48 & 0x3fff)),
                         (unsigned long long)(hash.low64 & 0xffffffffffffull));
 }
 
-static enum status read_id(struct reader *reader) {
+/* A hash of all that stands below a node. */
+static uint64_t hash_node(const struct sigma_node *node, uint64_t seed) {
+    if (node->kind == SIGMA_NODE_SCALAR)
+        return XXH3_64bits_withSeed(node->text.data, node->text.length, seed + 1);
+    seed = XXH3_64bits_withSeed(&node->count, sizeof node->count, seed);
+    for (size_t i = 0; i < node->count; i++) {
+        if (node->kind == SIGMA_NODE_MAP)
+            seed = hash_node(&node->names[i], seed);
+        seed = hash_node(&node->items[i], seed);
+    }
+    return seed;
+}
+
+void sigma_rule_make_other_id(struct sigma_rule *rule, struct arena *arena) {
+    rule->id = make_id(arena, rule->title, hash_node(rule->root, 0));
+    rule->incident = rule->names_incident ? rule->incident : rule->id;
+}
+
+static enum status read_id(const struct sigma_reader *reader, const struct sigma_node *root,
+                           struct sigma_rule *rule) {
     struct text id = {NULL, 0};
-    enum status status = read_text(reader, reader->root, "id", &id);
+    enum status status = sigma_rule_read_text(reader, root, "id", &id);
     if (status != STATUS_OK)
         return status;
-    if (id.data != NULL && !is_uuid(id))
-        return sigma_refuse(reader->error, STATUS_BAD_SYNTAX,
-                            sigma_node_member(reader->root, "id")->line, "'id' is no UUID");
-    reader->rule->id = id.data != NULL ? id : make_id(reader, reader->rule->title);
+    if (id.data != NULL && !is_id(id))
+        return sigma_refuse(reader->error, STATUS_BAD_SYNTAX, sigma_node_member(root, "id")->line,
+                            "'id' is no UUID, nor another word of at most %d bytes", SIGMA_ID_MAX);
+    rule->has_own_id = id.data != NULL;
+    rule->id = rule->has_own_id ? id : make_id(reader->arena, rule->title, 0);
     return STATUS_OK;
 }
 
-static enum status read_title(struct reader *reader) {
-    struct text *title = &reader->rule->title;
-    enum status status = read_text(reader, reader->root, "title", title);
-    if (status == STATUS_OK && title->length == 0)
-        status = sigma_refuse(reader->error, STATUS_BAD_SYNTAX, reader->root->line, "no 'title'");
-    if (status == STATUS_OK && title->length > SIGMA_TITLE_MAX)
-        status = sigma_refuse(reader->error, STATUS_TOO_LARGE, reader->root->line,
+static enum status read_title(const struct sigma_reader *reader, const struct sigma_node *root,
+                              struct sigma_rule *rule) {
+    enum status status = sigma_rule_read_text(reader, root, "title", &rule->title);
+    if (status == STATUS_OK && rule->title.length == 0)
+        status = refuse(reader, root->line, "no 'title'");
+    if (status == STATUS_OK && rule->title.length > SIGMA_TITLE_MAX)
+        status = sigma_refuse(reader->error, STATUS_TOO_LARGE, root->line,
                               "'title' is longer than %d bytes", SIGMA_TITLE_MAX);
     return status;
 }
 
-static enum status read_level(struct reader *reader) {
+static enum status read_name(const struct sigma_reader *reader, const struct sigma_node *root,
+                             struct sigma_rule *rule) {
+    return sigma_rule_read_text(reader, root, "name", &rule->name);
+}
+
+static enum status read_level(const struct sigma_reader *reader, const struct sigma_node *root,
+                              struct sigma_rule *rule) {
     struct text level = TEXT("medium");
-    enum status status = read_text(reader, reader->root, "level", &level);
-    if (status == STATUS_OK && !severity_parse_level(level, &reader->rule->level))
-        status = sigma_refuse(reader->error, STATUS_BAD_SYNTAX,
-                              sigma_node_member(reader->root, "level")->line,
-                              "'level' must be informational, low, medium, high or critical");
+    enum status status = sigma_rule_read_text(reader, root, "level", &level);
+    if (status == STATUS_OK && !severity_parse_level(level, &rule->level))
+        status = refuse(reader, sigma_node_member(root, "level")->line,
+                        "'level' must be informational, low, medium, high or critical");
     return status;
 }
 
-static enum status read_status(struct reader *reader) {
+static enum status read_status(const struct sigma_reader *reader, const struct sigma_node *root,
+                               struct sigma_rule *rule) {
     struct text text = {NULL, 0};
-    enum status status = read_text(reader, reader->root, "status", &text);
+    (void)rule;
+    enum status status = sigma_rule_read_text(reader, root, "status", &text);
     if (status == STATUS_OK && text_is(text, "unsupported"))
-        status = sigma_refuse(reader->error, STATUS_UNSUPPORTED,
-                              sigma_node_member(reader->root, "status")->line,
-                              "its author marked it 'status: unsupported'");
+        status =
+            sigma_refuse(reader->error, STATUS_UNSUPPORTED, sigma_node_member(root, "status")->line,
+                         "its author marked it 'status: unsupported'");
     return status;
 }
 
 /* Tags beyond FINDING_TAGS_MAX stay in the file: a finding has no room for them. */
-static enum status read_tags(struct reader *reader) {
-    const struct sigma_node *tags = sigma_node_member(reader->root, "tags");
-    struct text_list *list = &reader->rule->tags;
+static enum status read_tags(const struct sigma_reader *reader, const struct sigma_node *root,
+                             struct sigma_rule *rule) {
+    const struct sigma_node *tags = sigma_node_member(root, "tags");
+    struct text_list *list = &rule->tags;
     if (tags == NULL || sigma_node_is_null(tags))
         return STATUS_OK;
+    if (tags->kind != SIGMA_NODE_LIST)
+        return refuse(reader, tags->line, "'tags' must be a list of texts");
     for (size_t i = 0; i < tags->count; i++) {
-        if (tags->kind != SIGMA_NODE_LIST || tags->items[i].kind != SIGMA_NODE_SCALAR)
-            break;
-        if (tags->items[i].text.length > SIGMA_TAG_MAX)
-            return sigma_refuse(reader->error, STATUS_TOO_LARGE, tags->items[i].line,
+        const struct sigma_node *tag = &tags->items[i];
+        if (tag->kind != SIGMA_NODE_SCALAR)
+            return refuse(reader, tag->line, "'tags' must be a list of texts");
+        if (tag->text.length > SIGMA_TAG_MAX)
+            return sigma_refuse(reader->error, STATUS_TOO_LARGE, tag->line,
                                 "a tag is longer than %d bytes", SIGMA_TAG_MAX);
         if (list->count < FINDING_TAGS_MAX)
-            list->items[list->count++] = tags->items[i].text;
-        if (i + 1 == tags->count)
-            return STATUS_OK;
+            list->items[list->count++] = tag->text;
     }
-    return sigma_refuse(reader->error, STATUS_BAD_SYNTAX, tags->line,
-                        "'tags' must be a list of texts");
+    return STATUS_OK;
 }
 
-static enum status read_logsource(struct reader *reader) {
-    const struct sigma_node *logsource = sigma_node_member(reader->root, "logsource");
-    if (logsource == NULL)
-        return sigma_refuse(reader->error, STATUS_BAD_SYNTAX, reader->root->line, "no 'logsource'");
-    if (sigma_node_is_null(logsource))
-        return STATUS_OK;
-    if (logsource->kind != SIGMA_NODE_MAP)
-        return sigma_refuse(reader->error, STATUS_BAD_SYNTAX, logsource->line,
-                            "'logsource' must be a map");
-    enum status status =
-        read_text(reader, logsource, "category", &reader->rule->logsource.category);
+enum status sigma_rule_read_head(const struct sigma_reader *reader, const struct sigma_node *root,
+                                 struct sigma_rule *rule) {
+    static enum status (*const parts[])(const struct sigma_reader *, const struct sigma_node *,
+                                        struct sigma_rule *) = {
+        read_title, read_id, read_name, read_status, read_level, read_tags,
+    };
+    enum status status = STATUS_OK;
+    rule->root = root;
+    rule->line = root->line;
+    for (size_t i = 0; status == STATUS_OK && i < sizeof parts / sizeof parts[0]; i++)
+        status = parts[i](reader, root, rule);
+    return status;
+}
+
+enum status sigma_rule_read_logsource(const struct sigma_reader *reader,
+                                      const struct sigma_node *root,
+                                      struct logsource *ret_logsource) {
+    const struct sigma_node *map = sigma_node_member(root, "logsource");
+    struct logsource logsource = {{NULL, 0}, {NULL, 0}, {NULL, 0}};
+    if (map == NULL)
+        return refuse(reader, root->line, "no 'logsource'");
+    if (!sigma_node_is_null(map) && map->kind != SIGMA_NODE_MAP)
+        return refuse(reader, map->line, "'logsource' must be a map");
+    enum status status = sigma_rule_read_text(reader, map, "category", &logsource.category);
     if (status == STATUS_OK)
-        status = read_text(reader, logsource, "product", &reader->rule->logsource.product);
+        status = sigma_rule_read_text(reader, map, "product", &logsource.product);
     if (status == STATUS_OK)
-        status = read_text(reader, logsource, "service", &reader->rule->logsource.service);
+        status = sigma_rule_read_text(reader, map, "service", &logsource.service);
+    if (status == STATUS_OK)
+        *ret_logsource = logsource;
     return status;
 }
 
 /* One condition, or a list of which any will do. */
-static enum status read_condition(struct reader *reader, const struct sigma_node *node) {
+static enum status read_condition(const struct sigma_reader *reader, const struct sigma_node *node,
+                                  struct sigma_rule *rule) {
     bool is_list = node->kind == SIGMA_NODE_LIST;
     size_t count = is_list ? node->count : 1;
     struct sigma_condition *any = arena_zalloc(reader->arena, 1, sizeof *any);
     any->kind = SIGMA_CONDITION_OR;
-    any->children = arena_zalloc(reader->arena, count, sizeof *any->children);
+    any->children = arena_zalloc(reader->arena, count + 1, sizeof(const struct sigma_condition *));
     for (size_t i = 0; i < count; i++) {
         const struct sigma_node *text = is_list ? &node->items[i] : node;
         if (text->kind != SIGMA_NODE_SCALAR)
             break;
-        enum status status =
-            sigma_condition_parse(text->text, text->line, reader->arena, reader->rule,
-                                  &any->children[any->count++], reader->error);
+        enum status status = sigma_condition_parse(reader, text->text, text->line, rule,
+                                                   &any->children[any->count++]);
         if (status != STATUS_OK)
             return status;
     }
     if (any->count != count || count == 0)
-        return sigma_refuse(reader->error, STATUS_BAD_SYNTAX, node->line,
-                            "'condition' must be a text or a list of texts");
-    reader->rule->condition = count == 1 ? any->children[0] : any;
+        return refuse(reader, node->line, "'condition' must be a text or a list of texts");
+    rule->condition = count == 1 ? any->children[0] : any;
     return STATUS_OK;
 }
 
-static enum status read_detection(struct reader *reader) {
-    const struct sigma_node *detection = sigma_node_member(reader->root, "detection");
-    if (detection == NULL || detection->kind != SIGMA_NODE_MAP)
-        return sigma_refuse(reader->error, STATUS_BAD_SYNTAX, reader->root->line,
-                            "no map 'detection'");
-    const struct sigma_node *condition = sigma_node_member(detection, "condition");
+enum status sigma_rule_read_selections(const struct sigma_reader *reader,
+                                       const struct sigma_node *map, struct sigma_rule *rule) {
+    const struct sigma_node *condition = sigma_node_member(map, "condition");
     if (condition == NULL)
-        return sigma_refuse(reader->error, STATUS_BAD_SYNTAX, detection->line,
-                            "'detection' has no 'condition'");
-    enum status status =
-        sigma_detection_read(detection, reader->arena, reader->rule, reader->error);
-    return status != STATUS_OK ? status : read_condition(reader, condition);
+        return refuse(reader, map->line, "there is no 'condition'");
+    enum status status = sigma_detection_read(reader, map, rule);
+    return status != STATUS_OK ? status : read_condition(reader, condition, rule);
 }
 
-static enum status read_group_by(struct reader *reader, const struct sigma_node *list) {
-    struct sigma_rule *rule = reader->rule;
-    if (list == NULL) {
-        rule->group_by[rule->group_by_count++] = TEXT("source_ip");
-        rule->group_by[rule->group_by_count++] = TEXT("username");
-        return STATUS_OK;
-    }
-    if (list->kind != SIGMA_NODE_LIST || list->count > SIGMA_GROUP_BY_MAX)
-        return sigma_refuse(reader->error, STATUS_BAD_SYNTAX, list->line,
-                            "'siem.group_by' must be a list of at most %d fields",
-                            SIGMA_GROUP_BY_MAX);
-    for (size_t i = 0; i < list->count; i++) {
-        if (list->items[i].kind != SIGMA_NODE_SCALAR || list->items[i].text.length == 0)
-            return sigma_refuse(reader->error, STATUS_BAD_SYNTAX, list->items[i].line,
-                                "'siem.group_by' must name fields");
-        rule->group_by[rule->group_by_count++] = list->items[i].text;
-    }
-    return STATUS_OK;
-}
-
-/* Refuses a misspelt member of `siem`. */
-static enum status check_siem(struct reader *reader, const struct sigma_node *siem) {
-    static const char *const known[] = {"incident", "group_by", "details"};
-    if (siem->kind != SIGMA_NODE_MAP)
-        return sigma_refuse(reader->error, STATUS_BAD_SYNTAX, siem->line, "'siem' must be a map");
-    for (size_t i = 0; i < siem->count; i++) {
-        bool is_known = false;
-        for (size_t k = 0; k < sizeof known / sizeof known[0]; k++)
-            is_known |= text_is(siem->names[i].text, known[k]);
-        if (!is_known)
-            return sigma_refuse(reader->error, STATUS_BAD_SYNTAX, siem->names[i].line,
-                                "'siem' has no '%.*s' (it has incident, group_by, details)",
-                                TEXT_ARG(siem->names[i].text));
-    }
-    return STATUS_OK;
-}
-
-static enum status read_siem(struct reader *reader) {
-    const struct sigma_node *siem = sigma_node_member(reader->root, "siem");
-    struct sigma_rule *rule = reader->rule;
-    rule->incident = rule->id;
-    if (siem == NULL)
-        return read_group_by(reader, NULL);
-    enum status status = check_siem(reader, siem);
+enum status sigma_rule_read(const struct sigma_reader *reader, const struct sigma_node *root,
+                            struct sigma_rule *ret_rule) {
+    struct sigma_rule rule = {.root = root};
+    const struct sigma_node *detection = sigma_node_member(root, "detection");
+    enum status status = sigma_rule_read_head(reader, root, &rule);
     if (status == STATUS_OK)
-        status = read_text(reader, siem, "incident", &rule->incident);
-    if (status == STATUS_OK &&
-        (rule->incident.length == 0 || rule->incident.length > SIGMA_TITLE_MAX))
-        status =
-            sigma_refuse(reader->error, STATUS_BAD_SYNTAX, siem->line,
-                         "'siem.incident' must be a name of at most %d bytes", SIGMA_TITLE_MAX);
+        status = sigma_rule_read_logsource(reader, root, &rule.logsource);
     if (status == STATUS_OK)
-        status = read_text(reader, siem, "details", &rule->details);
+        status = sigma_rule_read_siem(reader, root, &rule);
+    if (status == STATUS_OK && (detection == NULL || detection->kind != SIGMA_NODE_MAP))
+        status = refuse(reader, root->line, "no map 'detection'");
     if (status == STATUS_OK)
-        status = read_group_by(reader, sigma_node_member(siem, "group_by"));
-    return status;
-}
-
-/* What this program does not do yet is refused as a whole. */
-static enum status check_kind(const struct sigma_node *root, struct sigma_error *error) {
-    if (root->kind != SIGMA_NODE_MAP)
-        return sigma_refuse(error, STATUS_BAD_SYNTAX, root->line, "a rule must be a map");
-    if (sigma_node_member(root, "correlation") != NULL)
-        return sigma_refuse(error, STATUS_UNSUPPORTED, root->line,
-                            "correlation rules are not supported");
-    if (sigma_node_member(root, "filter") != NULL)
-        return sigma_refuse(error, STATUS_UNSUPPORTED, root->line, "filters are not supported");
-    if (sigma_node_member(root, "action") != NULL)
-        return sigma_refuse(error, STATUS_UNSUPPORTED, root->line,
-                            "rule collections ('action') are not supported");
-    return STATUS_OK;
-}
-
-enum status sigma_rule_read(const struct sigma_node *root, struct arena *arena,
-                            struct sigma_rule *ret_rule, struct sigma_error *error) {
-    static enum status (*const parts[])(struct reader *) = {
-        read_title, read_id,        read_status, read_level,
-        read_tags,  read_logsource, read_siem,   read_detection,
-    };
-    struct sigma_rule rule = {.line = root->line};
-    struct reader reader = {root, arena, error, &rule};
-    enum status status = check_kind(root, error);
-    for (size_t i = 0; status == STATUS_OK && i < sizeof parts / sizeof parts[0]; i++)
-        status = parts[i](&reader);
+        status = sigma_rule_read_selections(reader, detection, &rule);
     if (status == STATUS_OK)
         *ret_rule = rule;
     return status;

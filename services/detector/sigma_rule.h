@@ -4,8 +4,8 @@
  * Our own key `siem`: incident (rules with the same name share incidents), group_by (fields that
  * part one incident from another), details (a sentence with %field%). Owner: everything lives in
  * the arena given. Threads: one arena each. Errors: BAD_SYNTAX for what breaks the specification,
- * UNSUPPORTED for what this program does not do (correlations, filters, expand, parts of dates): a
- * rule is read whole or refused with line and reason. Limits: the constants below. Source:
+ * UNSUPPORTED for what cannot be done (a placeholder nobody gave a value): a rule is read whole or
+ * refused with line and reason. Limits: the constants below. Source:
  * sigma-specification 2.1.0; pySigma where it is silent.
  */
 #ifndef SIEM_DETECTOR_SIGMA_RULE_H
@@ -15,9 +15,11 @@
 #include "services/detector/logsource.h"
 #include "services/detector/sigma_encode.h"
 #include "services/detector/sigma_yaml.h"
+#include "services/detector/time_part.h"
 
 #define SIGMA_TITLE_MAX 256
 #define SIGMA_TAG_MAX 64
+#define SIGMA_ID_MAX 64
 #define SIGMA_GROUP_BY_MAX 8
 #define SIGMA_DEPTH_MAX 16 /* selections within lists within lists */
 #define SIGMA_CONDITION_DEPTH_MAX 64
@@ -55,6 +57,8 @@ struct sigma_item {
     int line;
     struct text field; /* null: keywords, searched in the whole event */
     enum sigma_comparison comparison;
+    enum time_part part;                   /* of a date is compared, with EQUALS, LESS.. */
+    bool expands;                          /* %name% in it is a placeholder */
     bool all;                              /* every value must match, not any */
     bool cased;                            /* upper and lower case differ */
     bool negated;                          /* neq */
@@ -93,8 +97,11 @@ struct sigma_condition {
 };
 
 struct sigma_rule {
+    const struct sigma_node *root; /* all of it, as YAML */
     int line;
-    struct text id; /* a UUID: its own, or one made of its title */
+    struct text id; /* its own, or one made of its title */
+    bool has_own_id;
+    struct text name; /* null: it has none */
     struct text title;
     enum severity level; /* medium when it names none */
     struct text_list tags;
@@ -103,28 +110,68 @@ struct sigma_rule {
     struct sigma_selection *selections;
     const struct sigma_condition *condition; /* a list of conditions is joined by "or" */
     struct text incident;                    /* the id unless siem.incident names another */
-    struct text details;                     /* siem.details; null: the title will do */
+    bool names_incident;
+    struct text details; /* siem.details; null: the title will do */
     size_t group_by_count;
     struct text group_by[SIGMA_GROUP_BY_MAX];
 };
 
-/* Reads one document. */
-MUST_CHECK enum status sigma_rule_read(const struct sigma_node *root, struct arena *arena,
-                                       struct sigma_rule *ret_rule, struct sigma_error *error);
+struct sigma_placeholders;
+
+/* What a rule is read with. */
+struct sigma_reader {
+    struct arena *arena;
+    struct sigma_error *error;
+    const struct sigma_placeholders *placeholders; /* NULL: none are known */
+};
+
+/* Reads a detection rule's document. */
+MUST_CHECK enum status sigma_rule_read(const struct sigma_reader *reader,
+                                       const struct sigma_node *root, struct sigma_rule *ret_rule);
+
+/* The members every kind of document has: title, id, name, status, level, tags. */
+MUST_CHECK enum status sigma_rule_read_head(const struct sigma_reader *reader,
+                                            const struct sigma_node *root, struct sigma_rule *rule);
+
+/* A member that is a scalar; left as it is when there is none. */
+MUST_CHECK enum status sigma_rule_read_text(const struct sigma_reader *reader,
+                                            const struct sigma_node *map, const char *name,
+                                            struct text *ret_text);
+
+/* sigma_rule_siem.c: our own member `siem`; the head was read. */
+MUST_CHECK enum status sigma_rule_read_siem(const struct sigma_reader *reader,
+                                            const struct sigma_node *root, struct sigma_rule *rule);
+
+/* The member `logsource`. */
+MUST_CHECK enum status sigma_rule_read_logsource(const struct sigma_reader *reader,
+                                                 const struct sigma_node *root,
+                                                 struct logsource *ret_logsource);
+
+/* The selections of a map, and its member `condition`: of `detection`, or of `filter`. */
+MUST_CHECK enum status sigma_rule_read_selections(const struct sigma_reader *reader,
+                                                  const struct sigma_node *map,
+                                                  struct sigma_rule *rule);
+
+/* Gives a rule without an id another one than its title makes. */
+void sigma_rule_make_other_id(struct sigma_rule *rule, struct arena *arena);
 
 /* The parts of it, each in a file of its own. */
-/* sigma_detection.c: the map `detection`, without its condition. */
-MUST_CHECK enum status sigma_detection_read(const struct sigma_node *node, struct arena *arena,
-                                            struct sigma_rule *rule, struct sigma_error *error);
+/* sigma_detection.c: the selections of a map, in which `condition` is none. */
+MUST_CHECK enum status sigma_detection_read(const struct sigma_reader *reader,
+                                            const struct sigma_node *map, struct sigma_rule *rule);
+
+/* sigma_detection.c: one selection, whatever its form: for what is added to rules. */
+MUST_CHECK enum status sigma_detection_read_one(const struct sigma_reader *reader,
+                                                const struct sigma_node *node,
+                                                struct sigma_detection *ret_detection);
 
 /* sigma_modifiers.c: applies "a|b|c" to an item whose values were read. */
-MUST_CHECK enum status sigma_modifiers_apply(struct text modifiers, struct arena *arena,
-                                             struct sigma_item *item, struct sigma_error *error);
+MUST_CHECK enum status sigma_modifiers_apply(const struct sigma_reader *reader,
+                                             struct text modifiers, struct sigma_item *item);
 
-/* sigma_condition.c: a condition over the rule's selections. */
-MUST_CHECK enum status sigma_condition_parse(struct text text, int line, struct arena *arena,
-                                             const struct sigma_rule *rule,
-                                             const struct sigma_condition **ret_condition,
-                                             struct sigma_error *error);
+/* sigma_condition.c: a condition, in the line given, over the rule's selections. */
+MUST_CHECK enum status sigma_condition_parse(const struct sigma_reader *reader, struct text text,
+                                             int line, const struct sigma_rule *rule,
+                                             const struct sigma_condition **ret_condition);
 
 #endif

@@ -1,8 +1,20 @@
-/* sigma_rules.c: rules read, compiled and put in order. */
-#include "services/detector/sigma_rules.h"
+/* sigma_rules.c: files collected, then their documents read, filtered, compiled and put in order.
+ */
+#include "services/detector/sigma_add.h"
+#include "services/detector/sigma_collection.h"
 
 #include <stdlib.h>
 #include <xxhash.h>
+
+void *sigma_rules_grow(void *items, size_t count, size_t *capacity, size_t size) {
+    if (count < *capacity)
+        return items;
+    *capacity = *capacity == 0 ? 64 : *capacity * 2;
+    items = reallocarray(items, *capacity, size);
+    if (items == NULL)
+        abort();
+    return items;
+}
 
 struct sigma_rules *sigma_rules_new(void) {
     struct sigma_rules *rules = calloc(1, sizeof *rules);
@@ -14,6 +26,14 @@ struct sigma_rules *sigma_rules_new(void) {
     return rules;
 }
 
+static void free_sources(struct sigma_rules *rules) {
+    for (size_t i = 0; i < rules->source_count; i++)
+        free(rules->sources[i].text);
+    free(rules->sources);
+    rules->sources = NULL;
+    rules->source_count = rules->source_capacity = 0;
+}
+
 void sigma_rules_destroy(struct sigma_rules **rules) {
     struct sigma_rules *set = *rules;
     if (set == NULL)
@@ -23,6 +43,7 @@ void sigma_rules_destroy(struct sigma_rules **rules) {
     free(set->regexes.items);
     logsource_finder_destroy(&set->logsources);
     field_names_destroy(&set->names);
+    free_sources(set);
     arena_fini(&set->arena);
     free(set->rules);
     free(set->refusals);
@@ -30,128 +51,106 @@ void sigma_rules_destroy(struct sigma_rules **rules) {
     *rules = NULL;
 }
 
+void sigma_rules_use(struct sigma_rules *rules, const struct sigma_settings *settings) {
+    rules->settings = *settings;
+}
+
 void sigma_rules_refuse(struct sigma_rules *rules, const char *file,
                         const struct sigma_error *error) {
-    if (rules->refusal_count == rules->refusal_capacity) {
-        rules->refusal_capacity = rules->refusal_capacity == 0 ? 16 : rules->refusal_capacity * 2;
-        rules->refusals =
-            reallocarray(rules->refusals, rules->refusal_capacity, sizeof *rules->refusals);
-        if (rules->refusals == NULL)
-            abort();
-    }
+    rules->refusals = sigma_rules_grow(rules->refusals, rules->refusal_count,
+                                       &rules->refusal_capacity, sizeof *rules->refusals);
     struct text name = arena_text(&rules->arena, text_of(file));
     rules->refusals[rules->refusal_count++] = (struct sigma_refusal){name.data, *error};
 }
 
-static struct sigma_loaded_rule *new_rule(struct sigma_rules *rules) {
-    if (rules->count == rules->capacity) {
-        rules->capacity = rules->capacity == 0 ? 64 : rules->capacity * 2;
-        rules->rules = reallocarray(rules->rules, rules->capacity, sizeof *rules->rules);
-        if (rules->rules == NULL)
-            abort();
-    }
+struct sigma_loaded_rule *sigma_rules_next(struct sigma_rules *rules) {
+    rules->rules =
+        sigma_rules_grow(rules->rules, rules->count, &rules->capacity, sizeof *rules->rules);
     return &rules->rules[rules->count];
 }
 
-/* Copies into the set what a finding says of its rule. */
-static void copy_finding(struct sigma_rules *rules, const struct sigma_rule *rule,
-                         struct finding *finding) {
-    *finding = (struct finding){
-        .rule_id = arena_text(&rules->arena, rule->id),
-        .rule_title = arena_text(&rules->arena, rule->title),
-        .level = rule->level,
-        .tags = {.count = rule->tags.count},
-        .incident = arena_text(&rules->arena, rule->incident),
-    };
-    for (uint32_t i = 0; i < rule->tags.count; i++)
-        finding->tags.items[i] = arena_text(&rules->arena, rule->tags.items[i]);
-}
-
-/* A copy, in which what is not set stays null. */
-static struct text copy_text(struct sigma_rules *rules, struct text text) {
-    return text.data != NULL ? arena_text(&rules->arena, text) : text;
-}
-
-static struct logsource copy_logsource(struct sigma_rules *rules,
-                                       const struct logsource *logsource) {
-    return (struct logsource){copy_text(rules, logsource->category),
-                              copy_text(rules, logsource->product),
-                              copy_text(rules, logsource->service)};
-}
-
-static enum status compile_siem(struct sigma_rules *rules, const struct sigma_rule *rule,
-                                struct sigma_loaded_rule *loaded, struct sigma_error *error) {
-    if (rule->details.data == NULL)
-        loaded->details = sentence_of_words(rule->title, &rules->arena);
-    else if (sentence_compile(rule->details, &rules->arena, rules->names, &loaded->details) !=
-             STATUS_OK)
-        return sigma_refuse(error, STATUS_BAD_SYNTAX, rule->line,
-                            "'siem.details': a %% stands alone (write %%%%) or names no field");
-    loaded->group_by_count = rule->group_by_count;
-    for (size_t i = 0; i < rule->group_by_count; i++)
-        if (field_names_intern(rules->names, rule->group_by[i], &loaded->group_by[i]) != STATUS_OK)
-            return sigma_refuse(error, STATUS_TOO_LARGE, rule->line,
-                                "'siem.group_by' names a field that is too long");
-    return STATUS_OK;
-}
-
-/* The rule with this id that was taken before, or NULL. */
-static const struct sigma_loaded_rule *find_id(const struct sigma_rules *rules, struct text id) {
-    for (size_t i = 0; i < rules->count; i++)
-        if (text_equal(rules->rules[i].finding.rule_id, id))
-            return &rules->rules[i];
-    return NULL;
-}
-
-static enum status check_room(const struct sigma_rules *rules, const struct sigma_rule *rule,
-                              struct sigma_error *error) {
-    const struct sigma_loaded_rule *twin = find_id(rules, rule->id);
-    if (twin != NULL)
-        return sigma_refuse(error, STATUS_BAD_SYNTAX, rule->line,
-                            "its id is that of the rule in %s, line %d", twin->file, twin->line);
-    if (rules->count == SIGMA_RULES_MAX)
-        return sigma_refuse(error, STATUS_TOO_LARGE, rule->line, "more than %d rules",
-                            SIGMA_RULES_MAX);
-    return STATUS_OK;
-}
-
-/* Reads, checks and compiles one document; takes it when nothing is wrong with it. */
-static enum status add_rule(struct sigma_rules *rules, const char *file,
-                            const struct sigma_node *root, struct arena *scratch,
-                            struct sigma_error *error) {
-    struct sigma_rule rule;
-    struct sigma_target target = {&rules->arena, rules->names, &rules->regexes};
-    struct sigma_loaded_rule *loaded = new_rule(rules);
-    *loaded = (struct sigma_loaded_rule){.file = file, .line = root->line};
-    enum status status = sigma_rule_read(root, scratch, &rule, error);
-    if (status == STATUS_OK)
-        status = check_room(rules, &rule, error);
-    if (status == STATUS_OK)
-        status = sigma_compile(&rule, &target, &loaded->program, error);
-    if (status == STATUS_OK)
-        status = compile_siem(rules, &rule, loaded, error);
-    if (status == STATUS_OK) {
-        copy_finding(rules, &rule, &loaded->finding);
-        loaded->logsource = copy_logsource(rules, &rule.logsource);
-        rules->count++;
-    }
-    return status;
-}
-
 void sigma_rules_add_text(struct sigma_rules *rules, const char *file, struct text source) {
-    struct arena scratch;
-    struct sigma_documents documents;
-    struct sigma_error error;
+    rules->sources = sigma_rules_grow(rules->sources, rules->source_count, &rules->source_capacity,
+                                      sizeof *rules->sources);
+    char *copy = malloc(source.length + 1);
+    if (copy == NULL)
+        abort();
+    memcpy(copy, source.data, source.length);
     const char *name = arena_text(&rules->arena, text_of(file)).data;
+    rules->sources[rules->source_count++] = (struct sigma_source){name, copy, source.length};
     rules->generation = XXH3_64bits_withSeed(file, strlen(file), rules->generation);
     rules->generation = XXH3_64bits_withSeed(source.data, source.length, rules->generation);
+}
+
+/* Filters may stand behind the rules they are about, so they are read first. The word tells which
+ * files to look into. */
+static bool may_hold_filter(const struct sigma_source *source) {
+    const char *end = source->text + source->length, *at = source->text;
+    while ((at = memmem(at, (size_t)(end - at), "filter", 6)) != NULL) {
+        at += 6;
+        while (at < end && (*at == '"' || *at == '\'' || *at == ' '))
+            at++;
+        if (at < end && *at == ':')
+            return true;
+    }
+    return false;
+}
+
+/* Takes the documents that are filters, or all others; a file that cannot be read is told with the
+ * others. */
+static enum status take(struct sigma_adding *adding, const struct sigma_node *root) {
+    enum sigma_document_kind kind = sigma_document_kind(root);
+    if (adding->takes_filters)
+        return kind == SIGMA_DOCUMENT_FILTER ? sigma_add_filter(adding, root) : STATUS_OK;
+    if (kind == SIGMA_DOCUMENT_CORRELATION)
+        return sigma_add_correlation(adding, root);
+    return kind == SIGMA_DOCUMENT_RULE ? sigma_add_rule(adding, root) : STATUS_OK;
+}
+
+static void read_source(struct sigma_adding *adding, const struct sigma_source *source) {
+    struct sigma_documents documents = {0, NULL};
+    struct text text = {source->text, source->length};
+    struct sigma_error error;
+    struct sigma_collection collection = {.reader = &adding->reader};
+    adding->file = source->file;
+    adding->reader.error = &error;
+    enum status status = sigma_yaml_parse(text, adding->reader.arena, &documents, &error);
+    if (status != STATUS_OK && !adding->takes_filters)
+        sigma_rules_refuse(adding->rules, source->file, &error);
+    for (size_t i = 0; i < documents.count; i++) {
+        const struct sigma_node *root = NULL;
+        status = sigma_collection_take(&collection, documents.items[i], &root);
+        if (status == STATUS_OK && root != NULL)
+            status = take(adding, root);
+        else if (adding->takes_filters)
+            status = STATUS_OK;
+        if (status != STATUS_OK)
+            sigma_rules_refuse(adding->rules, source->file, &error);
+    }
+}
+
+static void read_filters(struct sigma_rules *rules, struct sigma_filters *filters,
+                         struct arena *arena) {
+    struct sigma_adding adding = {
+        .rules = rules,
+        .filters = filters,
+        .takes_filters = true,
+        .reader = {.arena = arena, .placeholders = rules->settings.placeholders}};
+    for (size_t i = 0; i < rules->source_count; i++)
+        if (may_hold_filter(&rules->sources[i]))
+            read_source(&adding, &rules->sources[i]);
+}
+
+static void read_rules(struct sigma_rules *rules, struct sigma_filters *filters) {
+    struct arena scratch;
     arena_init(&scratch);
-    if (sigma_yaml_parse(source, &scratch, &documents, &error) != STATUS_OK) {
-        sigma_rules_refuse(rules, name, &error);
-    } else {
-        for (size_t i = 0; i < documents.count; i++)
-            if (add_rule(rules, name, documents.items[i], &scratch, &error) != STATUS_OK)
-                sigma_rules_refuse(rules, name, &error);
+    struct sigma_adding adding = {
+        .rules = rules,
+        .filters = filters,
+        .reader = {.arena = &scratch, .placeholders = rules->settings.placeholders}};
+    for (size_t i = 0; i < rules->source_count; i++) {
+        read_source(&adding, &rules->sources[i]);
+        arena_reset(&scratch);
     }
     arena_fini(&scratch);
 }
@@ -165,6 +164,15 @@ static int compare_rules(const void *a, const void *b) {
 }
 
 void sigma_rules_finish(struct sigma_rules *rules) {
+    struct arena arena;
+    struct sigma_filters filters = {0, 0, NULL};
+    arena_init(&arena);
+    read_filters(rules, &filters, &arena);
+    read_rules(rules, &filters);
+    sigma_add_unused_filters(rules, &filters);
+    free(filters.items);
+    arena_fini(&arena);
+    free_sources(rules);
     if (rules->count > 1)
         qsort(rules->rules, rules->count, sizeof *rules->rules, compare_rules);
 }

@@ -1,11 +1,12 @@
 /* sigma_rules.h: a set of rules, ready to judge events: programs, the names of their fields, and
  * what was refused on the way.
  *
- * Life: new, add files or directories, finish, then read-only. Rules stand gravest level first,
- * then by id: the order findings come in. Owner: new/destroy. Threads: one until finish, any
+ * Life: new, perhaps use, add files or directories, finish, then read-only. Adding only collects;
+ * finish reads, applies filters and pipelines, and compiles. Rules stand gravest level first, then
+ * by id: the order findings come in. Owner: new/destroy. Threads: one until finish, any
  * afterwards. Errors: a bad rule is put on the list of refusals with file, line and reason, and the
  * rest loads; a second rule with the same id is refused too. Limits: SIGMA_RULES_MAX rules,
- * SIGMA_FILE_MAX bytes a file, directories SIGMA_DIRECTORY_DEPTH_MAX deep.
+ * SIGMA_FILE_MAX bytes a file, directories as deep as directory.h says.
  */
 #ifndef SIEM_DETECTOR_SIGMA_RULES_H
 #define SIEM_DETECTOR_SIGMA_RULES_H
@@ -15,11 +16,20 @@
 
 #define SIGMA_RULES_MAX 20000
 #define SIGMA_FILE_MAX (1024 * 1024)
-#define SIGMA_DIRECTORY_DEPTH_MAX 16
+
+struct sigma_placeholders;
+struct sigma_pipelines;
+
+/* What rules are read with; NULL: none. Borrowed until finish. */
+struct sigma_settings {
+    const struct sigma_placeholders *placeholders;
+    const struct sigma_pipelines *pipelines;
+};
 
 struct sigma_loaded_rule {
     struct finding
-        finding; /* what it says of an event; details and group_key are each event's own */
+        finding;      /* what it says of an event; details and group_key are each event's own */
+    struct text name; /* for references; null: none */
     struct logsource logsource;
     const struct sigma_expression *program;
     struct sentence details;
@@ -27,6 +37,13 @@ struct sigma_loaded_rule {
     uint32_t group_by[SIGMA_GROUP_BY_MAX];
     const char *file;
     int line;
+};
+
+/* A file's text, until finish. */
+struct sigma_source {
+    const char *file;
+    char *text;
+    size_t length;
 };
 
 /* A rule, or a file, that was not taken. */
@@ -40,6 +57,10 @@ struct sigma_rules {
     struct field_names *names;
     struct logsource_finder *logsources;
     struct sigma_regex_list regexes;
+    struct sigma_settings settings;
+    struct sigma_source *sources;
+    size_t source_count;
+    size_t source_capacity;
     struct sigma_loaded_rule *rules;
     size_t count;
     size_t capacity;
@@ -55,7 +76,10 @@ struct sigma_rules *sigma_rules_new(void);
 /* Frees it and nulls the pointer; NULL is fine. */
 void sigma_rules_destroy(struct sigma_rules **rules);
 
-/* Adds the rules of one file's text. */
+/* Reads the rules with these settings. */
+void sigma_rules_use(struct sigma_rules *rules, const struct sigma_settings *settings);
+
+/* Adds one file's text, by copying it. */
 void sigma_rules_add_text(struct sigma_rules *rules, const char *file, struct text source);
 
 /* Adds every *.yml and *.yaml of a directory and those below it, in order of their paths; names
@@ -67,7 +91,7 @@ MUST_CHECK enum status sigma_rules_add_directory(struct sigma_rules *rules, cons
 void sigma_rules_refuse(struct sigma_rules *rules, const char *file,
                         const struct sigma_error *error);
 
-/* Sorts the rules; none may be added after. */
+/* Reads all that was added; nothing may be added after. */
 void sigma_rules_finish(struct sigma_rules *rules);
 
 #endif

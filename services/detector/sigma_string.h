@@ -9,7 +9,13 @@
 
 #include "services/detector/arena.h"
 
-enum sigma_mark { SIGMA_MARK_LITERAL, SIGMA_MARK_ANY, SIGMA_MARK_ONE };
+/* PLACEHOLDER marks all bytes of %name%; none is left when a rule is compiled. */
+enum sigma_mark {
+    SIGMA_MARK_LITERAL,
+    SIGMA_MARK_ANY,
+    SIGMA_MARK_ONE,
+    SIGMA_MARK_PLACEHOLDER,
+};
 
 struct sigma_string {
     char *data;     /* bytes; '*' or '?' where the mark says so */

@@ -7,9 +7,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static struct sigma_rules *load_rules(void) {
     struct sigma_rules *rules = sigma_rules_new();
-    if (sigma_rules_add_directory(rules, SIEM_RULES) != STATUS_OK || rules->count == 0)
+    if (sigma_rules_add_directory(rules, SIEM_RULES) != STATUS_OK)
         abort();
     sigma_rules_finish(rules);
+    if (rules->count == 0)
+        abort();
     return rules;
 }
 

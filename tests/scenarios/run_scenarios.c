@@ -29,11 +29,11 @@ static struct sigma_rules *load_rules(const char *directory, size_t *failures) {
         printf("%s: no directory of rules\n", directory);
         ++*failures;
     }
+    sigma_rules_finish(rules);
     for (size_t i = 0; i < rules->refusal_count; i++)
         printf("FAIL rule refused: %s:%d: %s\n", rules->refusals[i].file,
                rules->refusals[i].error.line, rules->refusals[i].error.reason);
     *failures += rules->refusal_count;
-    sigma_rules_finish(rules);
     return rules;
 }
 

@@ -193,7 +193,9 @@ static void load_collection(const char *shared, const char *name) {
     size_t count = 0;
     struct sigma_rules *rules = sigma_rules_new();
     snprintf(path, sizeof path, "%s/sigma/%s", shared, name);
-    if (sigma_rules_add_directory(rules, path) == STATUS_OK)
+    enum status status = sigma_rules_add_directory(rules, path);
+    sigma_rules_finish(rules);
+    if (status == STATUS_OK)
         printf("%s: %zu loaded, %zu refused\n", name, rules->count, rules->refusal_count);
     for (size_t i = 0; i < rules->refusal_count; i++)
         count_reason(reasons, &count, rules->refusals[i].error.reason);

@@ -33,8 +33,14 @@ static void judge_document(const struct sigma_rules *rules, const char *document
 }
 
 struct rule_verdict rule_bench_judge(const char *text, const char *document) {
+    return rule_bench_judge_with(&(struct sigma_settings){NULL, NULL}, text, document);
+}
+
+struct rule_verdict rule_bench_judge_with(const struct sigma_settings *settings, const char *text,
+                                          const char *document) {
     struct rule_verdict verdict = {0};
     struct sigma_rules *rules = sigma_rules_new();
+    sigma_rules_use(rules, settings);
     sigma_rules_add_text(rules, "test.yml", text_of(text));
     sigma_rules_finish(rules);
     verdict.loaded = rules->count;

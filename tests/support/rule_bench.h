@@ -24,6 +24,10 @@ struct rule_verdict {
 /* Loads the rules of a text and, when `document` is not NULL, judges a LogEvent with them. */
 struct rule_verdict rule_bench_judge(const char *rules, const char *document);
 
+/* The same with placeholders and pipelines. */
+struct rule_verdict rule_bench_judge_with(const struct sigma_settings *settings, const char *rules,
+                                          const char *document);
+
 /* A whole rule around the lines of a detection, which are indented by four. */
 const char *rule_bench_wrap(const char *detection, char out[8192]);
 

@@ -22,7 +22,7 @@ static const struct refusal_case refusals[] = {
     {"logsource: {}\n" BODY, STATUS_BAD_SYNTAX, 1, "no 'title'"},
     {"title: T\n" BODY, STATUS_BAD_SYNTAX, 1, "no 'logsource'"},
     {"title: T\nlogsource: x\n" BODY, STATUS_BAD_SYNTAX, 2, "'logsource' must be a map"},
-    {HEAD "id: 5\n" BODY, STATUS_BAD_SYNTAX, 3, "no UUID"},
+    {HEAD "id: two words\n" BODY, STATUS_BAD_SYNTAX, 3, "no UUID"},
     {HEAD "level: extreme\n" BODY, STATUS_BAD_SYNTAX, 3, "'level'"},
     {HEAD "status: unsupported\n" BODY, STATUS_UNSUPPORTED, 3, "unsupported"},
     {HEAD "tags: x\n" BODY, STATUS_BAD_SYNTAX, 3, "'tags'"},
@@ -41,8 +41,9 @@ static const struct refusal_case refusals[] = {
     {HEAD "detection: {s: {a|: b}, condition: s}\n", STATUS_BAD_SYNTAX, 3, "not known"},
     {HEAD "detection: {s: {a|all: b}, condition: s}\n", STATUS_BAD_SYNTAX, 3, "list"},
     {HEAD "detection: {s: {a|contains: null}, condition: s}\n", STATUS_BAD_SYNTAX, 3, "null"},
-    {HEAD "detection: {s: {a|expand: '%x%'}, condition: s}\n", STATUS_UNSUPPORTED, 3, "expand"},
-    {HEAD "detection: {s: {a|hour: 5}, condition: s}\n", STATUS_UNSUPPORTED, 3, "hour"},
+    {HEAD "detection: {s: {a|expand: '%x%'}, condition: s}\n", STATUS_UNSUPPORTED, 3, "%x%"},
+    {HEAD "detection: {s: {a|hour: five}, condition: s}\n", STATUS_BAD_SYNTAX, 3, "number"},
+    {HEAD "detection: {s: {'|hour': 5}, condition: s}\n", STATUS_BAD_SYNTAX, 3, "field"},
     {HEAD "detection: {s: {a|re: '('}, condition: s}\n", STATUS_BAD_SYNTAX, 3, "regular expr"},
     {HEAD "detection: {s: {a|contains|re: 'x'}, condition: s}\n", STATUS_BAD_SYNTAX, 3, "first"},
     {HEAD "detection: {s: {a|i: 'x'}, condition: s}\n", STATUS_BAD_SYNTAX, 3, "follow 're'"},
@@ -57,7 +58,9 @@ static const struct refusal_case refusals[] = {
     {HEAD "detection: {s: {a|windash: '-a -b -c -d -e -f'}, condition: s}\n", STATUS_BAD_SYNTAX, 3,
      "dashes"},
     {"title: T\ncorrelation: {type: event_count}\n", STATUS_UNSUPPORTED, 1, "correlation"},
-    {"title: T\nlogsource: {}\nfilter: {}\n", STATUS_UNSUPPORTED, 1, "filter"},
+    {"title: T\nlogsource: {}\nfilter: {}\n", STATUS_BAD_SYNTAX, 3, "no 'rules'"},
+    {HEAD "action: never\n" BODY, STATUS_BAD_SYNTAX, 3, "'action'"},
+    {HEAD "action: repeat\n" BODY, STATUS_BAD_SYNTAX, 3, "behind a rule"},
     {HEAD "siem: {incidents: x}\n" BODY, STATUS_BAD_SYNTAX, 3, "'incidents'"},
     {HEAD "siem: {group_by: source_ip}\n" BODY, STATUS_BAD_SYNTAX, 3, "group_by"},
     {HEAD "siem: {incident: ''}\n" BODY, STATUS_BAD_SYNTAX, 3, "incident"},
@@ -92,6 +95,32 @@ Test(sigma_rules, the_same_id_twice_is_refused) {
     struct rule_verdict verdict = rule_bench_judge(rules, NULL);
     cr_assert_eq(verdict.loaded, 1);
     cr_assert_not_null(strstr(verdict.reason, "test.yml, line 1"), "%s", verdict.reason);
+}
+
+Test(sigma_rules, the_same_title_twice_makes_two_rules) {
+    struct rule_verdict verdict = rule_bench_judge(
+        HEAD BODY "---\n" HEAD "detection: {s: {event_type: x}, condition: s}\n", NULL);
+    cr_expect_eq(verdict.loaded, 2, "%s", verdict.reason);
+    verdict = rule_bench_judge(HEAD BODY "---\n" HEAD BODY, NULL);
+    cr_expect_eq(verdict.loaded, 2, "the same text stands in line 5, too: %s", verdict.reason);
+}
+
+Test(sigma_rules, an_id_may_be_another_word) {
+    cr_assert_eq(rule_bench_judge(HEAD "id: login-rule_1\n" BODY, NULL).loaded, 1);
+}
+
+Test(sigma_rules, actions_make_rules_of_templates) {
+    static const char text[] =
+        "action: global\ntitle: G\nlogsource:\n    category: test\ndetection:\n    condition: s\n"
+        "---\nid: one\ndetection:\n    s:\n        username: a\n"
+        "---\naction: repeat\nid: two\ndetection:\n    s:\n        username: b\n"
+        "---\naction: reset\n"
+        "---\ntitle: Alone\nlogsource: {}\n" BODY;
+    struct rule_verdict verdict =
+        rule_bench_judge(text, "{\"event_type\":\"unknown\",\"username\":\"b\"}");
+    cr_expect_eq(verdict.loaded, 3, "%s", verdict.reason);
+    cr_expect_not(verdict.refused, "%s", verdict.reason);
+    cr_expect_eq(verdict.found, 2, "the repeated one, and the one alone");
 }
 
 Test(sigma_rules, aliases_that_multiply_are_refused) {
