@@ -6,6 +6,7 @@ Answers that no operation describes are held against what the document says of a
 404, another method 405 with Allow, both {"detail": ...}."""
 import datetime
 import functools
+import gzip
 import json
 import os
 import re
@@ -93,7 +94,8 @@ class Response:
         if media not in self.bodies:
             raise Undescribed(f"media type {media!r}")
         if media == "application/json":
-            validate(self.bodies[media], json.loads(body))
+            packed = headers.get("content-encoding") == "gzip"
+            validate(self.bodies[media], json.loads(gzip.decompress(body) if packed else body))
 
 
 class Document:
