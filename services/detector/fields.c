@@ -44,7 +44,6 @@ static void reset(struct fields *fields, const struct field_names *names) {
     fields->names = names;
     fields->count = 0;
     arena_reset(&fields->arena);
-    grams_reset(&fields->grams);
 }
 
 static struct value *new_value(struct fields *fields) {
@@ -90,16 +89,15 @@ static void describe_number(struct fields *fields, struct value *value) {
         value->text = (struct text){start, length};
     }
     value->folded = value->text;
-    grams_add(&fields->grams, value->folded);
 }
 
-static void fold_text(struct fields *fields, struct value *value) {
+void fields_fold(struct fields *fields, uint32_t index) {
+    struct value *value = &fields->values[index];
     size_t size = CASEFOLD_SIZE(value->text.length);
     char *out = arena_alloc(&fields->arena, size);
     size_t length = casefold_text(value->text, out);
     arena_trim(&fields->arena, out, length);
     value->folded = (struct text){out, length};
-    grams_add(&fields->grams, value->folded);
 }
 
 static void link_value(struct fields *fields, uint32_t number, int32_t index) {
@@ -114,6 +112,7 @@ static void link_value(struct fields *fields, uint32_t number, int32_t index) {
 static void append_one(struct fields *fields, int32_t number, const struct value *value) {
     struct value *stored = new_value(fields);
     *stored = *value;
+    stored->field = number;
     stored->next = -1;
     if (number >= 0)
         link_value(fields, (uint32_t)number, (int32_t)fields->count - 1);
@@ -121,9 +120,6 @@ static void append_one(struct fields *fields, int32_t number, const struct value
 
 void fields_append(struct fields *fields, struct member_numbers numbers, struct value value) {
     switch (value.kind) {
-    case VALUE_TEXT:
-        fold_text(fields, &value);
-        break;
     case VALUE_INTEGER:
         value.real = (double)value.integer;
         describe_number(fields, &value);
@@ -134,9 +130,9 @@ void fields_append(struct fields *fields, struct member_numbers numbers, struct 
     case VALUE_SWITCH:
         value.text = value.integer ? TEXT("true") : TEXT("false");
         value.folded = value.text;
-        grams_add(&fields->grams, value.folded);
         break;
     case VALUE_NULL:
+    case VALUE_TEXT:
     case VALUE_OTHER:
         break;
     }

@@ -1,4 +1,4 @@
-/* fields.h: an event as rules see it: named fields with values, each text also case-folded.
+/* fields.h: an event as rules see it: named fields with values, case-folded where a rule asks.
  *
  * A name finds the top-level field, else the metadata member of that path; a member that is a list
  * gives several values, each of which may match. Owner: new/destroy; loading borrows the event
@@ -13,7 +13,6 @@
 #include "proto/event.h"
 #include "services/detector/arena.h"
 #include "services/detector/field_names.h"
-#include "services/detector/grams.h"
 
 enum value_kind {
     VALUE_NULL,
@@ -26,9 +25,10 @@ enum value_kind {
 
 struct value {
     enum value_kind kind;
+    int32_t field;      /* its number, -1: no rule names it */
     int32_t next;       /* the field's next value, -1: none */
     struct text text;   /* as sent; decimal for numbers */
-    struct text folded; /* case-folded */
+    struct text folded; /* null: not folded yet, see fields_folded() */
     int64_t integer;
     double real; /* also of an INTEGER */
 };
@@ -43,8 +43,12 @@ struct fields {
     uint32_t capacity;
     uint32_t searched;  /* values before this one are what keywords search */
     struct arena arena; /* folded texts and decimals, until the next load */
-    struct grams grams; /* of all folded texts */
 };
+
+/* True when a value has something to compare with. */
+static inline bool value_is_comparable(const struct value *value) {
+    return value->text.data != NULL && value->kind != VALUE_OTHER;
+}
 
 /* An empty view. */
 struct fields *fields_new(void);
@@ -72,8 +76,18 @@ static inline const struct value *fields_next(const struct fields *fields,
     return value->next < 0 ? NULL : &fields->values[value->next];
 }
 
-/* For fields_metadata.c: a new value at the end of a field's (and of its alias's), folded; the
- * numbers may be -1. */
+/* Folds the text of a value, for fields_folded(). */
+void fields_fold(struct fields *fields, uint32_t index);
+
+/* The case-folded text of one of its values; null when it has no text. */
+static inline struct text fields_folded(struct fields *fields, const struct value *value) {
+    if (value->folded.data == NULL && value->text.data != NULL)
+        fields_fold(fields, (uint32_t)(value - fields->values));
+    return value->folded;
+}
+
+/* For fields_metadata.c: a new value at the end of a field's (and of its alias's); the numbers may
+ * be -1. */
 void fields_append(struct fields *fields, struct member_numbers numbers, struct value value);
 
 /* Adds the members of an event's metadata (fields_metadata.c). */

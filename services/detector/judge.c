@@ -11,18 +11,20 @@
 _Static_assert(GROUP_VALUE_MAX<100 && GROUP_PART_MAX> 34, "a part holds a length or a hash");
 
 struct judge {
+    const struct sigma_rules *ruleset;
     struct fields *fields;
-    struct sigma_workspace workspace;
+    struct sigma_runner *runner;
     struct finding findings[FINDINGS_PER_EVENT_MAX];
     uint32_t rules[FINDINGS_PER_EVENT_MAX];
 };
 
-struct judge *judge_new(void) {
+struct judge *judge_new(const struct sigma_rules *rules) {
     struct judge *judge = calloc(1, sizeof *judge);
     if (judge == NULL)
         abort();
+    judge->ruleset = rules;
     judge->fields = fields_new();
-    judge->workspace.regex = sigma_regex_workspace_new();
+    judge->runner = sigma_runner_new(rules->engine);
     return judge;
 }
 
@@ -30,7 +32,7 @@ void judge_destroy(struct judge **judge) {
     if (*judge == NULL)
         return;
     fields_destroy(&(*judge)->fields);
-    sigma_regex_workspace_destroy(&(*judge)->workspace.regex);
+    sigma_runner_destroy(&(*judge)->runner);
     free(*judge);
     *judge = NULL;
 }
@@ -76,8 +78,9 @@ static struct finding make_finding(const struct sigma_loaded_rule *rule, struct 
     return finding;
 }
 
-struct judgement judge_event(struct judge *judge, const struct sigma_rules *rules,
-                             const struct enrichments *enrichments, const struct event *event) {
+struct judgement judge_event(struct judge *judge, const struct enrichments *enrichments,
+                             const struct event *event) {
+    const struct sigma_rules *rules = judge->ruleset;
     struct fields *fields = judge->fields;
     struct judgement judgement = {.findings = judge->findings, .rules = judge->rules};
     fields_load(fields, rules->names, event);
@@ -87,22 +90,19 @@ struct judgement judge_event(struct judge *judge, const struct sigma_rules *rule
         enrich_reputation_apply(enrichments->reputation, event, fields);
     const struct logsource unknown = {{NULL, 0}, {NULL, 0}, {NULL, 0}};
     const struct logsource logsource = logsource_find(rules->logsources, fields, &unknown);
-    for (size_t i = 0; i < rules->count; i++) {
-        const struct sigma_loaded_rule *rule = &rules->rules[i];
-        if (logsource_conflicts(&rule->logsource, &logsource))
-            continue;
-        if (!sigma_match(rule->program, fields, &judge->workspace))
-            continue;
+    const uint32_t *matched;
+    size_t count = sigma_runner_run(judge->runner, fields, &logsource, &matched);
+    for (size_t i = 0; i < count; i++) {
         if (judgement.count == FINDINGS_PER_EVENT_MAX) {
             judgement.dropped++;
             continue;
         }
-        judge->rules[judgement.count] = (uint32_t)i;
-        judge->findings[judgement.count++] = make_finding(rule, fields);
+        judge->rules[judgement.count] = matched[i];
+        judge->findings[judgement.count++] = make_finding(&rules->rules[matched[i]], fields);
     }
     return judgement;
 }
 
 uint64_t judge_searches_given_up(const struct judge *judge) {
-    return judge->workspace.gave_up;
+    return sigma_runner_given_up(judge->runner);
 }

@@ -1,8 +1,8 @@
 /* judge.h: the pure function from an event to findings: no socket, no clock, no globals.
  *
  * Findings come gravest level first, then by rule id; INFO ones too (what they raise is not decided
- * here). Owner: new/destroy; a judgement borrows from the judge and the rules until the next event.
- * Threads: a judge belongs to one thread, rules and enrichments may be shared. Errors: none: every
+ * here). Owner: new/destroy; a judge borrows its rules for its life, a judgement borrows from both
+ * until the next event. Threads: a judge belongs to one thread, rules and enrichments may be shared. Errors: none: every
  * event has a judgement. Limits: FINDINGS_PER_EVENT_MAX findings, the gravest kept, the rest
  * counted in `dropped`. GROUP_VALUE_MAX bytes of a value in a group key, longer ones by their hash.
  */
@@ -30,15 +30,15 @@ struct judgement {
     uint32_t dropped;      /* further rules that matched */
 };
 
-/* The memory of one thread's judging. */
-struct judge *judge_new(void);
+/* The memory of one thread's judging by these rules, which are finished. */
+struct judge *judge_new(const struct sigma_rules *rules);
 
 /* Frees it and nulls the pointer; NULL is fine. */
 void judge_destroy(struct judge **judge);
 
 /* Judges one event. */
-struct judgement judge_event(struct judge *judge, const struct sigma_rules *rules,
-                             const struct enrichments *enrichments, const struct event *event);
+struct judgement judge_event(struct judge *judge, const struct enrichments *enrichments,
+                             const struct event *event);
 
 /* Searches by regular expression that passed a limit and so did not match, since the judge was
  * made. */

@@ -52,7 +52,6 @@ struct judge_batch *judge_batch_new(struct text detector, struct scratch_page *p
         abort();
     judge->detector = detector;
     judge->page = page;
-    judge->judge = judge_new();
     judge->rule_counters = rule_counters_new();
     msgpack_frame_init(&judge->frame);
     findings_encoder_init(&judge->encoder);
@@ -75,6 +74,9 @@ void judge_batch_destroy(struct judge_batch **judge) {
 
 void judge_batch_use(struct judge_batch *judge, const struct sigma_rules *rules,
                      const struct enrichments *enrichments) {
+    judge_destroy(&judge->judge);
+    judge->judge = judge_new(rules);
+    judge->given_up = 0;
     judge->rules = rules;
     judge->enrichments = enrichments;
     rule_counters_use(judge->rule_counters, rules);
@@ -130,7 +132,7 @@ static void judge_one(struct judge_batch *judge, uint32_t index, size_t *room) {
         return;
     }
     struct judgement judgement =
-        judge_event(judge->judge, judge->rules, judge->enrichments, &event);
+        judge_event(judge->judge, judge->enrichments, &event);
     if (judgement.count > 0)
         add_findings(judge, index, &judgement, room);
 }

@@ -18,15 +18,27 @@ static struct sigma_expression *new_expression(struct compiler *compiler,
     return expression;
 }
 
+/* Adds up what the children test. */
+static void count_tests(struct sigma_expression *expression) {
+    for (size_t i = 0; i < expression->count; i++)
+        if (expression->tests <= SIGMA_TESTS_MAX)
+            expression->tests += expression->children[i]->tests;
+    if (expression->tests > SIGMA_TESTS_MAX)
+        expression->tests = SIGMA_TESTS_MAX + 1;
+}
+
 static enum status compile_item(struct compiler *compiler, const struct sigma_item *item,
                                 const struct sigma_expression **ret_expression) {
     struct sigma_expression *matcher = new_expression(compiler, SIGMA_EXPRESSION_MATCHER, 0);
     enum status status =
         sigma_matcher_compile(item, compiler->target, &matcher->matcher, compiler->error);
+    size_t groups = matcher->matcher.group_count;
+    matcher->tests = groups > SIGMA_TESTS_MAX ? SIGMA_TESTS_MAX + 1 : (uint32_t)groups;
     *ret_expression = matcher;
     if (item->negated) {
         struct sigma_expression *negation = new_expression(compiler, SIGMA_EXPRESSION_NOT, 1);
         negation->children[0] = matcher;
+        count_tests(negation);
         *ret_expression = negation;
     }
     return status;
@@ -48,6 +60,7 @@ static enum status compile_detection(struct compiler *compiler,
         if (status != STATUS_OK)
             return status;
     }
+    count_tests(expression);
     *ret_expression = expression;
     return STATUS_OK;
 }
@@ -82,6 +95,7 @@ static enum status compile_condition(struct compiler *compiler,
         if (status != STATUS_OK)
             return status;
     }
+    count_tests(expression);
     *ret_expression = expression;
     return STATUS_OK;
 }
@@ -91,5 +105,12 @@ enum status sigma_compile(const struct sigma_rule *rule, const struct sigma_targ
     struct compiler compiler = {.rule = rule, .target = target, .error = error};
     compiler.selections =
         arena_zalloc(target->arena, rule->selection_count, sizeof(const struct sigma_expression *));
-    return compile_condition(&compiler, rule->condition, ret_program);
+    const struct sigma_expression *program = NULL;
+    enum status status = compile_condition(&compiler, rule->condition, &program);
+    if (status == STATUS_OK && program->tests > SIGMA_TESTS_MAX)
+        return sigma_refuse(error, STATUS_TOO_LARGE, rule->line, "more than %d tests of fields",
+                            SIGMA_TESTS_MAX);
+    if (status == STATUS_OK)
+        *ret_program = program;
+    return status;
 }

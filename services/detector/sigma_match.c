@@ -1,9 +1,12 @@
-/* sigma_match.c: runs a program over an event's fields. */
+/* sigma_match.c: one pattern against the values of one field: for what no index answers. */
 #include "services/detector/sigma_program.h"
 
+#include <math.h>
+
 /* The text a pattern is compared with. */
-static inline struct text text_for(const struct sigma_pattern *pattern, const struct value *value) {
-    return pattern->cased ? value->text : value->folded;
+static inline struct text text_for(const struct sigma_pattern *pattern, struct fields *fields,
+                                   const struct value *value) {
+    return pattern->cased ? value->text : fields_folded(fields, value);
 }
 
 static bool ends_with(struct text text, struct text end) {
@@ -49,7 +52,7 @@ static bool read_time_part(const struct sigma_pattern *pattern, const struct val
     return is_read;
 }
 
-/* Compares numbers, exactly when both are integers. */
+/* Compares numbers, exactly when both are integers. What is no number (NaN) is like none. */
 static bool number_matches(const struct sigma_pattern *pattern, const struct value *value) {
     struct sigma_number number = {value->real, value->integer, value->kind == VALUE_INTEGER};
     if (pattern->part != TIME_PART_NONE) {
@@ -58,7 +61,7 @@ static bool number_matches(const struct sigma_pattern *pattern, const struct val
     } else if (value->kind == VALUE_TEXT) {
         if (pattern->comparison == SIGMA_EQUALS || !sigma_number_parse(value->text, &number))
             return false;
-    } else if (value->kind != VALUE_INTEGER && value->kind != VALUE_REAL) {
+    } else if ((value->kind != VALUE_INTEGER && value->kind != VALUE_REAL) || isnan(value->real)) {
         return false;
     }
     const struct sigma_number *than = &pattern->number;
@@ -68,27 +71,34 @@ static bool number_matches(const struct sigma_pattern *pattern, const struct val
     return holds(pattern->comparison, order);
 }
 
-static bool network_matches(const struct sigma_pattern *pattern, const struct value *value) {
-    struct address address;
-    return value->kind == VALUE_TEXT && address_parse(value->text, &address) &&
-           address_range_holds(&pattern->network, &address);
+/* A value is read as an address once, however many networks it is compared with. */
+static bool network_matches(const struct sigma_pattern *pattern, const struct value *value,
+                            struct sigma_workspace *workspace) {
+    if (value->kind != VALUE_TEXT)
+        return false;
+    if (workspace->address_text != value->text.data) {
+        workspace->address_text = value->text.data;
+        workspace->is_address = address_parse(value->text, &workspace->address);
+    }
+    return workspace->is_address && address_range_holds(&pattern->network, &workspace->address);
 }
 
 static bool regex_matches(const struct sigma_pattern *pattern, const struct value *value,
                           struct sigma_workspace *workspace) {
-    enum sigma_regex_result result =
-        sigma_regex_search(pattern->regex, workspace->regex, value->text);
+    enum sigma_regex_result result = SIGMA_REGEX_GAVE_UP;
+    if (workspace->gave_up - workspace->gave_up_before < SIGMA_GIVE_UPS_MAX)
+        result = sigma_regex_search(pattern->regex, workspace->regex, value->text);
     workspace->gave_up += result == SIGMA_REGEX_GAVE_UP;
     return result == SIGMA_REGEX_MATCHES;
 }
 
 /* True when some value of the field the pattern names relates to this one as asked. */
 static bool field_matches(const struct sigma_pattern *pattern, const struct value *value,
-                          const struct fields *fields) {
-    struct text text = text_for(pattern, value);
+                          struct fields *fields) {
+    struct text text = text_for(pattern, fields, value);
     for (const struct value *other = fields_first(fields, pattern->field); other != NULL;
          other = fields_next(fields, other)) {
-        struct text part = text_for(pattern, other);
+        struct text part = text_for(pattern, fields, other);
         if (part.data == NULL)
             continue;
         if (pattern->any_before && pattern->any_after ? contains(text, part)
@@ -102,22 +112,22 @@ static bool field_matches(const struct sigma_pattern *pattern, const struct valu
 
 /* True when the pattern matches this value, which has a text. */
 static bool value_matches(const struct sigma_pattern *pattern, const struct value *value,
-                          const struct fields *fields, struct sigma_workspace *workspace) {
+                          struct fields *fields, struct sigma_workspace *workspace) {
     switch (pattern->kind) {
     case SIGMA_PATTERN_EXACT:
-        return text_equal(text_for(pattern, value), pattern->literal);
+        return text_equal(text_for(pattern, fields, value), pattern->literal);
     case SIGMA_PATTERN_PREFIX:
-        return starts_with(text_for(pattern, value), pattern->literal);
+        return starts_with(text_for(pattern, fields, value), pattern->literal);
     case SIGMA_PATTERN_SUFFIX:
-        return ends_with(text_for(pattern, value), pattern->literal);
+        return ends_with(text_for(pattern, fields, value), pattern->literal);
     case SIGMA_PATTERN_CONTAINS:
-        return contains(text_for(pattern, value), pattern->literal);
+        return contains(text_for(pattern, fields, value), pattern->literal);
     case SIGMA_PATTERN_GLOB:
-        return sigma_glob_matches(&pattern->glob, text_for(pattern, value));
+        return sigma_glob_matches(&pattern->glob, text_for(pattern, fields, value));
     case SIGMA_PATTERN_REGEX:
         return regex_matches(pattern, value, workspace);
     case SIGMA_PATTERN_NETWORK:
-        return network_matches(pattern, value);
+        return network_matches(pattern, value, workspace);
     case SIGMA_PATTERN_NUMBER:
         return number_matches(pattern, value);
     case SIGMA_PATTERN_FIELD:
@@ -129,60 +139,52 @@ static bool value_matches(const struct sigma_pattern *pattern, const struct valu
     return false;
 }
 
-/* True when a value has something to compare with. */
-static bool is_candidate(const struct value *value) {
-    return value->text.data != NULL && value->kind != VALUE_OTHER;
-}
-
-static bool pattern_matches_field(const struct sigma_pattern *pattern, uint32_t field,
-                                  const struct fields *fields, struct sigma_workspace *workspace) {
+static bool matches_field(const struct sigma_pattern *pattern, uint32_t field,
+                          struct fields *fields, struct sigma_workspace *workspace) {
     const struct value *value = fields_first(fields, field);
     if (pattern->kind == SIGMA_PATTERN_EXISTS)
         return (value != NULL) == pattern->is_on;
     if (value == NULL)
         return pattern->kind == SIGMA_PATTERN_NULL;
-    if (!grams_may_hold(&fields->grams, &pattern->grams))
-        return false;
     for (; value != NULL; value = fields_next(fields, value)) {
         if (pattern->kind == SIGMA_PATTERN_NULL && value->kind == VALUE_NULL)
             return true;
-        if (is_candidate(value) && value_matches(pattern, value, fields, workspace))
+        if (value_is_comparable(value) && value_matches(pattern, value, fields, workspace))
             return true;
     }
     return false;
 }
 
-static bool pattern_matches_event(const struct sigma_pattern *pattern, const struct fields *fields,
-                                  struct sigma_workspace *workspace) {
-    if (!grams_may_hold(&fields->grams, &pattern->grams))
-        return false;
+static bool matches_event(const struct sigma_pattern *pattern, struct fields *fields,
+                          struct sigma_workspace *workspace) {
     for (uint32_t i = 0; i < fields->searched; i++) {
         const struct value *value = &fields->values[i];
-        if (is_candidate(value) && value_matches(pattern, value, fields, workspace))
+        if (value_is_comparable(value) && value_matches(pattern, value, fields, workspace))
             return true;
     }
     return false;
 }
 
-static bool group_matches(const struct sigma_patterns *group, uint32_t field,
-                          const struct fields *fields, struct sigma_workspace *workspace) {
-    for (size_t i = 0; i < group->count; i++)
-        if (field == SIGMA_KEYWORDS
-                ? pattern_matches_event(&group->items[i], fields, workspace)
-                : pattern_matches_field(&group->items[i], field, fields, workspace))
-            return true;
-    return false;
+bool sigma_pattern_matches(const struct sigma_pattern *pattern, uint32_t field,
+                           struct fields *fields, struct sigma_workspace *workspace) {
+    return field == SIGMA_KEYWORDS ? matches_event(pattern, fields, workspace)
+                                   : matches_field(pattern, field, fields, workspace);
 }
 
-static bool matcher_matches(const struct sigma_matcher *matcher, const struct fields *fields,
+static bool matcher_matches(const struct sigma_matcher *matcher, struct fields *fields,
                             struct sigma_workspace *workspace) {
-    for (size_t i = 0; i < matcher->group_count; i++)
-        if (!group_matches(&matcher->groups[i], matcher->field, fields, workspace))
+    for (size_t i = 0; i < matcher->group_count; i++) {
+        bool any = false;
+        for (size_t k = 0; !any && k < matcher->groups[i].count; k++)
+            any = sigma_pattern_matches(&matcher->groups[i].items[k], matcher->field, fields,
+                                        workspace);
+        if (!any)
             return false;
+    }
     return true;
 }
 
-bool sigma_match(const struct sigma_expression *program, const struct fields *fields,
+bool sigma_match(const struct sigma_expression *program, struct fields *fields,
                  struct sigma_workspace *workspace) {
     if (program->kind == SIGMA_EXPRESSION_MATCHER)
         return matcher_matches(&program->matcher, fields, workspace);

@@ -24,16 +24,6 @@ static struct text literal_of(struct maker *maker, struct text text) {
     return (struct text){out, length};
 }
 
-/* The pairs of bytes of a literal, folded in any case: that is what an event's set holds. */
-static struct gram_list grams_of(struct maker *maker, struct text text) {
-    struct gram_list list;
-    struct arena *arena = maker->target->arena;
-    char *folded = arena_alloc(arena, CASEFOLD_SIZE(text.length));
-    gram_list_make(&list, (struct text){folded, casefold_text(text, folded)});
-    arena_trim(arena, folded, 0);
-    return list;
-}
-
 static struct sigma_pattern *add_pattern(struct maker *maker, enum sigma_pattern_kind kind) {
     struct sigma_pattern *pattern = &maker->patterns[maker->count++];
     *pattern = (struct sigma_pattern){.kind = kind, .cased = maker->item->cased};
@@ -41,10 +31,7 @@ static struct sigma_pattern *add_pattern(struct maker *maker, enum sigma_pattern
 }
 
 static void add_literal(struct maker *maker, enum sigma_pattern_kind kind, struct text text) {
-    struct sigma_pattern *pattern = add_pattern(maker, kind);
-    pattern->literal = literal_of(maker, text);
-    if (kind == SIGMA_PATTERN_CONTAINS) /* the others look at one place, which is quicker still */
-        pattern->grams = grams_of(maker, text);
+    add_pattern(maker, kind)->literal = literal_of(maker, text);
 }
 
 static size_t count_characters(const char *data, size_t length) {
@@ -82,26 +69,11 @@ static struct sigma_glob_piece make_piece(struct maker *maker, struct sigma_stri
     return piece;
 }
 
-/* Notes the pairs of the longest run of literal bytes. */
-static struct gram_list grams_of_longest(struct maker *maker, struct sigma_string string) {
-    struct text longest = {string.data, 0};
-    for (size_t at = 0; at < string.length;) {
-        size_t end = at;
-        while (end < string.length && string.marks[end] == SIGMA_MARK_LITERAL)
-            end++;
-        if (end - at > longest.length)
-            longest = (struct text){string.data + at, end - at};
-        at = end + 1;
-    }
-    return grams_of(maker, longest);
-}
-
 static void add_glob(struct maker *maker, struct sigma_string string) {
     struct sigma_pattern *pattern = add_pattern(maker, SIGMA_PATTERN_GLOB);
     struct sigma_glob_piece *pieces =
         arena_zalloc(maker->target->arena, string.length + 1, sizeof *pieces);
     struct sigma_glob *glob = &pattern->glob;
-    pattern->grams = grams_of_longest(maker, string);
     glob->pieces = pieces;
     for (size_t at = 0; at < string.length;) {
         size_t end = at;
@@ -209,7 +181,10 @@ static enum status add_regex(struct maker *maker, const struct sigma_value *valu
     if (status != STATUS_OK)
         return status;
     keep_regex(maker->target->regexes, regex);
-    add_pattern(maker, SIGMA_PATTERN_REGEX)->regex = regex;
+    struct sigma_pattern *pattern = add_pattern(maker, SIGMA_PATTERN_REGEX);
+    pattern->regex = regex;
+    pattern->expression = arena_text(maker->target->arena, value->source);
+    pattern->flags = flags;
     return STATUS_OK;
 }
 

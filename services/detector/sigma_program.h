@@ -1,8 +1,10 @@
-/* sigma_program.h: a rule as it is evaluated: patterns, made once from the rule's values, under a
- * tree of and, or and not. sigma_compile.c makes it, sigma_match.c runs it over an event's fields.
+/* sigma_program.h: a rule as patterns, made once from its values, under a tree of and, or and not.
+ * sigma_compile.c makes it; sigma_engine.h takes the trees of all rules together and runs them.
  *
  * Owner: programs live in the arena given; regular expressions are on a list of their own, for the
- * owner to free. Threads: a program is read-only, a workspace belongs to one thread.
+ * owner to free. Threads: a program is read-only, a workspace belongs to one thread. Limits:
+ * SIGMA_TESTS_MAX tests of a field in one rule, SIGMA_GIVE_UPS_MAX searches of an event that give
+ * up; what would be searched after them gives up at once.
  */
 #ifndef SIEM_DETECTOR_SIGMA_PROGRAM_H
 #define SIEM_DETECTOR_SIGMA_PROGRAM_H
@@ -11,6 +13,9 @@
 #include "services/detector/fields.h"
 #include "services/detector/sigma_regex.h"
 #include "services/detector/sigma_rule.h"
+
+#define SIGMA_TESTS_MAX 60000
+#define SIGMA_GIVE_UPS_MAX 4
 
 enum sigma_pattern_kind {
     SIGMA_PATTERN_EXACT,
@@ -48,11 +53,14 @@ struct sigma_pattern {
     bool cased;                       /* compare with what was sent, not with the folded text */
     bool is_on;                       /* of EXISTS */
     bool any_before, any_after;       /* of a FIELD */
-    struct gram_list grams;           /* of its longest literal, folded */
     union {
         struct text literal; /* folded unless cased */
         struct sigma_glob glob;
-        struct sigma_regex *regex;
+        struct {
+            const struct sigma_regex *regex;
+            struct text expression; /* as written, with a NUL behind it */
+            struct sigma_regex_flags flags;
+        };
         struct address_range network;
         struct sigma_number number;
         uint32_t field; /* of a FIELD */
@@ -82,6 +90,7 @@ enum sigma_expression_kind {
 
 struct sigma_expression {
     enum sigma_expression_kind kind;
+    uint32_t tests; /* groups in all of it, SIGMA_TESTS_MAX + 1 when more than the limit */
     struct sigma_matcher matcher;
     size_t count;
     const struct sigma_expression **children;
@@ -113,14 +122,29 @@ MUST_CHECK enum status sigma_matcher_compile(const struct sigma_item *item,
                                              struct sigma_matcher *ret_matcher,
                                              struct sigma_error *error);
 
-/* What a thread needs to run programs. */
+/* What a thread needs to compare patterns that no index answers. */
 struct sigma_workspace {
     struct sigma_regex_workspace *regex;
-    uint64_t gave_up; /* searches that passed a limit; counted up */
+    uint64_t gave_up;         /* searches that passed a limit; counted up */
+    uint64_t gave_up_before;  /* what it was when the event began */
+    const char *address_text; /* the value that was last read as an address; NULL: none */
+    bool is_address;
+    struct address address;
 };
 
+/* Forgets what belongs to the last event. */
+static inline void sigma_workspace_reset(struct sigma_workspace *workspace) {
+    workspace->gave_up_before = workspace->gave_up;
+    workspace->address_text = NULL;
+}
+
+/* True when the pattern matches some value of the field (or of the event, with SIGMA_KEYWORDS).
+ * Folds values. (sigma_match.c) */
+bool sigma_pattern_matches(const struct sigma_pattern *pattern, uint32_t field,
+                           struct fields *fields, struct sigma_workspace *workspace);
+
 /* True when the program matches the event. */
-bool sigma_match(const struct sigma_expression *program, const struct fields *fields,
+bool sigma_match(const struct sigma_expression *program, struct fields *fields,
                  struct sigma_workspace *workspace);
 
 /* sigma_glob.c: true when the glob is the whole text. */

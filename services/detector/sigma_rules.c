@@ -38,6 +38,7 @@ void sigma_rules_destroy(struct sigma_rules **rules) {
     struct sigma_rules *set = *rules;
     if (set == NULL)
         return;
+    sigma_engine_destroy(&set->engine);
     for (size_t i = 0; i < set->regexes.count; i++)
         sigma_regex_destroy(&set->regexes.items[i]);
     free(set->regexes.items);
@@ -163,6 +164,19 @@ static int compare_rules(const void *a, const void *b) {
     return text_compare(first->rule_id, second->rule_id);
 }
 
+/* Compiles the rules, in their order, to one engine. */
+static void make_engine(struct sigma_rules *rules) {
+    struct sigma_engine_rule *items = calloc(rules->count + 1, sizeof *items);
+    if (items == NULL)
+        abort();
+    for (size_t i = 0; i < rules->count; i++)
+        items[i] =
+            (struct sigma_engine_rule){rules->rules[i].program, &rules->rules[i].logsource};
+    rules->engine =
+        sigma_engine_new(items, (uint32_t)rules->count, field_names_count(rules->names));
+    free(items);
+}
+
 void sigma_rules_finish(struct sigma_rules *rules) {
     struct arena arena;
     struct sigma_filters filters = {0, 0, NULL};
@@ -175,4 +189,5 @@ void sigma_rules_finish(struct sigma_rules *rules) {
     free_sources(rules);
     if (rules->count > 1)
         qsort(rules->rules, rules->count, sizeof *rules->rules, compare_rules);
+    make_engine(rules);
 }

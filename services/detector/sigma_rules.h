@@ -12,7 +12,7 @@
 #define SIEM_DETECTOR_SIGMA_RULES_H
 
 #include "services/detector/sentence.h"
-#include "services/detector/sigma_program.h"
+#include "services/detector/sigma_engine.h"
 
 #define SIGMA_RULES_MAX 20000
 #define SIGMA_FILE_MAX (1024 * 1024)
@@ -57,6 +57,7 @@ struct sigma_rules {
     struct field_names *names;
     struct logsource_finder *logsources;
     struct sigma_regex_list regexes;
+    struct sigma_engine *engine; /* of the rules by their index; NULL until finish */
     struct sigma_settings settings;
     struct sigma_source *sources;
     size_t source_count;

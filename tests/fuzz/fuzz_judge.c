@@ -23,10 +23,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     struct event event;
     if (rules == NULL) {
         rules = load_rules();
-        judge = judge_new();
+        judge = judge_new(rules);
         msgpack_frame_init(&frame);
     }
     if (event_decode((struct bytes){data, size}, &frame, &event) == STATUS_OK)
-        (void)judge_event(judge, rules, &none, &event);
+        (void)judge_event(judge, &none, &event);
     return 0;
 }

@@ -18,10 +18,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
                           .raw_log = TEXT("GET /?q=\xc3\x84' OR 1=1 --x HTTP/1.1"),
                           .metadata = {metadata, sizeof metadata - 1}};
     struct sigma_rules *rules = sigma_rules_new();
-    struct judge *judge = judge_new();
     sigma_rules_add_text(rules, "any.yml", (struct text){(const char *)data, size});
     sigma_rules_finish(rules);
-    (void)judge_event(judge, rules, &none, &event);
+    struct judge *judge = judge_new(rules);
+    (void)judge_event(judge, &none, &event);
     judge_destroy(&judge);
     sigma_rules_destroy(&rules);
     return 0;

@@ -209,7 +209,7 @@ static void run_line(struct run *run, struct text document, size_t line) {
         run->differences++;
         return;
     }
-    struct judgement judgement = judge_event(run->judge, run->rules, &run->enrichments, event);
+    struct judgement judgement = judge_event(run->judge, &run->enrichments, event);
     note_seen(run, &judgement);
     compare_list(run, line, "rules", titles, &judgement);
     for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++) {
@@ -265,7 +265,7 @@ size_t scenario_run(const struct scenario *scenario, const struct sigma_rules *r
                       .differences = time == NULL || reputation == NULL};
     if (run.differences == 0) {
         run.reader = event_reader_new();
-        run.judge = judge_new();
+        run.judge = judge_new(run.rules);
         run_lines(&run);
     }
     judge_destroy(&run.judge);

@@ -103,18 +103,18 @@ static int judge_case(yajl_val input, char reason[256]) {
     const struct enrichments none = {NULL, NULL};
     struct sigma_rules *rules = sigma_rules_new();
     struct event_reader *reader = event_reader_new();
-    struct judge *judge = judge_new();
     struct buffer document;
     int result = -1;
     buffer_init(&document, FILE_MAX);
     make_document(member(input, "event", yajl_t_object), &document);
     sigma_rules_add_text(rules, "case", text_of(string_at(input, "rule")));
     sigma_rules_finish(rules);
+    struct judge *judge = judge_new(rules);
     const struct event *event = event_reader_read(reader, buffer_text(&document), received);
     if (rules->refusal_count > 0)
         snprintf(reason, 256, "%s", rules->refusals[0].error.reason);
     if (rules->refusal_count == 0 && event != NULL)
-        result = judge_event(judge, rules, &none, event).count > 0;
+        result = judge_event(judge, &none, event).count > 0;
     buffer_fini(&document);
     judge_destroy(&judge);
     event_reader_destroy(&reader);

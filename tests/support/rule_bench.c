@@ -14,12 +14,12 @@ static void judge_document(const struct sigma_rules *rules, const char *document
                            struct rule_verdict *verdict) {
     const struct enrichments none = {NULL, NULL};
     struct event_reader *reader = event_reader_new();
-    struct judge *judge = judge_new();
+    struct judge *judge = judge_new(rules);
     const struct event *event =
         event_reader_read(reader, text_of(document), (struct wall_time){1748865600000});
     if (event == NULL)
         abort();
-    struct judgement judgement = judge_event(judge, rules, &none, event);
+    struct judgement judgement = judge_event(judge, &none, event);
     verdict->found = judgement.count;
     if (judgement.count > 0) {
         const struct finding *first = &judgement.findings[0];

@@ -35,10 +35,10 @@ static struct event make_event(enum event_type type) {
 Test(judge, findings_come_gravest_first_then_by_id_and_not_more_than_fit) {
     const struct enrichments none = {NULL, NULL};
     struct sigma_rules *rules = sigma_rules_new();
-    struct judge *judge = judge_new();
     struct event event = make_event(EVENT_TYPE_LOGIN_FAILED);
     add_rules(rules, 30, "x");
-    struct judgement judgement = judge_event(judge, rules, &none, &event);
+    struct judge *judge = judge_new(rules);
+    struct judgement judgement = judge_event(judge, &none, &event);
     cr_assert_eq(judgement.count, FINDINGS_PER_EVENT_MAX);
     cr_assert_eq(judgement.dropped, 30 - FINDINGS_PER_EVENT_MAX);
     for (size_t i = 1; i < judgement.count; i++) {
@@ -49,7 +49,7 @@ Test(judge, findings_come_gravest_first_then_by_id_and_not_more_than_fit) {
         cr_expect_geq(next->level, SEVERITY_MEDIUM, "the mildest are left out");
     }
     event = make_event(EVENT_TYPE_LOGIN_SUCCESS);
-    cr_expect_eq(judge_event(judge, rules, &none, &event).count, 0);
+    cr_expect_eq(judge_event(judge, &none, &event).count, 0);
     judge_destroy(&judge);
     sigma_rules_destroy(&rules);
 }

@@ -1,0 +1,102 @@
+/* equal_table.c: open addressing, at most half full. */
+#include "services/detector/equal_table.h"
+
+#include <stdlib.h>
+#include <xxhash.h>
+
+#define FREE UINT32_MAX
+#define CAPACITY_FIRST 16u
+
+static struct equal_entry *new_entries(uint32_t capacity) {
+    struct equal_entry *entries = calloc(capacity, sizeof *entries);
+    if (entries == NULL)
+        abort();
+    for (uint32_t i = 0; i < capacity; i++)
+        entries[i].field = FREE;
+    return entries;
+}
+
+void equal_table_init(struct equal_table *table) {
+    *table = (struct equal_table){new_entries(CAPACITY_FIRST), CAPACITY_FIRST - 1, 0};
+}
+
+void equal_table_fini(struct equal_table *table) {
+    free(table->entries);
+    *table = (struct equal_table){0};
+}
+
+static void put(struct equal_table *table, const struct equal_entry *entry) {
+    uint32_t at = (uint32_t)entry->hash & table->mask;
+    while (table->entries[at].field != FREE)
+        at = (at + 1) & table->mask;
+    table->entries[at] = *entry;
+    table->count++;
+}
+
+static void add(struct equal_table *table, const struct equal_entry *entry) {
+    if (2 * (table->count + 1) > table->mask) {
+        struct equal_table larger = {new_entries(2 * (table->mask + 1)), 2 * table->mask + 1, 0};
+        for (uint32_t i = 0; i <= table->mask; i++)
+            if (table->entries[i].field != FREE)
+                put(&larger, &table->entries[i]);
+        equal_table_fini(table);
+        *table = larger;
+    }
+    put(table, entry);
+}
+
+static uint64_t hash_text(uint32_t field, struct text text) {
+    return XXH3_64bits_withSeed(text.data, text.length, field);
+}
+
+/* Numbers that are equal have the same hash, integers and others alike. */
+static uint64_t hash_number(uint32_t field, const struct sigma_number *number) {
+    double real = number->real + 0.0; /* -0 and 0 are equal */
+    return XXH3_64bits_withSeed(&real, sizeof real, ~(uint64_t)field);
+}
+
+void equal_table_add_text(struct equal_table *table, uint32_t field, struct text text,
+                          uint32_t pattern) {
+    add(table,
+        &(struct equal_entry){
+            .hash = hash_text(field, text), .pattern = pattern, .field = field, .text = text});
+}
+
+void equal_table_add_number(struct equal_table *table, uint32_t field,
+                            const struct sigma_number *number, uint32_t pattern) {
+    add(table, &(struct equal_entry){.hash = hash_number(field, number),
+                                     .pattern = pattern,
+                                     .field = field,
+                                     .number = *number});
+}
+
+void equal_table_find_text(const struct equal_table *table, uint32_t field, struct text text,
+                           struct hit_set *hits) {
+    uint64_t hash = hash_text(field, text);
+    for (uint32_t at = (uint32_t)hash & table->mask; table->entries[at].field != FREE;
+         at = (at + 1) & table->mask) {
+        const struct equal_entry *entry = &table->entries[at];
+        if (entry->hash == hash && entry->field == field && text_equal(entry->text, text)) {
+            (void)hit_set_add(hits, entry->pattern);
+            return; /* no other pattern is the same */
+        }
+    }
+}
+
+/* Exactly when both are integers. */
+static bool is_same_number(const struct sigma_number *a, const struct sigma_number *b) {
+    return a->is_integer && b->is_integer ? a->integer == b->integer
+                                          : !(a->real < b->real || a->real > b->real);
+}
+
+void equal_table_find_number(const struct equal_table *table, uint32_t field,
+                             const struct sigma_number *number, struct hit_set *hits) {
+    uint64_t hash = hash_number(field, number);
+    for (uint32_t at = (uint32_t)hash & table->mask; table->entries[at].field != FREE;
+         at = (at + 1) & table->mask) {
+        const struct equal_entry *entry = &table->entries[at];
+        if (entry->hash == hash && entry->field == field && entry->text.data == NULL &&
+            is_same_number(&entry->number, number))
+            (void)hit_set_add(hits, entry->pattern);
+    }
+}

@@ -1,0 +1,145 @@
+/* sigma_engine.c: rules to atoms, terms, steps, witnesses and lanes. */
+#include "services/detector/sigma_engine_parts.h"
+
+#include <stdlib.h>
+
+static void *new_array(size_t count, size_t size) {
+    void *items = calloc(count + 1, size);
+    if (items == NULL)
+        abort();
+    return items;
+}
+
+void sigma_pairs_add(struct sigma_pairs *pairs, uint32_t from, uint32_t to) {
+    pairs->items = plan_grow(pairs->items, pairs->count, &pairs->capacity, sizeof *pairs->items);
+    pairs->items[pairs->count++] = (struct sigma_pair){from, to};
+}
+
+struct sigma_lists sigma_lists_make(struct sigma_pairs *pairs, uint32_t limit) {
+    struct sigma_lists lists = {new_array((size_t)limit + 1, sizeof *lists.starts),
+                                new_array(pairs->count, sizeof *lists.items)};
+    for (uint32_t i = 0; i < pairs->count; i++)
+        lists.starts[pairs->items[i].from + 1]++;
+    for (uint32_t i = 0; i < limit; i++)
+        lists.starts[i + 1] += lists.starts[i];
+    /* Each start moves up to its end, which is the next one's start. */
+    for (uint32_t i = 0; i < pairs->count; i++)
+        lists.items[lists.starts[pairs->items[i].from]++] = pairs->items[i].to;
+    for (uint32_t i = limit; i > 0; i--)
+        lists.starts[i] = lists.starts[i - 1];
+    lists.starts[0] = 0;
+    free(pairs->items);
+    *pairs = (struct sigma_pairs){0};
+    return lists;
+}
+
+/* Steps of all rules; the trees they were made of. */
+static const struct plan_node **write_steps(struct sigma_engine *engine, struct plan *plan,
+                                            const struct sigma_engine_rule *rules) {
+    const struct plan_node **nodes =
+        arena_zalloc(&plan->passing, engine->rule_count, sizeof(const struct plan_node *));
+    engine->first_steps = new_array(engine->rule_count, sizeof *engine->first_steps);
+    for (uint32_t i = 0; i < engine->rule_count; i++) {
+        nodes[i] = plan_rule(plan, rules[i].program);
+        engine->first_steps[i] = sigma_steps_add(&engine->steps, nodes[i]);
+    }
+    return nodes;
+}
+
+/* Which terms each atom makes true. */
+static void list_terms(struct sigma_engine *engine, const struct plan *plan) {
+    struct sigma_pairs pairs = {0};
+    for (uint32_t i = 0; i < plan->term_count; i++)
+        for (uint32_t k = 0; k < plan->terms[i].count; k++)
+            sigma_pairs_add(&pairs, plan->term_atoms[plan->terms[i].first + k], i);
+    engine->terms_of_atom = sigma_lists_make(&pairs, plan->atom_count);
+}
+
+/* Which rules each atom is a witness of; and their routes. */
+static void list_rules(struct sigma_engine *engine, const struct plan *plan,
+                       const struct sigma_engine_rule *rules, const struct plan_node **nodes) {
+    struct sigma_pairs pairs = {0};
+    engine->groups = new_array(engine->rule_count, sizeof *engine->groups);
+    for (uint32_t i = 0; i < engine->rule_count; i++) {
+        struct plan_witnesses witnesses = plan_witnesses(plan, nodes[i]);
+        for (uint32_t k = 0; k < witnesses.count; k++)
+            sigma_pairs_add(&pairs, witnesses.atoms[k], i);
+        engine->without_witness += !witnesses.has_some;
+        sigma_routes_add(engine, plan, i, rules[i].logsource, &witnesses);
+        free(witnesses.atoms);
+    }
+    engine->rules_of_atom = sigma_lists_make(&pairs, plan->atom_count);
+}
+
+/* What is to be looked at for a term whose atoms are not all found early. */
+static uint32_t add_checks(struct sigma_engine *engine, const struct plan *plan,
+                           const struct plan_term *term, uint32_t count) {
+    bool has_expression = false;
+    for (uint32_t i = 0; i < term->count; i++) {
+        const struct plan_atom *atom = &plan->atoms[plan->term_atoms[term->first + i]];
+        has_expression |= atom->finder == FINDER_EXPRESSION;
+        if (atom->finder == FINDER_DIRECT)
+            engine->checks[count++] = (struct sigma_check){atom->pattern, term->lane};
+    }
+    if (has_expression)
+        engine->checks[count++] = (struct sigma_check){NULL, term->lane};
+    return count;
+}
+
+static void list_checks(struct sigma_engine *engine, const struct plan *plan) {
+    uint32_t count = 0;
+    engine->first_checks = new_array((size_t)plan->term_count + 1, sizeof *engine->first_checks);
+    engine->checks =
+        new_array((size_t)plan->term_atom_count + plan->term_count, sizeof *engine->checks);
+    for (uint32_t i = 0; i < plan->term_count; i++) {
+        engine->first_checks[i] = count;
+        if (plan->terms[i].is_lazy)
+            count = add_checks(engine, plan, &plan->terms[i], count);
+    }
+    engine->first_checks[plan->term_count] = count;
+}
+
+struct sigma_engine *sigma_engine_new(const struct sigma_engine_rule *rules, uint32_t count,
+                                      uint32_t field_count) {
+    struct plan plan;
+    struct sigma_engine *engine = new_array(1, sizeof *engine);
+    arena_init(&engine->arena);
+    engine->rule_count = count;
+    engine->rule_words = count / 64 + 1;
+    engine->lane_words = (field_count + 1) / 64 + 1;
+    plan_init(&plan, &engine->arena, field_count);
+    const struct plan_node **nodes = write_steps(engine, &plan, rules);
+    engine->atom_count = plan.atom_count;
+    engine->term_count = plan.term_count;
+    sigma_lanes_init(&engine->lanes, &plan);
+    list_terms(engine, &plan);
+    list_checks(engine, &plan);
+    list_rules(engine, &plan, rules, nodes);
+    plan_fini(&plan);
+    return engine;
+}
+
+void sigma_engine_destroy(struct sigma_engine **pointer) {
+    struct sigma_engine *engine = *pointer;
+    if (engine == NULL)
+        return;
+    sigma_lanes_fini(&engine->lanes);
+    free(engine->first_steps);
+    free(engine->steps.items);
+    free(engine->terms_of_atom.starts);
+    free(engine->terms_of_atom.items);
+    free(engine->rules_of_atom.starts);
+    free(engine->rules_of_atom.items);
+    free(engine->first_checks);
+    free(engine->checks);
+    free(engine->groups);
+    arena_fini(&engine->arena);
+    free(engine);
+    *pointer = NULL;
+}
+
+struct sigma_engine_size sigma_engine_measure(const struct sigma_engine *engine) {
+    return (struct sigma_engine_size){engine->rule_count, engine->atom_count, engine->term_count,
+                                      engine->without_witness,
+                                      sigma_lanes_database_count(&engine->lanes)};
+}

@@ -1,0 +1,99 @@
+/* sigma_engine_parts.h: what an engine consists of: sigma_engine.c makes it, sigma_runner.c runs
+ * it.
+ *
+ * Owner, threads, errors: see sigma_engine.h.
+ */
+#ifndef SIEM_DETECTOR_SIGMA_ENGINE_PARTS_H
+#define SIEM_DETECTOR_SIGMA_ENGINE_PARTS_H
+
+#include "services/detector/sigma_lanes.h"
+#include "services/detector/sigma_steps.h"
+
+/* For each number, a list of numbers: those of `from` stand from starts[from] to starts[from+1]. */
+struct sigma_lists {
+    uint32_t *starts;
+    uint32_t *items;
+};
+
+/* What a term that is found late may be true by. */
+struct sigma_check {
+    const struct sigma_pattern *pattern; /* NULL: the expressions of the lane */
+    uint32_t lane;
+};
+
+/* Rules and lanes as bits, 64 to a word. */
+struct sigma_route_bits {
+    uint64_t *rules;   /* may match */
+    uint64_t *always;  /* and are tried whatever is found */
+    uint64_t *lanes;   /* in which something is to be found early */
+    uint64_t *scanned; /* in which literals are */
+};
+
+/* The rules of one logsource. */
+struct sigma_route_group {
+    const struct logsource *logsource;
+    struct sigma_route_bits bits;
+};
+
+struct sigma_engine {
+    struct arena arena;
+    struct sigma_lanes lanes;
+    uint32_t rule_count, atom_count, term_count;
+    uint32_t *first_steps; /* by rule */
+    struct sigma_steps steps;
+    struct sigma_lists terms_of_atom;
+    struct sigma_lists rules_of_atom; /* those it is a witness of */
+    uint32_t *first_checks;           /* by term, one more than there are terms */
+    struct sigma_check *checks;
+    struct sigma_route_group *groups;
+    uint32_t group_count;
+    uint32_t rule_words, lane_words;
+    uint32_t without_witness;
+};
+
+/* A number and what stands in its list. */
+struct sigma_pair {
+    uint32_t from, to;
+};
+
+struct sigma_pairs {
+    struct sigma_pair *items;
+    uint32_t count, capacity;
+};
+
+/* Adds a pair. */
+void sigma_pairs_add(struct sigma_pairs *pairs, uint32_t from, uint32_t to);
+
+/* Makes the lists of the numbers below `limit` and frees the pairs. */
+struct sigma_lists sigma_lists_make(struct sigma_pairs *pairs, uint32_t limit);
+
+/* Adds a rule of the plan to the group of its logsource (sigma_routes.c). */
+void sigma_routes_add(struct sigma_engine *engine, const struct plan *plan, uint32_t rule,
+                      const struct logsource *logsource, const struct plan_witnesses *witnesses);
+
+/* A view's memory in an arena, all bits off. */
+struct sigma_route_bits sigma_route_bits_new(const struct sigma_engine *engine,
+                                             struct arena *arena);
+
+/* The rules to try for one logsource, remembered. */
+struct sigma_routes;
+
+/* None yet. */
+struct sigma_routes *sigma_routes_new(const struct sigma_engine *engine);
+
+/* Frees it and nulls the pointer; NULL is fine. */
+void sigma_routes_destroy(struct sigma_routes **routes);
+
+/* What may match events of the logsource; borrowed until the next call. */
+const struct sigma_route_bits *sigma_routes_find(struct sigma_routes *routes,
+                                                 const struct logsource *logsource);
+
+static inline bool sigma_bit(const uint64_t *bits, uint32_t number) {
+    return bits[number / 64] >> (number % 64) & 1;
+}
+
+static inline void sigma_bit_set(uint64_t *bits, uint32_t number) {
+    bits[number / 64] |= 1ull << (number % 64);
+}
+
+#endif

@@ -1,0 +1,140 @@
+/* sigma_lanes.c: atoms, by lane and finder, into tables, trees and databases. */
+#include "services/detector/sigma_lanes.h"
+
+#include "services/detector/sigma_databases.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+static bool needs_tree(const struct plan_atom *atom, enum affix_end end) {
+    return atom->finder == (end == AFFIX_PREFIX ? FINDER_PREFIX : FINDER_SUFFIX);
+}
+
+/* A tree of the beginnings (or ends) among these atoms of a lane; NULL when there are none. */
+static struct affix_tree *make_tree(const struct plan *plan, const struct lane_atoms *atoms,
+                                    enum affix_end end) {
+    struct affix_tree *tree = NULL;
+    size_t count = 0;
+    struct affix *affixes = calloc(atoms->count + 1, sizeof *affixes);
+    if (affixes == NULL)
+        abort();
+    for (uint32_t i = 0; i < atoms->count; i++) {
+        const struct plan_atom *atom = &plan->atoms[atoms->numbers[i]];
+        if (needs_tree(atom, end))
+            affixes[count++] = (struct affix){atom->pattern->literal, atoms->numbers[i]};
+    }
+    if (count > 0)
+        tree = affix_tree_new(affixes, count, end);
+    free(affixes);
+    return tree;
+}
+
+/* Puts what is found by equality into the tables. */
+static void fill_tables(struct sigma_lanes *lanes, const struct plan *plan, uint32_t number) {
+    const struct plan_atom *atom = &plan->atoms[number];
+    struct sigma_lane *lane = &lanes->items[atom->lane];
+    if (atom->finder == FINDER_TEXT_EQUAL) {
+        lane->has_texts = true;
+        equal_table_add_text(&lanes->texts, atom->lane, atom->pattern->literal, number);
+    } else if (atom->finder == FINDER_NUMBER_EQUAL) {
+        lane->has_numbers = true;
+        equal_table_add_number(&lanes->numbers, atom->lane, &atom->pattern->number, number);
+    } else if (atom->finder == FINDER_PRESENT) {
+        lane->present = number;
+    }
+}
+
+/* The atoms of each lane, beside each other. */
+static uint32_t *sort_by_lane(const struct plan *plan, uint32_t lane_count,
+                              struct lane_atoms *ret_lanes) {
+    uint32_t *numbers = calloc((size_t)plan->atom_count + 1, sizeof *numbers);
+    if (numbers == NULL)
+        abort();
+    for (uint32_t i = 0; i < plan->atom_count; i++)
+        ret_lanes[plan->atoms[i].lane].count++;
+    uint32_t *next = numbers;
+    for (uint32_t i = 0; i < lane_count; i++) {
+        ret_lanes[i].numbers = next;
+        next += ret_lanes[i].count;
+        ret_lanes[i].count = 0;
+    }
+    for (uint32_t i = 0; i < plan->atom_count; i++) {
+        struct lane_atoms *atoms = &ret_lanes[plan->atoms[i].lane];
+        atoms->numbers[atoms->count++] = i;
+    }
+    return numbers;
+}
+
+void sigma_lanes_init(struct sigma_lanes *lanes, struct plan *plan) {
+    *lanes = (struct sigma_lanes){.count = plan->field_count + 1};
+    lanes->items = calloc(lanes->count, sizeof *lanes->items);
+    struct lane_atoms *atoms = calloc(lanes->count, sizeof *atoms);
+    if (lanes->items == NULL || atoms == NULL)
+        abort();
+    uint32_t *numbers = sort_by_lane(plan, lanes->count, atoms);
+    equal_table_init(&lanes->texts);
+    equal_table_init(&lanes->numbers);
+    for (uint32_t i = 0; i < lanes->count; i++) {
+        lanes->items[i].present = SIGMA_NONE;
+        lanes->items[i].prefixes = make_tree(plan, &atoms[i], AFFIX_PREFIX);
+        lanes->items[i].suffixes = make_tree(plan, &atoms[i], AFFIX_SUFFIX);
+    }
+    for (uint32_t i = 0; i < plan->atom_count; i++)
+        fill_tables(lanes, plan, i);
+    sigma_databases_make(lanes, plan, atoms);
+    free(numbers);
+    free(atoms);
+}
+
+void sigma_lanes_fini(struct sigma_lanes *lanes) {
+    for (uint32_t i = 0; i < lanes->count; i++) {
+        struct sigma_lane *lane = &lanes->items[i];
+        affix_tree_destroy(&lane->prefixes);
+        affix_tree_destroy(&lane->suffixes);
+        pattern_database_destroy(&lane->literals);
+        pattern_database_destroy(&lane->expressions);
+        free(lane->tries);
+    }
+    free(lanes->items);
+    equal_table_fini(&lanes->texts);
+    equal_table_fini(&lanes->numbers);
+}
+
+uint32_t sigma_lanes_database_count(const struct sigma_lanes *lanes) {
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < lanes->count; i++) {
+        count += lanes->items[i].literals != NULL;
+        count += lanes->items[i].expressions != NULL;
+    }
+    return count;
+}
+
+struct pattern_scratch *sigma_lanes_scratch(const struct sigma_lanes *lanes) {
+    struct pattern_scratch *scratch = NULL;
+    for (uint32_t i = 0; i < lanes->count; i++) {
+        if (lanes->items[i].literals != NULL)
+            pattern_scratch_prepare(&scratch, lanes->items[i].literals);
+        if (lanes->items[i].expressions != NULL)
+            pattern_scratch_prepare(&scratch, lanes->items[i].expressions);
+    }
+    return scratch;
+}
+
+static bool is_number(const struct value *value) {
+    return (value->kind == VALUE_INTEGER || value->kind == VALUE_REAL) && !isnan(value->real);
+}
+
+void sigma_lanes_look_up(const struct sigma_lanes *lanes, uint32_t number,
+                         const struct value *value, struct text folded, struct hit_set *hits) {
+    const struct sigma_lane *lane = &lanes->items[number];
+    if (lane->has_texts)
+        equal_table_find_text(&lanes->texts, number, folded, hits);
+    if (lane->has_numbers && is_number(value)) {
+        struct sigma_number as_number = {value->real, value->integer, value->kind == VALUE_INTEGER};
+        equal_table_find_number(&lanes->numbers, number, &as_number, hits);
+    }
+    if (lane->prefixes != NULL)
+        affix_tree_walk(lane->prefixes, folded, hits);
+    if (lane->suffixes != NULL)
+        affix_tree_walk(lane->suffixes, folded, hits);
+}

@@ -1,0 +1,139 @@
+/* sigma_routes.c: rules by logsource: grouped when the engine is made, joined for each logsource
+ * that an event has. */
+#include "services/detector/sigma_engine_parts.h"
+
+#include <stdlib.h>
+#include <xxhash.h>
+
+struct route {
+    bool is_used;
+    XXH128_hash_t key;
+    struct sigma_route_bits bits;
+};
+
+struct sigma_routes {
+    const struct sigma_engine *engine;
+    struct arena arena;
+    struct route routes[ROUTES_MAX];
+};
+
+struct sigma_route_bits sigma_route_bits_new(const struct sigma_engine *engine,
+                                             struct arena *arena) {
+    return (struct sigma_route_bits){
+        .rules = arena_zalloc(arena, engine->rule_words, sizeof(uint64_t)),
+        .always = arena_zalloc(arena, engine->rule_words, sizeof(uint64_t)),
+        .lanes = arena_zalloc(arena, engine->lane_words, sizeof(uint64_t)),
+        .scanned = arena_zalloc(arena, engine->lane_words, sizeof(uint64_t)),
+    };
+}
+
+static bool is_same(const struct logsource *a, const struct logsource *b) {
+    return text_equal(a->category, b->category) && text_equal(a->product, b->product) &&
+           text_equal(a->service, b->service);
+}
+
+static struct sigma_route_group *find_group(struct sigma_engine *engine,
+                                            const struct logsource *logsource) {
+    for (uint32_t i = 0; i < engine->group_count; i++)
+        if (is_same(engine->groups[i].logsource, logsource))
+            return &engine->groups[i];
+    struct sigma_route_group *group = &engine->groups[engine->group_count++];
+    *group = (struct sigma_route_group){logsource, sigma_route_bits_new(engine, &engine->arena)};
+    return group;
+}
+
+static void need_atom(struct sigma_route_bits *bits, const struct plan_atom *atom) {
+    if (atom->finder == FINDER_EXPRESSION || atom->finder == FINDER_DIRECT)
+        return;
+    sigma_bit_set(bits->lanes, atom->lane);
+    if (atom->finder == FINDER_CONTAINS)
+        sigma_bit_set(bits->scanned, atom->lane);
+}
+
+/* Notes the lanes in which the rule's terms are found. */
+static void need_terms(const struct sigma_engine *engine, struct sigma_route_bits *bits,
+                       const struct plan *plan, uint32_t rule) {
+    uint32_t end =
+        rule + 1 < engine->rule_count ? engine->first_steps[rule + 1] : engine->steps.count;
+    for (uint32_t i = engine->first_steps[rule]; i < end; i++) {
+        const struct plan_term *term = &plan->terms[engine->steps.items[i].term];
+        for (uint32_t k = 0; k < term->count; k++)
+            need_atom(bits, &plan->atoms[plan->term_atoms[term->first + k]]);
+    }
+}
+
+void sigma_routes_add(struct sigma_engine *engine, const struct plan *plan, uint32_t rule,
+                      const struct logsource *logsource, const struct plan_witnesses *witnesses) {
+    struct sigma_route_bits *bits = &find_group(engine, logsource)->bits;
+    sigma_bit_set(bits->rules, rule);
+    if (!witnesses->has_some)
+        sigma_bit_set(bits->always, rule);
+    for (uint32_t i = 0; i < witnesses->count; i++)
+        need_atom(bits, &plan->atoms[witnesses->atoms[i]]);
+    need_terms(engine, bits, plan, rule);
+}
+
+struct sigma_routes *sigma_routes_new(const struct sigma_engine *engine) {
+    struct sigma_routes *routes = calloc(1, sizeof *routes);
+    if (routes == NULL)
+        abort();
+    routes->engine = engine;
+    arena_init(&routes->arena);
+    for (size_t i = 0; i < ROUTES_MAX; i++)
+        routes->routes[i].bits = sigma_route_bits_new(engine, &routes->arena);
+    return routes;
+}
+
+void sigma_routes_destroy(struct sigma_routes **routes) {
+    if (*routes == NULL)
+        return;
+    arena_fini(&(*routes)->arena);
+    free(*routes);
+    *routes = NULL;
+}
+
+static XXH128_hash_t hash_text(struct text text, XXH128_hash_t before) {
+    uint64_t seed = before.low64 ^ before.high64 ^ (text.data == NULL);
+    return XXH3_128bits_withSeed(text.data != NULL ? text.data : "", text.length, seed);
+}
+
+static XXH128_hash_t key_of(const struct logsource *logsource) {
+    XXH128_hash_t key = hash_text(logsource->category, (XXH128_hash_t){0, 0});
+    key = hash_text(logsource->product, key);
+    return hash_text(logsource->service, key);
+}
+
+static void join(uint64_t *into, const uint64_t *bits, uint32_t words) {
+    for (uint32_t i = 0; i < words; i++)
+        into[i] |= bits[i];
+}
+
+/* Finds out which rules may match: those of every group that does not conflict. */
+static void make_route(const struct sigma_engine *engine, const struct logsource *logsource,
+                       struct sigma_route_bits *bits) {
+    memset(bits->rules, 0, engine->rule_words * sizeof(uint64_t));
+    memset(bits->always, 0, engine->rule_words * sizeof(uint64_t));
+    memset(bits->lanes, 0, engine->lane_words * sizeof(uint64_t));
+    memset(bits->scanned, 0, engine->lane_words * sizeof(uint64_t));
+    for (uint32_t i = 0; i < engine->group_count; i++) {
+        const struct sigma_route_group *group = &engine->groups[i];
+        if (logsource_conflicts(group->logsource, logsource))
+            continue;
+        join(bits->rules, group->bits.rules, engine->rule_words);
+        join(bits->always, group->bits.always, engine->rule_words);
+        join(bits->lanes, group->bits.lanes, engine->lane_words);
+        join(bits->scanned, group->bits.scanned, engine->lane_words);
+    }
+}
+
+const struct sigma_route_bits *sigma_routes_find(struct sigma_routes *routes,
+                                                 const struct logsource *logsource) {
+    XXH128_hash_t key = key_of(logsource);
+    struct route *route = &routes->routes[key.low64 % ROUTES_MAX];
+    if (!route->is_used || !XXH128_isEqual(route->key, key)) {
+        make_route(routes->engine, logsource, &route->bits);
+        route->key = key;
+        route->is_used = true;
+    }
+    return &route->bits;
+}
