@@ -208,6 +208,10 @@ void *http_context(const struct http_request *request) {
     return request->worker->server->options.context;
 }
 
+enum http_access http_access(const struct http_request *request) {
+    return request->route->access;
+}
+
 struct text http_path(const struct http_request *request) {
     return request->path;
 }

@@ -68,6 +68,9 @@ int http_server_port(const struct http_server *server);
 /* The service's own context, as the options gave it. */
 void *http_context(const struct http_request *request);
 
+/* What the request's route needs of its caller. */
+enum http_access http_access(const struct http_request *request);
+
 /* The path, decoded and without the query. */
 struct text http_path(const struct http_request *request);
 

@@ -46,7 +46,7 @@ MUST_CHECK enum status redis_client_append(struct redis_client *client, size_t c
                                            const struct text *arguments);
 
 /* The replies come in the order of the appends. An error reply is given as a reply of type
- * REDIS_ERROR here, so that the others can still be read. */
+ * REDIS_ERROR here, its text also in redis_client_error, so that the others can still be read. */
 MUST_CHECK enum status redis_client_read(struct redis_client *client,
                                          struct redis_reply **ret_reply);
 
@@ -59,6 +59,9 @@ void redis_script_destroy(struct redis_script **script);
 /* Makes Redis know the script. After that redis_script_append cannot meet NOSCRIPT, unless Redis was
  * restarted or flushed since: then the reply is an error that redis_reply_is_noscript tells. */
 MUST_CHECK enum status redis_script_load(struct redis_client *client, struct redis_script *script);
+
+/* True once it was loaded. */
+bool redis_script_is_loaded(const struct redis_script *script);
 
 /* Pipelines one EVALSHA of the script with one key (for the slot) and `count` arguments. */
 MUST_CHECK enum status redis_script_append(struct redis_client *client,
@@ -97,5 +100,9 @@ const struct redis_reply *redis_reply_field(const struct redis_reply *reply, con
 
 /* Subset needed to wait on a blocking command elsewhere: the socket, -1 when not connected. */
 int redis_client_fd(const struct redis_client *client);
+
+/* True for the text of an error that the same command would meet again (a key of another type, a
+ * fault of a script); others (out of memory, loading, ...) are about Redis, and pass. */
+bool redis_error_is_lasting(struct text error);
 
 #endif

@@ -41,6 +41,10 @@ enum status redis_script_load(struct redis_client *client, struct redis_script *
     return status;
 }
 
+bool redis_script_is_loaded(const struct redis_script *script) {
+    return script->sha1[0] != '\0';
+}
+
 /* EVALSHA sha1 1 key argument...; gives a vector to free. */
 static struct text *make_vector(const struct redis_script *script, struct text key, size_t count,
                                 const struct text *arguments) {

@@ -1,129 +1,107 @@
-/* access.c: the API key: where it comes from, and the comparison. */
+/* access.c: finds out whose key a request has, and says no. */
 #include "services/ingest/access.h"
 
-#include "common/log.h"
+#include "common/counters.h"
+#include "services/ingest/answer.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/random.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-#define KEY_RANDOM_BYTES 32
-#define KEY_FILE "api_key"
-
-struct access {
-    char key[ACCESS_KEY_MAX + 1];
-    size_t length;
-};
-
-static struct access *give_up(struct access *access, const char *path, const char *remedy) {
-    log_error("no API key", LOG_STRING("path", path), LOG_STRING("reason", strerror(errno)),
-              LOG_STRING("remedy", remedy));
-    free(access);
-    return NULL;
-}
-
-/* Reads the kept key: its length, 0 when there is none, -1 when it cannot be read or is empty. */
-static int read_key(const char *path, char key[ACCESS_KEY_MAX + 1]) {
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-    if (fd < 0)
-        return errno == ENOENT ? 0 : -1;
-    ssize_t length = read(fd, key, ACCESS_KEY_MAX);
-    close(fd);
-    while (length > 0 && strchr(" \t\r\n", key[length - 1]) != NULL)
-        length--;
-    if (length <= 0) {
-        errno = EINVAL;
-        return -1;
-    }
-    key[length] = '\0';
-    return (int)length;
-}
-
-/* Writes a new key so that it is whole or not there, whatever happens. */
-static bool write_key(const char *path, const char *key) {
-    char draft[4096];
-    snprintf(draft, sizeof draft, "%s.%ld", path, (long)getpid());
-    int fd = open(draft, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (fd < 0)
-        return false;
-    bool written = dprintf(fd, "%s\n", key) > 0 && fsync(fd) == 0;
-    close(fd);
-    /* link, not rename: of two starting processes the first one's key stays. */
-    bool placed = written && (link(draft, path) == 0 || errno == EEXIST);
-    unlink(draft);
-    return placed;
-}
-
-static bool make_key(const char *path) {
-    uint8_t random[KEY_RANDOM_BYTES];
-    char key[2 * KEY_RANDOM_BYTES + 1];
-    if (getrandom(random, sizeof random, 0) != (ssize_t)sizeof random)
-        return false;
-    for (size_t i = 0; i < sizeof random; i++)
-        snprintf(key + 2 * i, 3, "%02x", random[i]);
-    return write_key(path, key);
-}
+#include <strings.h>
 
 struct access *access_new(const char *api_key, const char *state_dir) {
     struct access *access = calloc(1, sizeof *access);
     if (access == NULL)
         abort();
-    access->length = strlen(api_key);
-    if (access->length > ACCESS_KEY_MAX) {
-        errno = E2BIG;
-        return give_up(access, "API_KEY", "use a key of at most 512 bytes");
-    }
-    memcpy(access->key, api_key, access->length);
-    if (access->length > 0)
-        return access;
-    char path[4000];
-    snprintf(path, sizeof path, "%s/" KEY_FILE, state_dir);
-    if (mkdir(state_dir, 0700) != 0 && errno != EEXIST)
-        return give_up(access, state_dir, "let SIEM_STATE_DIR be a directory that can be written");
-    int length = read_key(path, access->key);
-    if (length == 0 && make_key(path))
-        length = read_key(path, access->key);
-    if (length <= 0)
-        return give_up(access, path, "make the file readable, or set API_KEY");
-    access->length = (size_t)length;
-    log_info("API key is kept in a file", LOG_STRING("path", path));
+    access->home = home_key_new(api_key, state_dir);
+    access->ring = key_ring_new();
+    if (access->home == NULL)
+        access_destroy(&access);
     return access;
 }
 
 void access_destroy(struct access **access) {
-    if (*access != NULL)
-        explicit_bzero(*access, sizeof **access);
-    free(*access);
+    struct access *self = *access;
+    if (self == NULL)
+        return;
+    home_key_destroy(&self->home);
+    key_ring_destroy(&self->ring);
+    free(self);
     *access = NULL;
 }
 
-bool access_is_allowed(const struct access *access, struct text key) {
-    if (key.data == NULL || key.length != access->length)
-        return false;
-    unsigned difference = 0;
-    for (size_t i = 0; i < key.length; i++)
-        difference |= (unsigned char)key.data[i] ^ (unsigned char)access->key[i];
-    return difference == 0;
+/* The key as it was sent; null when there is none. */
+static struct text sent_key(const struct http_request *request) {
+    static const char scheme[] = "Bearer ";
+    const size_t length = sizeof scheme - 1;
+    struct text key = http_header(request, "X-API-Key");
+    if (key.data != NULL)
+        return key;
+    struct text authorization = http_header(request, "Authorization");
+    if (authorization.length < length || strncasecmp(authorization.data, scheme, length) != 0)
+        return key;
+    return text_trim_spaces(
+        (struct text){authorization.data + length, authorization.length - length});
 }
 
-bool access_check(const struct access *access, struct http_request *request) {
-    struct text key = http_header(request, "X-API-Key");
-    if (access_is_allowed(access, key))
-        return true;
-    struct buffer body;
-    buffer_init(&body, 256);
-    if (key.data == NULL || key.length == 0) {
-        buffer_append_text(
-            &body, TEXT("{\"detail\":\"API Key is missing. Please provide 'X-API-Key' header.\"}"));
-        http_answer_header(request, "WWW-Authenticate", "ApiKey");
-        http_answer(request, 401, "application/json", &body);
-    } else {
-        buffer_append_text(&body, TEXT("{\"detail\":\"Invalid API Key. Access denied.\"}"));
-        http_answer(request, 403, "application/json", &body);
+static void set_caller(struct caller *caller, const char *id, unsigned scopes) {
+    memcpy(caller->id, id, strlen(id) + 1);
+    caller->scopes = scopes;
+}
+
+enum access_outcome access_identify(const struct access *access, const struct http_request *request,
+                                    struct caller *ret_caller) {
+    struct text key = sent_key(request);
+    struct api_key found;
+    set_caller(ret_caller, "", 0);
+    if (key.length == 0)
+        return ACCESS_NO_KEY;
+    if (home_key_is(access->home, key)) {
+        set_caller(ret_caller, ACCESS_HOME_ID, SCOPE_ADMIN);
+        return ACCESS_KNOWN;
     }
-    return false;
+    switch (key_ring_find(access->ring, key, clock_wall(), &found)) {
+    case STATUS_OK:
+        set_caller(ret_caller, found.id, found.scopes);
+        return ACCESS_KNOWN;
+    case STATUS_REFUSED:
+        return ACCESS_ENDED;
+    case STATUS_UNAVAILABLE:
+        return ACCESS_UNSURE;
+    default:
+        return ACCESS_WRONG;
+    }
+}
+
+enum scope access_scope(enum http_access access) {
+    if (access == HTTP_WRITE)
+        return SCOPE_INGEST;
+    return access == HTTP_ADMIN ? SCOPE_ADMIN : SCOPE_READ;
+}
+
+/* The bodies are the reference's, byte for byte. */
+static void answer_constant(struct http_request *request, int code, struct text body) {
+    http_answer_constant(request, code, "application/json",
+                         (struct bytes){(const uint8_t *)body.data, body.length});
+}
+
+void access_refuse(struct http_request *request, enum access_outcome outcome) {
+    count_drop(outcome == ACCESS_UNSURE ? STATUS_UNAVAILABLE : STATUS_FORBIDDEN);
+    if (outcome == ACCESS_NO_KEY) {
+        http_answer_header(request, "WWW-Authenticate", "ApiKey");
+        answer_constant(
+            request, 401,
+            TEXT("{\"detail\":\"API Key is missing. Please provide 'X-API-Key' header.\"}"));
+    } else if (outcome == ACCESS_UNSURE) {
+        answer_detail(request, 503, "The keys cannot be read yet. Try again later.");
+    } else {
+        answer_constant(request, 403, TEXT("{\"detail\":\"Invalid API Key. Access denied.\"}"));
+    }
+}
+
+void access_refuse_scope(struct http_request *request, enum scope scope) {
+    char sentence[80];
+    snprintf(sentence, sizeof sentence, "API Key lacks the scope '%s'. Access denied.",
+             scope_text(scope));
+    count_drop(STATUS_FORBIDDEN);
+    answer_detail(request, 403, sentence);
 }

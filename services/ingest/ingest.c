@@ -28,6 +28,13 @@ static enum status open_parts(struct ingest *ingest) {
     ingest->access = access_new(ingest->config.api_key, ingest->config.state_dir);
     if (ingest->access == NULL)
         return STATUS_IO_ERROR;
+    ingest->rounds = rounds_new(service_common(service)->redis_url);
+    if (ingest->rounds == NULL)
+        return STATUS_BAD_VALUE;
+    rounds_add_tick(ingest->rounds, key_ring_refresh, ingest->access->ring);
+    enum status status = admission_open(ingest);
+    if (status != STATUS_OK)
+        return status;
     ingest->reads = reads_new(service_common(service)->redis_url);
     if (ingest->reads == NULL)
         return STATUS_BAD_VALUE;
@@ -35,7 +42,8 @@ static enum status open_parts(struct ingest *ingest) {
     if (ingest->writer == NULL)
         return STATUS_UNAVAILABLE;
     zloop_timer(service_loop(service), BOOKS_INTERVAL_MS, 0, on_books_due, ingest);
-    return in_http_open(ingest);
+    status = rounds_start(ingest->rounds);
+    return status == STATUS_OK ? in_http_open(ingest) : status;
 }
 
 enum status ingest_open(struct ingest *ingest, struct service *service) {
@@ -51,14 +59,18 @@ bool ingest_drain(struct ingest *ingest) {
     return out_events_is_drained(ingest->writer);
 }
 
-/* The readers end first, whose answers the workers send; what the workers may still call stays
- * until they have ended. */
+/* The readers and the rounds end first, whose answers the workers send; what the workers may still
+ * call stays until they have ended. */
 void ingest_close(struct ingest *ingest) {
     if (ingest->reads != NULL)
         reads_stop(ingest->reads);
+    if (ingest->rounds != NULL)
+        rounds_stop(ingest->rounds);
     http_server_destroy(&ingest->http);
     reads_destroy(&ingest->reads);
     out_events_destroy(&ingest->writer);
+    rounds_destroy(&ingest->rounds);
+    admission_close(ingest);
     access_destroy(&ingest->access);
     submissions_destroy(&ingest->submissions);
     time_zone_destroy(&ingest->zone);

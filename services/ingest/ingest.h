@@ -10,9 +10,11 @@
 #include "common/service.h"
 #include "common/time_zone.h"
 #include "services/ingest/access.h"
+#include "services/ingest/admission.h"
 #include "services/ingest/config.h"
 #include "services/ingest/out_events.h"
 #include "services/ingest/reads.h"
+#include "services/ingest/rounds.h"
 #include "services/ingest/submissions.h"
 
 #include <stdatomic.h>
@@ -21,7 +23,9 @@ struct ingest {
     struct service *service;
     struct ingest_config config;
     struct time_zone *zone; /* of the days that reports are of */
+    struct rounds *rounds;
     struct access *access;
+    struct admission admission;
     struct out_events *writer;
     struct reads *reads;
     struct submissions *submissions;

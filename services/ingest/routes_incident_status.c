@@ -15,12 +15,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* Whose key it was; there is one key. */
-#define WHO "default"
-
 /* Kept with the request until the reader has it. */
 struct wish {
     struct status_change change;
+    struct caller caller; /* who changes it */
     char revision[24]; /* If-Match; "" when any will do */
 };
 
@@ -99,7 +97,7 @@ static void change_status(struct redis_client *redis, struct http_request *reque
     struct text id = http_path_value(request, "id");
     char now[24];
     snprintf(now, sizeof now, "%lld", (long long)clock_wall().ms);
-    struct text arguments[9] = {id, wish->change.status, text_of(now), TEXT(WHO),
+    struct text arguments[9] = {id, wish->change.status, text_of(now), text_of(wish->caller.id),
                                 text_of(wish->revision)};
     put_optional(&arguments[5], wish->change.analyst_notes);
     put_optional(&arguments[7], wish->change.resolution);
@@ -115,7 +113,7 @@ static void change_status(struct redis_client *redis, struct http_request *reque
         answer_reply(request, reply);
     } else {
         log_warning("incident not changed", LOG_STRING("reason", redis_client_error(redis)));
-        reads_answer_failure(request, status);
+        reads_answer_failure(request, redis, status);
     }
     redis_reply_destroy(&reply);
 }
@@ -130,14 +128,15 @@ static bool read_wish(struct http_request *request, struct wish *wish) {
     struct status_change *change = &wish->change;
     struct bytes body = http_body(request);
     if (body.length > 0 && status_change_read(change, body) != STATUS_OK) {
-        answer_invalid(request, change->field, change->message, change->type);
+        answer_invalid(request, "body", &change->error, 1);
         return false;
     }
     change->status = either(change->status, http_query(request, "status"));
     change->analyst_notes = either(change->analyst_notes, http_query(request, "analyst_notes"));
     change->resolution = either(change->resolution, http_query(request, "resolution"));
     if (change->status.data == NULL) {
-        answer_invalid(request, "query → status", "Field required", "missing");
+        static const struct event_error missing = {"status", "Field required", "missing", 0};
+        answer_invalid(request, "query", &missing, 1);
         return false;
     }
     enum incident_status status;
@@ -157,6 +156,7 @@ void route_incident_status(struct http_request *request) {
     if (wish == NULL)
         abort();
     http_state_set(request, wish, wish_destroy);
+    (void)access_identify(ingest_of(request)->access, request, &wish->caller);
     if (!read_wish(request, wish)) {
         count_drop(STATUS_BAD_VALUE);
         return;

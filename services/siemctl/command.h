@@ -28,6 +28,7 @@ extern const struct command command_tail;
 extern const struct command command_incidents;
 extern const struct command command_status;
 extern const struct command command_replay;
+extern const struct command command_keys;
 
 /* Prints a complaint and how to get help; EXIT_USAGE. */
 int command_usage_error(const struct command *command, const char *format, ...)

@@ -1,8 +1,9 @@
 /* main.c: siemctl, the tool for people: sends events, watches threats, shows incidents and
- * processes.
+ * processes, keeps the keys.
  *
  *   arguments -> a row of the table -> cmd_NAME.c -> HTTP (send, incidents, status, replay)
  *                                                 -> THREATS and Redis (tail, status)
+ *                                                 -> Redis (keys)
  * State: none. Exit status: 0 done, 1 failed, 2 wrong usage.
  */
 #include "common/log.h"
@@ -11,8 +12,9 @@
 #include <signal.h>
 #include <stdio.h>
 
-static const struct command *const commands[] = {&command_send, &command_tail, &command_incidents,
-                                                 &command_status, &command_replay};
+static const struct command *const commands[] = {&command_send,      &command_tail,
+                                                 &command_incidents, &command_status,
+                                                 &command_replay,    &command_keys};
 #define COMMANDS (sizeof commands / sizeof *commands)
 
 static struct siemctl_config config;

@@ -1,5 +1,5 @@
 /* test_normalize.c: event types, addresses and times; the answer of POST /log; API keys. */
-#include "services/ingest/access.h"
+#include "services/ingest/home_key.h"
 #include "services/ingest/log_answer.h"
 #include "services/ingest/normalize.h"
 
@@ -204,7 +204,7 @@ Test(normalize, makes_one_key_and_keeps_it) {
     struct stat status;
     cr_assert_not_null(mkdtemp(directory));
     snprintf(path, sizeof path, "%s/api_key", directory);
-    struct access *access = access_new("", directory);
+    struct home_key *access = home_key_new("", directory);
     cr_assert_not_null(access);
     cr_assert_eq(stat(path, &status), 0);
     cr_expect_eq(status.st_mode & 0777, 0600);
@@ -214,22 +214,22 @@ Test(normalize, makes_one_key_and_keeps_it) {
     fclose(file);
     key[strcspn(key, "\n")] = '\0';
     cr_expect_geq(strlen(key), 64);
-    cr_expect(access_is_allowed(access, text_of(key)));
-    struct access *again = access_new("", directory);
-    cr_expect(access_is_allowed(again, text_of(key)));
-    struct access *given = access_new("mine", directory);
-    cr_expect(access_is_allowed(given, TEXT("mine")));
+    cr_expect(home_key_is(access, text_of(key)));
+    struct home_key *again = home_key_new("", directory);
+    cr_expect(home_key_is(again, text_of(key)));
+    struct home_key *given = home_key_new("mine", directory);
+    cr_expect(home_key_is(given, TEXT("mine")));
     static const struct text wrong[] = {RAW(""), RAW("min"), RAW("mine "), RAW("MINE"), {NULL, 0}};
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++)
-        cr_expect_not(access_is_allowed(given, wrong[i]));
-    cr_expect_not(access_is_allowed(access, TEXT("mine")));
-    access_destroy(&access);
-    access_destroy(&again);
-    access_destroy(&given);
+        cr_expect_not(home_key_is(given, wrong[i]));
+    cr_expect_not(home_key_is(access, TEXT("mine")));
+    home_key_destroy(&access);
+    home_key_destroy(&again);
+    home_key_destroy(&given);
     file = fopen(path, "w");
     cr_assert_not_null(file);
     fclose(file);
-    cr_expect_null(access_new("", directory), "an empty key lets nobody in");
+    cr_expect_null(home_key_new("", directory), "an empty key lets nobody in");
     unlink(path);
     rmdir(directory);
 }
