@@ -1,10 +1,13 @@
 /* http_guard.c: refuses requests whose framing two readers could see differently, before their body
  * is read: Content-Length with Transfer-Encoding, either of them twice, another coding than
  * chunked, names that are no tokens (a space before the colon ends up in the name), control
- * characters, no Host or two. libmicrohttpd lets these pass. What it refuses itself (a length that
- * is no number, a bad chunk, a line without a colon) is answered 400 in its own words, and closed;
- * from us it keeps a header without a name, which it drops, and what follows a NUL in a value.
- * Source: RFC 9112 §2.2, §3.2, §5.1, §6.1, §11.2. */
+ * characters, no Host or two. libmicrohttpd lets these pass.
+ *
+ * It also lets pass what it does not show: lines that end in LF alone, a header without a name, a
+ * value behind a NUL, a line folded into the next, spaces around the target. But names and values
+ * lie in its memory as they came, with NULs in the place of what ended them: every one must begin
+ * where the one before it and a CRLF end, and the last must end where the head does. Source: RFC
+ * 9112 §2.2, §3.2, §5.1, §5.2, §6.1, §11.2. */
 #include "common/http_private.h"
 
 #include "common/utf8.h"
@@ -13,10 +16,12 @@
 
 /* What one pass over the headers gathers. */
 struct guard {
+    const char *at; /* where the next name must begin */
     size_t bytes;
     int hosts;
     int lengths;
     int encodings;
+    bool odd_layout;
     bool odd_name;
     bool odd_value;
     bool odd_encoding;
@@ -95,6 +100,8 @@ static enum MHD_Result on_header(void *context, enum MHD_ValueKind kind, const c
                                  size_t name_length, const char *value, size_t value_length) {
     (void)kind;
     struct guard *guard = context;
+    guard->odd_layout |= name != guard->at || value == NULL;
+    guard->at = value + value_length + 2;
     guard->bytes += name_length + value_length + 4;
     guard->odd_name |= !is_token(name, name_length);
     guard->odd_value |= !is_plain(value, value_length);
@@ -113,15 +120,17 @@ static enum MHD_Result on_argument(void *context, enum MHD_ValueKind kind, const
     return MHD_YES;
 }
 
-/* The request line. */
+/* The request line: method, one space, target, one space, version. */
 static int check_line(const struct http_request *request, const char *version,
                       const char **ret_reason) {
-    bool odd = false;
-    MHD_get_connection_values_n(request->mhd, MHD_GET_ARGUMENT_KIND, on_argument, &odd);
     if (strcmp(version, "HTTP/1.1") != 0 && strcmp(version, "HTTP/1.0") != 0) {
         *ret_reason = "HTTP Version Not Supported";
         return 505;
     }
+    const char *target_end = request->connection->target_end;
+    bool odd = target_end == NULL || version != target_end + 1 ||
+               request->path.data != request->method.data + request->method.length + 1;
+    MHD_get_connection_values_n(request->mhd, MHD_GET_ARGUMENT_KIND, on_argument, &odd);
     if (!is_token(request->method.data, request->method.length) || request->path.length == 0 ||
         request->path.data[0] != '/' || odd ||
         !utf8_is_valid((const uint8_t *)request->path.data, request->path.length)) {
@@ -131,18 +140,28 @@ static int check_line(const struct http_request *request, const char *version,
     return 0;
 }
 
+/* Bytes from the method to the empty line. */
+static size_t head_length(const struct http_request *request) {
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(request->mhd, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
+    return info != NULL ? info->header_size : 0;
+}
+
 int http_guard_check(struct http_request *request, const char *version, const char **ret_reason) {
-    struct guard guard = {0};
-    MHD_get_connection_values_n(request->mhd, MHD_HEADER_KIND, on_header, &guard);
+    struct guard guard = {.at = version + strlen(version) + 2};
     int code = check_line(request, version, ret_reason);
     if (code != 0)
         return code;
+    MHD_get_connection_values_n(request->mhd, MHD_HEADER_KIND, on_header, &guard);
     bool old = strcmp(version, "HTTP/1.0") == 0;
+    request->head_length = head_length(request);
     *ret_reason = NULL;
     if (guard.odd_name)
         *ret_reason = "Malformed header name";
     else if (guard.odd_value)
         *ret_reason = "Malformed header value";
+    else if (guard.odd_layout || guard.at + 2 != request->method.data + request->head_length)
+        *ret_reason = "Malformed line of the head";
     else if (guard.encodings > 0 &&
              (guard.lengths > 0 || guard.encodings > 1 || guard.odd_encoding || old))
         *ret_reason = "Ambiguous body framing";

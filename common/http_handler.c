@@ -71,6 +71,7 @@ static enum MHD_Result on_headers(struct http_worker *worker, struct MHD_Connect
     request->path = text_of(line[0]);
     request->method = text_of(line[1]);
     request->began_at = clock_mono();
+    http_connection_step(request->connection, request->began_at);
     memcpy(request->peer, request->connection->peer, sizeof request->peer);
     request_begin(request, line[2]);
     http_metrics_begin(request);
@@ -83,6 +84,11 @@ static enum MHD_Result on_headers(struct http_worker *worker, struct MHD_Connect
  */
 static enum MHD_Result on_piece(struct http_request *request, struct bytes piece) {
     request->body_seen += piece.length;
+    if (request->body_length == UINT64_MAX && !http_framing_check_piece(piece)) {
+        request->close_after = true;
+        http_connection_say(request->connection, 400, "Malformed chunk");
+        return MHD_NO;
+    }
     if (!atomic_load(&request->answered) && request->body_seen > request->route->body_limit)
         http_handler_fail(request, 413, "Request body too large");
     if (atomic_load(&request->answered)) {

@@ -2,13 +2,15 @@
  * that has the fewest. Both other ways spread badly: of several epolls on one socket the idlest
  * takes almost all, and SO_REUSEPORT deals by hash, which gives one of two workers 20 or more of 32
  * connections in every fifth start. Dealing costs one wake-up a connection, and makes the limit of
- * connections exact. */
+ * connections exact. When it is reached, a new connection takes the place of the one that has
+ * waited longest for its peer, so that those who only hold connections lock nobody out. */
 #include "common/http_private.h"
 
 #include "common/counters.h"
 #include "common/log.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -103,41 +105,59 @@ void http_listen_watch(struct http_worker *worker, bool on) {
     server->accepting = on;
 }
 
-/* The worker with the fewest connections, or NULL when there are too many in all. */
-static struct http_worker *choose_worker(struct http_server *server) {
-    int total = 0;
-    struct http_worker *best = &server->workers[0];
-    int least = atomic_load(&best->connection_count);
+/* The worker with the fewest connections; `ret_total` is how many there are in all. */
+static int least_busy(const struct http_server *server, int *ret_total) {
+    int best = 0, least = INT_MAX, total = 0;
     for (int i = 0; i < server->options.workers; i++) {
         int count = atomic_load(&server->workers[i].connection_count);
         total += count;
         if (count < least) {
             least = count;
-            best = &server->workers[i];
+            best = i;
         }
     }
-    return total < server->options.connections_max ? best : NULL;
+    *ret_total = total;
+    return best;
 }
 
-/* Says 503 without reading; the sender may come again. */
-static void turn_away(int fd) {
-    static const char answer[] =
-        "HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nRetry-After: 1\r\n"
-        "X-Content-Type-Options: nosniff\r\nContent-Type: application/json\r\n"
-        "Content-Length: 33\r\n\r\n{\"detail\":\"Too many connections\"}";
-    (void)!send(fd, answer, sizeof answer - 1, MSG_DONTWAIT | MSG_NOSIGNAL);
-    count_drop(STATUS_FULL);
-    close(fd);
+/* The worker with the connection that has waited longest for its peer. */
+static int longest_waiting(const struct http_server *server) {
+    int best = 0;
+    int64_t oldest_ns = INT64_MAX;
+    for (int i = 0; i < server->options.workers; i++) {
+        int64_t ns = atomic_load_explicit(&server->workers[i].oldest_ns, memory_order_relaxed);
+        if (ns < oldest_ns) {
+            oldest_ns = ns;
+            best = i;
+        }
+    }
+    return best;
 }
 
-static void deal(struct http_worker *to, const struct http_arrival *from) {
-    struct http_arrival *arrival = malloc(sizeof *arrival);
-    if (arrival == NULL)
-        abort();
-    *arrival = *from;
+/* Where a connection goes, and in whose place. */
+static struct http_worker *place(struct http_server *server, struct http_connection *connection) {
+    const struct http_options *options = &server->options;
+    uint8_t address[NETWORK_ADDRESS_SIZE];
+    int total = 0;
+    int worker = least_busy(server, &total);
+    if (total >= options->connections_max) {
+        connection->replaces = HTTP_REPLACE_ANY;
+        worker = longest_waiting(server);
+    }
+    if (options->connections_per_address > 0 && !connection->is_proxy &&
+        network_address_of((const struct sockaddr *)&connection->address, address) &&
+        !http_origin_enter(server->origins, address, options->connections_per_address, &worker,
+                           &connection->origin))
+        connection->replaces = HTTP_REPLACE_SAME_ADDRESS;
+    return &server->workers[worker];
+}
+
+static void deal(struct http_server *server, struct http_connection *connection) {
+    struct http_worker *to = place(server, connection);
+    connection->worker = to;
     atomic_fetch_add(&to->connection_count, 1);
-    arrival->next = atomic_load(&to->arrivals);
-    while (!atomic_compare_exchange_weak(&to->arrivals, &arrival->next, arrival))
+    connection->next = atomic_load(&to->arrivals);
+    while (!atomic_compare_exchange_weak(&to->arrivals, &connection->next, connection))
         continue;
     http_worker_wake(to);
 }
@@ -153,43 +173,67 @@ static void accept_pause(struct http_worker *worker, int error) {
 
 void http_listen_accept(struct http_worker *worker) {
     for (int i = 0; i < ACCEPT_ROUND; i++) {
-        struct http_arrival arrival = {.address_length = sizeof arrival.address};
-        arrival.fd = accept4(worker->server->listen_fd, (struct sockaddr *)&arrival.address,
-                             &arrival.address_length, SOCK_NONBLOCK | SOCK_CLOEXEC);
-        if (arrival.fd < 0) {
+        struct sockaddr_storage address;
+        socklen_t length = sizeof address;
+        int fd = accept4(worker->server->listen_fd, (struct sockaddr *)&address, &length,
+                         SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (fd < 0) {
             if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
                 accept_pause(worker, errno);
             return;
         }
-        struct http_worker *to = choose_worker(worker->server);
-        if (to == NULL)
-            turn_away(arrival.fd);
-        else
-            deal(to, &arrival);
+        deal(worker->server, http_connection_new(worker->server, fd, &address, length));
     }
 }
 
+/* Makes room for a connection; false when all others are being worked for. */
+static bool make_room(struct http_worker *worker, const struct http_connection *connection) {
+    if (connection->replaces == HTTP_REPLACE_NONE)
+        return true;
+    return http_limits_evict(
+        worker, connection->replaces == HTTP_REPLACE_SAME_ADDRESS ? connection->origin : NULL);
+}
+
+/* Says 503 without reading; the sender may come again. */
+static void turn_away(struct http_connection *connection) {
+    http_connection_say(connection, 503, "Too many connections");
+    count_drop(STATUS_FULL);
+    http_connection_drop(connection);
+}
+
+/* What arrived, in the order it came: one may take the place of one before it. */
+static struct http_connection *take_list(struct http_worker *worker) {
+    struct http_connection *newest_first = atomic_exchange(&worker->arrivals, NULL);
+    struct http_connection *list = NULL;
+    while (newest_first != NULL) {
+        struct http_connection *next = newest_first->next;
+        newest_first->next = list;
+        list = newest_first;
+        newest_first = next;
+    }
+    return list;
+}
+
 void http_listen_take_arrivals(struct http_worker *worker) {
-    struct http_arrival *list = atomic_exchange(&worker->arrivals, NULL);
+    if (atomic_load_explicit(&worker->arrivals, memory_order_relaxed) == NULL)
+        return;
+    struct http_connection *list = take_list(worker);
     while (list != NULL) {
-        struct http_arrival *next = list->next;
-        if (MHD_add_connection(worker->daemon, list->fd, (struct sockaddr *)&list->address,
-                               list->address_length) != MHD_YES) {
-            /* libmicrohttpd closed it already. */
-            atomic_fetch_sub(&worker->connection_count, 1);
-            count_drop(STATUS_FULL);
-        }
-        free(list);
-        list = next;
+        struct http_connection *connection = list;
+        list = connection->next;
+        connection->next = NULL;
+        if (make_room(worker, connection))
+            http_connection_open(connection);
+        else
+            turn_away(connection);
     }
 }
 
 void http_listen_drop_arrivals(struct http_worker *worker) {
-    struct http_arrival *list = atomic_exchange(&worker->arrivals, NULL);
+    struct http_connection *list = atomic_exchange(&worker->arrivals, NULL);
     while (list != NULL) {
-        struct http_arrival *next = list->next;
-        close(list->fd);
-        free(list);
+        struct http_connection *next = list->next;
+        http_connection_drop(list);
         list = next;
     }
 }

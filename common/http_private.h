@@ -1,12 +1,13 @@
 /* http_private.h: what the files of the HTTP server share with each other, and with nobody else.
  *
  * http_server.c opens the listening socket and the workers · http_worker.c is a worker's loop ·
- * http_handler.c is the way of one request through libmicrohttpd · http_guard.c refuses doubtful
- * framing · http_route.c finds the route · http_listen.c accepts connections and deals them out ·
- * http_hold.c has a route wait · http_request.c holds requests, answers and their accessors ·
- * http_connection.c holds connections and their time limits · http_metrics.c counts. Owner: a
- * server owns its workers, a worker its connections and its free requests. A request belongs to its
- * worker, but for the reference
+ * http_listen.c accepts connections and deals them out · http_origin.c counts them by address ·
+ * http_connection.c holds them · http_limits.c ends those that take too long ·
+ * http_handler.c is the way of one request through libmicrohttpd · http_guard.c and http_framing.c
+ * refuse what two readers could see differently · http_refusal.c words libmicrohttpd's own refusals
+ * · http_route.c finds the route · http_hold.c has a route wait · http_request.c holds requests,
+ * answers and their accessors · http_metrics.c counts. Owner: a server owns its workers, a worker
+ * its connections and its free requests. A request belongs to its worker, but for the reference
  * http_defer gave away. Threads: everything of a worker is its thread's, except what is marked
  * atomic. Limits: as named here.
  */
@@ -14,6 +15,7 @@
 #define SIEM_COMMON_HTTP_PRIVATE_H
 
 #include "common/http_server.h"
+#include "common/networks.h"
 
 #include <microhttpd.h>
 #include <netinet/in.h>
@@ -26,8 +28,8 @@
  * cost 1 µs. Holds HTTP_HEADERS_MAX as received and as parsed, or a piece of the body. */
 #define HTTP_CONNECTION_MEMORY (16 * 1024)
 /* Bytes of a refused body that are read and dropped, so that the sender gets to see the answer. */
-#define HTTP_SWALLOW_MAX (2 * 1024 * 1024)
-/* A connection may wait this long for its next request, and an answer this long to be fetched. */
+#define HTTP_SWALLOW_MAX (64 * 1024 * 1024)
+/* A connection may wait this long for its next request. */
 #define HTTP_IDLE_MS 60000
 /* How often connections are looked over for time limits. */
 #define HTTP_SCAN_MS 500
@@ -39,8 +41,12 @@
 #define HTTP_KEEP_BYTES (64 * 1024)
 /* Requests kept for reuse by a worker. */
 #define HTTP_FREE_MAX 256
+/* Content-Security-Policy of what is no page. */
+#define HTTP_POLICY_NOTHING "default-src 'none'; frame-ancestors 'none'"
 
 struct gauge;
+struct http_origin;
+struct http_origins;
 struct http_worker;
 struct http_route_metrics;
 
@@ -64,10 +70,11 @@ struct http_request {
     struct text path;
     struct text path_values[HTTP_PATH_VALUES_MAX];
     enum http_phase phase;
-    bool deferred;        /* http_defer was called */
-    bool close_after;     /* the connection ends with this answer */
-    bool has_body;        /* the headers announce one */
-    bool expects;         /* the sender waits for 100 Continue */
+    bool deferred;    /* http_defer was called */
+    bool close_after; /* the connection ends with this answer */
+    bool has_body;    /* the headers announce one */
+    bool expects;     /* the sender waits for 100 Continue */
+    uint64_t head_length;
     uint64_t body_length; /* announced; UINT64_MAX when chunked */
     uint64_t body_seen;
     struct mono_time began_at;
@@ -86,29 +93,30 @@ struct http_request {
     int code;
     const char *content_type;
     struct buffer answer;
-    struct bytes constant; /* instead of `answer` when it is not empty */
+    struct bytes constant;                  /* instead of `answer` when it is not empty */
     char headers[HTTP_ANSWER_HEADERS_SIZE]; /* name NUL value NUL ... */
     size_t headers_length;
 };
 
-/* A connection, from accept to close; its worker's thread only. */
+/* What a new connection takes the place of, when there is none left for it. */
+enum http_replace { HTTP_REPLACE_NONE, HTTP_REPLACE_ANY, HTTP_REPLACE_SAME_ADDRESS };
+
+/* A connection, from accept to close; its worker's thread only, once that has taken it over. */
 struct http_connection {
     struct http_worker *worker;
-    struct http_connection *prev, *next;
-    struct http_request *request; /* the one under way */
+    struct http_connection *prev, *next; /* in the worker's list; `next` also on the way to it */
+    struct http_request *request;        /* the one under way */
+    struct http_origin *origin;          /* its address among the others; NULL: not counted */
     int fd;
+    enum http_replace replaces;
+    bool is_listed;              /* waits for its peer: is in the worker's list */
+    bool is_proxy;               /* may say for whom it speaks */
     bool served;                 /* has completed a request */
-    bool marked;                 /* bytes_mark is set */
-    uint64_t bytes_mark;         /* bytes received when it began to wait */
-    struct mono_time since;      /* accepted, or done with its last request */
+    const char *target_end;      /* of the request line under way; NULL: it is not clean */
+    uint64_t consumed;           /* bytes of the requests completed */
+    struct mono_time stepped_at; /* accepted, request begun, answer given, or answer fetched */
     struct mono_time started_at; /* bytes of a next request were seen; 0: none */
-    char peer[INET6_ADDRSTRLEN]; /* its address as text */
-};
-
-/* A connection that was accepted, on its way to its worker. */
-struct http_arrival {
-    struct http_arrival *next;
-    int fd;
+    char peer[NETWORK_ADDRESS_TEXT_SIZE];
     struct sockaddr_storage address;
     socklen_t address_length;
 };
@@ -122,7 +130,10 @@ struct http_worker {
     int index;
     int epoll_fd;
     int wake_fd;
-    struct http_connection *connections;
+    struct http_connection *oldest,
+        *newest;                    /* those that wait for their peer, by their last step */
+    struct http_connection *adding; /* libmicrohttpd is about to tell of this one */
+    struct mono_time now;           /* of this turn of the loop */
     struct http_request *deferred;
     int64_t next_deadline_ns; /* earliest that may be due; INT64_MAX: none */
     struct mono_time scanned_at;
@@ -131,8 +142,9 @@ struct http_worker {
 
     _Atomic(struct http_request *) done;     /* answered elsewhere: to be resumed */
     _Atomic(struct http_request *) returned; /* released elsewhere: to be reused */
-    _Atomic(struct http_arrival *) arrivals;
+    _Atomic(struct http_connection *) arrivals;
     atomic_int connection_count;
+    atomic_int_fast64_t oldest_ns; /* last step of `oldest`; INT64_MAX: there is none */
 };
 
 struct http_server {
@@ -140,6 +152,8 @@ struct http_server {
     struct http_worker *workers;
     struct http_route_metrics *metrics; /* one per route, and some for no route */
     struct gauge *connections;
+    struct http_origins *origins;
+    struct networks proxies; /* may say for whom they speak, and are not counted by address */
     int listen_fd;
     int port;
     bool accepting;                   /* worker 0 only: the listening socket is in its epoll */
@@ -202,17 +216,62 @@ void http_listen_take_arrivals(struct http_worker *worker);
 /* Closes the connections dealt to a worker that has ended. */
 void http_listen_drop_arrivals(struct http_worker *worker);
 
+/* http_origin.c */
+
+/* Makes the table of addresses. */
+struct http_origins *http_origins_new(size_t workers);
+
+/* Frees it; nothing is counted any more. */
+void http_origins_destroy(struct http_origins **origins);
+
+/* Counts a connection from that address. Up to `limit` it goes to `worker`; beyond it, to the
+ * worker that has most of that address, in the place of one of those: then gives false. */
+bool http_origin_enter(struct http_origins *origins, const uint8_t address[NETWORK_ADDRESS_SIZE],
+                       int limit, int *worker, struct http_origin **ret_origin);
+
+/* It is gone from that worker. */
+void http_origin_leave(struct http_origins *origins, struct http_origin *origin, int worker);
+
 /* http_connection.c */
+
+/* Makes the connection of an accepted socket; worker 0's thread. */
+struct http_connection *http_connection_new(struct http_server *server, int fd,
+                                            const struct sockaddr_storage *address,
+                                            socklen_t address_length);
+
+/* Hands it to libmicrohttpd, or frees it. */
+void http_connection_open(struct http_connection *connection);
+
+/* Ends one that libmicrohttpd does not have: closes its socket. */
+void http_connection_drop(struct http_connection *connection);
 
 /* libmicrohttpd's notice of a connection's start and end. */
 void http_connection_notify(void *context, struct MHD_Connection *mhd, void **socket_context,
                             enum MHD_ConnectionNotificationCode code);
 
+/* It took a step: from now on it waits for its peer again. */
+void http_connection_step(struct http_connection *connection, struct mono_time now);
+
+/* It waits for us, not for its peer. */
+void http_connection_pause(struct http_connection *connection);
+
 /* The connection is between requests again. */
 void http_connection_wait(struct http_connection *connection);
 
-/* Closes the worker's connections that took too long. */
-void http_connection_scan(struct http_worker *worker, struct mono_time now);
+/* Has libmicrohttpd find it closed. */
+void http_connection_end(struct http_connection *connection);
+
+/* Sends an answer around libmicrohttpd, which is still reading a request from it. */
+void http_connection_say(struct http_connection *connection, int code, const char *reason);
+
+/* http_limits.c */
+
+/* Ends the connection that has waited longest for its peer, of that address unless it is NULL;
+ * false when there is none. */
+bool http_limits_evict(struct http_worker *worker, const struct http_origin *origin);
+
+/* Ends the worker's connections that took too long. */
+void http_limits_scan(struct http_worker *worker, struct mono_time now);
 
 /* http_handler.c */
 
@@ -238,8 +297,25 @@ bool http_hold_settle(struct http_request *request);
 /* http_guard.c */
 
 /* Looks at the framing. 0 when it is beyond doubt, else the code to refuse it with and why; sets
- * the request's has_body, expects and body_length. */
+ * the request's head_length, has_body, expects and body_length. */
 int http_guard_check(struct http_request *request, const char *version, const char **ret_reason);
+
+/* http_framing.c */
+
+/* libmicrohttpd's callback with the target as it came, before it is decoded. */
+void *http_framing_see_target(void *context, const char *target, struct MHD_Connection *mhd);
+
+/* Whether the piece, if a chunk begins with it, stands behind a line that is a chunk's. */
+bool http_framing_check_piece(struct bytes piece);
+
+/* http_refusal.c */
+
+/* Finds the library's function; before the first answer. */
+void http_refusal_init(void);
+
+/* libmicrohttpd's own MHD_queue_response. */
+enum MHD_Result http_refusal_queue(struct MHD_Connection *mhd, unsigned code,
+                                   struct MHD_Response *response);
 
 /* http_route.c */
 

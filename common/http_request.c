@@ -5,8 +5,6 @@
 #include <assert.h>
 #include <stdlib.h>
 
-#define POLICY_NOTHING "default-src 'none'; frame-ancestors 'none'"
-
 /* Everything a next request must not see goes; memory worth keeping stays. */
 static void request_reset(struct http_request *request) {
     struct buffer body = request->body;
@@ -172,7 +170,7 @@ static void response_add_headers(const struct http_request *request,
         at = (size_t)(value - request->headers) + strlen(value) + 1;
     }
     if (!has_policy)
-        MHD_add_response_header(response, "Content-Security-Policy", POLICY_NOTHING);
+        MHD_add_response_header(response, "Content-Security-Policy", HTTP_POLICY_NOTHING);
     MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
     if (request->code == 503)
         MHD_add_response_header(response, "Retry-After", "1");
@@ -194,12 +192,14 @@ static struct MHD_Response *request_response(const struct http_request *request)
 
 enum MHD_Result http_request_send(struct http_request *request) {
     request->phase = HTTP_PHASE_ANSWERED;
+    request->close_after |= request->body_length == UINT64_MAX; /* see http_framing.c */
+    http_connection_step(request->connection, request->worker->now);
     http_metrics_end(request);
     struct MHD_Response *response = request_response(request);
     if (response == NULL)
         return MHD_NO;
     response_add_headers(request, response);
-    enum MHD_Result result = MHD_queue_response(request->mhd, (unsigned)request->code, response);
+    enum MHD_Result result = http_refusal_queue(request->mhd, (unsigned)request->code, response);
     MHD_destroy_response(response);
     return result;
 }

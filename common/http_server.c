@@ -10,6 +10,7 @@
 void http_server_release(struct http_server *server) {
     if (atomic_fetch_sub(&server->references, 1) != 1)
         return;
+    http_origins_destroy(&server->origins);
     free(server->workers);
     free(server);
 }
@@ -37,6 +38,8 @@ static void server_init(struct http_server *server, const struct http_options *o
     atomic_store(&server->references, 1);
     server->metrics = http_metrics_new(options);
     server->connections = http_metrics_connections();
+    server->origins = http_origins_new((size_t)options->workers);
+    http_refusal_init();
     server->workers = calloc((size_t)options->workers, sizeof *server->workers);
     if (server->workers == NULL)
         abort();

@@ -4,11 +4,12 @@
  * Each worker thread runs its own MHD daemon in external epoll mode around MHD_run, on one shared
  * listening socket; its own eventfd wakes it once for any number of answers given elsewhere. (libmicrohttpd's
  * own epoll thread stalls at 128 active connections.) Requests with doubtful framing are refused before
- * the body is read (see http_guard.c).
+ * the body is read (see http_guard.c, http_framing.c).
  * Owner: new/destroy; a request lives until it is answered and released. Threads: route callbacks run on
  * worker threads; http_answer may be called from any thread, once. Errors: the API's error bodies are
  * the routes' business; the server itself answers 400, 404, 405 (with Allow), 408, 413, 503.
- * Limits: body per route, headers 8 KiB, connections in total, 10 s from first byte to whole request.
+ * Limits: body per route, headers 8 KiB, connections in total and per address (a new one takes the place of
+ * the one that has waited longest for its peer), time and rate of a request and of its answer.
  * Source: RFC 9110, RFC 9112; libmicrohttpd 0.9.75.
  */
 #ifndef SIEM_COMMON_HTTP_SERVER_H
@@ -40,8 +41,10 @@ struct http_route {
 struct http_options {
     const char *listen;        /* "0.0.0.0:8000", "[::]:8000", "127.0.0.1:0" */
     int workers;               /* threads */
-    int connections_max;       /* in total */
-    int64_t request_timeout_ms;/* from the first byte to the whole request */
+    int connections_max;       /* in total; beyond it the longest idle one goes */
+    int connections_per_address; /* the same among those of one address; 0: no limit of its own */
+    int64_t request_timeout_ms;/* from the first byte to the whole request, and for an answer to be fetched */
+    int64_t bytes_per_second_min; /* what bodies and answers must keep up beyond that time; 0: nothing is added */
     const struct http_route *routes;
     size_t routes_count;
     void *context;             /* for http_context */

@@ -10,6 +10,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -38,6 +39,7 @@ void http_worker_give_back(struct http_request *request) {
 
 void http_worker_watch(struct http_request *request) {
     struct http_worker *worker = request->worker;
+    http_connection_pause(request->connection);
     request->deferred_prev = NULL;
     request->deferred_next = worker->deferred;
     if (worker->deferred != NULL)
@@ -94,7 +96,7 @@ static int worker_wait_ms(struct http_worker *worker, struct mono_time now) {
     MHD_UNSIGNED_LONG_LONG mhd_ms = 0;
     if (MHD_get_timeout(worker->daemon, &mhd_ms) == MHD_YES && mhd_ms == 0)
         return 0;
-    int64_t wait_ms = worker->connections != NULL ? HTTP_SCAN_MS : -1;
+    int64_t wait_ms = worker->oldest != NULL ? HTTP_SCAN_MS : -1;
     if (worker->index == 0 && !worker->server->accepting && !atomic_load(&worker->server->quiesced))
         wait_ms = 50;
     if (worker->next_deadline_ns != INT64_MAX) {
@@ -114,12 +116,19 @@ static void worker_listen(struct http_worker *worker, struct mono_time now) {
         http_listen_watch(worker, true);
 }
 
+/* For worker 0, which looks for a connection that another may take the place of. */
+static void worker_tell_oldest(struct http_worker *worker) {
+    atomic_store_explicit(&worker->oldest_ns,
+                          worker->oldest != NULL ? worker->oldest->stepped_at.ns : INT64_MAX,
+                          memory_order_relaxed);
+}
+
 static void worker_turn(struct http_worker *worker) {
-    struct mono_time now = clock_mono();
     if (worker->index == 0)
-        worker_listen(worker, now);
+        worker_listen(worker, worker->now);
     struct epoll_event events[4];
-    int count = epoll_wait(worker->epoll_fd, events, 4, worker_wait_ms(worker, now));
+    int count = epoll_wait(worker->epoll_fd, events, 4, worker_wait_ms(worker, worker->now));
+    worker->now = clock_mono();
     for (int i = 0; i < count; i++) {
         if (events[i].data.fd == worker->server->listen_fd)
             http_listen_accept(worker);
@@ -127,9 +136,10 @@ static void worker_turn(struct http_worker *worker) {
     http_listen_take_arrivals(worker);
     worker_resume(worker);
     MHD_run(worker->daemon);
-    now = clock_mono();
-    worker_expire(worker, now);
-    http_connection_scan(worker, now);
+    worker->now = clock_mono();
+    worker_expire(worker, worker->now);
+    http_limits_scan(worker, worker->now);
+    worker_tell_oldest(worker);
 }
 
 /* The server stops: everything deferred is answered 503, and what can be sent at once is sent. */
@@ -157,16 +167,17 @@ static void *worker_main(void *context) {
     return NULL;
 }
 
-/* A daemon without thread and listening socket. */
+/* A daemon without thread and listening socket; how many connections there may be is for who deals
+ * them out. */
 static struct MHD_Daemon *worker_daemon(struct http_worker *worker) {
     unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_NO_LISTEN_SOCKET;
-    return MHD_start_daemon(
-        flags, 0, NULL, NULL, http_handler_access, worker, MHD_OPTION_NOTIFY_COMPLETED,
-        http_handler_completed, worker, MHD_OPTION_NOTIFY_CONNECTION, http_connection_notify,
-        worker, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HTTP_CONNECTION_MEMORY,
-        MHD_OPTION_CONNECTION_LIMIT, (unsigned)worker->server->options.connections_max,
-        MHD_OPTION_CONNECTION_TIMEOUT, 0u, MHD_OPTION_STRICT_FOR_CLIENT, 0,
-        MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1, MHD_OPTION_END);
+    return MHD_start_daemon(flags, 0, NULL, NULL, http_handler_access, worker,
+                            MHD_OPTION_NOTIFY_COMPLETED, http_handler_completed, worker,
+                            MHD_OPTION_NOTIFY_CONNECTION, http_connection_notify, worker,
+                            MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HTTP_CONNECTION_MEMORY,
+                            MHD_OPTION_CONNECTION_LIMIT, UINT_MAX, MHD_OPTION_CONNECTION_TIMEOUT,
+                            0u, MHD_OPTION_URI_LOG_CALLBACK, http_framing_see_target, worker,
+                            MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1, MHD_OPTION_END);
 }
 
 static void worker_add(struct http_worker *worker, int fd, unsigned events) {
@@ -176,7 +187,9 @@ static void worker_add(struct http_worker *worker, int fd, unsigned events) {
 
 enum status http_worker_open(struct http_worker *worker) {
     worker->next_deadline_ns = INT64_MAX;
-    worker->scanned_at = clock_mono();
+    atomic_store(&worker->oldest_ns, INT64_MAX);
+    worker->now = clock_mono();
+    worker->scanned_at = worker->now;
     worker->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     worker->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     worker->daemon = worker_daemon(worker);

@@ -9,6 +9,8 @@
 #include <unistd.h>
 
 #define REQUEST_TIMEOUT_MS 10000
+#define BYTES_PER_SECOND_MIN 32768
+#define CONNECTIONS_PER_ADDRESS 500
 #define BODY_MAX (EVENT_JSON_MAX + 1024) /* an event, and white space around it */
 #define BULK_BODY_MAX (16 * 1024 * 1024)
 #define STATUS_BODY_MAX (64 * 1024)
@@ -52,7 +54,9 @@ enum status in_http_open(struct ingest *ingest) {
         .listen = ingest->config.listen,
         .workers = count_workers(ingest->config.http_workers),
         .connections_max = (int)ingest->config.connections_max,
+        .connections_per_address = CONNECTIONS_PER_ADDRESS,
         .request_timeout_ms = REQUEST_TIMEOUT_MS,
+        .bytes_per_second_min = BYTES_PER_SECOND_MIN,
         .routes = routes,
         .routes_count = sizeof routes / sizeof routes[0],
         .context = ingest,

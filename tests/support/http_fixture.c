@@ -2,7 +2,10 @@
 #include "http_fixture.h"
 
 #include <arpa/inet.h>
+#include <criterion/criterion.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -33,6 +36,36 @@ void http_fixture_send(int fd, struct text bytes) {
             return;
         sent += (size_t)count;
     }
+}
+
+/* Whether the server has read what reached its end of the connection: the kernel's table of
+ * connections tells how much waits there. */
+static bool is_taken(int fd) {
+    struct sockaddr_in mine;
+    socklen_t length = sizeof mine;
+    char line[512];
+    bool taken = false;
+    unsigned local = 0, remote = 0, unread = 0;
+    FILE *table = fopen("/proc/net/tcp", "r");
+    if (table == NULL || getsockname(fd, (struct sockaddr *)&mine, &length) != 0)
+        give_up("/proc/net/tcp");
+    while (fgets(line, sizeof line, table) != NULL) {
+        if (sscanf(line, " %*u: %*x:%x %*x:%x %*x %*x:%x", &local, &remote, &unread) == 3 &&
+            remote == ntohs(mine.sin_port))
+            taken = unread == 0;
+    }
+    fclose(table);
+    return taken;
+}
+
+void http_fixture_send_piecewise(int fd, struct text bytes, size_t cut) {
+    int on = 1;
+    if (setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) != 0)
+        give_up("setsockopt");
+    http_fixture_send(fd, (struct text){bytes.data, cut});
+    for (int i = 0; i < HTTP_FIXTURE_WAIT_MS && !is_taken(fd); i++)
+        (void)poll(NULL, 0, 1);
+    http_fixture_send(fd, (struct text){bytes.data + cut, bytes.length - cut});
 }
 
 /* The length of a reply whose head is whole; 0 while it is not. */
@@ -78,6 +111,32 @@ void http_fixture_ask(int port, struct text bytes, struct http_reply *ret_reply)
     http_fixture_send(fd, bytes);
     http_fixture_read(fd, false, ret_reply);
     close(fd);
+}
+
+static void check_exchange(int fd, const struct http_exchange *exchange) {
+    static struct http_reply reply;
+    http_fixture_send(fd, exchange->request);
+    bool head = strncmp(exchange->request.data, "HEAD", 4) == 0;
+    http_fixture_read(fd, head, &reply);
+    cr_expect_eq(reply.code, exchange->code, "%s: %d, not %d", exchange->name, reply.code,
+                 exchange->code);
+    if (exchange->holds != NULL)
+        cr_expect_not_null(strstr(reply.text, exchange->holds), "%s: %s", exchange->name,
+                           reply.text);
+    if (exchange->code != 0)
+        cr_expect(strstr(reply.text, "\r\nX-Content-Type-Options: nosniff\r\n") != NULL &&
+                      strstr(reply.text, "\r\nContent-Security-Policy: ") != NULL,
+                  "%s: %s", exchange->name, reply.text);
+    if (exchange->closes)
+        cr_expect(http_fixture_is_closed(fd), "%s: goes on", exchange->name);
+}
+
+void http_fixture_check(int port, const struct http_exchange *exchanges, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        int fd = http_fixture_connect(port);
+        check_exchange(fd, &exchanges[i]);
+        close(fd);
+    }
 }
 
 const char *http_fixture_body(const struct http_reply *reply) {

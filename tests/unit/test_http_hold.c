@@ -189,6 +189,8 @@ Test(http_hold, outlives_its_request) {
     http_fixture_send(left, POST("/hold"));
     struct http_request *second = take_held();
     close(left);
+    close(fd); /* a request in chunks is the last of its connection */
+    fd = http_fixture_connect(port);
     http_fixture_send(fd, POST("/hold"));
     http_fixture_send(fd, TEXT("next"));
     struct http_request *third = take_held();

@@ -225,44 +225,11 @@ static void teardown(void) {
 
 TestSuite(http_server, .init = setup, .fini = teardown, .timeout = 60);
 
-/* A request, and how it is answered. Bodies are parts of the answer's text. */
-struct exchange {
-    const char *name;
-    struct text request;
-    int code; /* 0: closed without an answer */
-    const char *holds;
-    bool closes;
-};
-
-#define RAW(text)                                                                                  \
-    { text, sizeof(text) - 1 }
+#define RAW HTTP_EXCHANGE_RAW
 #define HOST "Host: here\r\n"
 
-static void check(const struct exchange *exchanges, size_t count) {
-    static struct http_reply reply;
-    for (size_t i = 0; i < count; i++) {
-        const struct exchange *exchange = &exchanges[i];
-        int fd = http_fixture_connect(port);
-        http_fixture_send(fd, exchange->request);
-        bool head = strncmp(exchange->request.data, "HEAD", 4) == 0;
-        http_fixture_read(fd, head, &reply);
-        cr_expect_eq(reply.code, exchange->code, "%s: %d, not %d", exchange->name, reply.code,
-                     exchange->code);
-        if (exchange->holds != NULL)
-            cr_expect_not_null(strstr(reply.text, exchange->holds), "%s: %s", exchange->name,
-                               reply.text);
-        /* libmicrohttpd's own refusals, of what never reaches a handler, are HTML. */
-        if (strstr(reply.text, "<html>") == NULL)
-            cr_expect_not_null(strstr(reply.text, "X-Content-Type-Options: nosniff"), "%s: %s",
-                               exchange->name, reply.text);
-        if (exchange->closes && strstr(reply.text, "<html>") == NULL)
-            cr_expect(http_fixture_is_closed(fd), "%s: stays open", exchange->name);
-        close(fd);
-    }
-}
-
 Test(http_server, finds_routes_and_says_what_is_not_there) {
-    static const struct exchange exchanges[] = {
+    static const struct http_exchange exchanges[] = {
         {"echo", RAW("POST /echo HTTP/1.1\r\n" HOST "Content-Length: 5\r\n\r\nhello"), 200,
          "\r\n\r\nhello", false},
         {"chunked",
@@ -295,71 +262,7 @@ Test(http_server, finds_routes_and_says_what_is_not_there) {
          "Content-Security-Policy: default-src 'none'; frame-ancestors 'none'\r\n", false},
         {"old version", RAW("GET /twice HTTP/1.0\r\n\r\n"), 200, "first", true},
     };
-    check(exchanges, sizeof exchanges / sizeof exchanges[0]);
-}
-
-Test(http_server, refuses_framing_that_can_be_read_in_two_ways) {
-    static const struct exchange exchanges[] = {
-        {"length and encoding",
-         RAW("POST /echo HTTP/1.1\r\n" HOST
-             "Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"),
-         400, "Ambiguous", true},
-        {"two lengths",
-         RAW("POST /echo HTTP/1.1\r\n" HOST "Content-Length: 4\r\nContent-Length: 4\r\n\r\nabcd"),
-         400, "Content-Length", true},
-        {"a list of lengths",
-         RAW("POST /echo HTTP/1.1\r\n" HOST "Content-Length: 4, 4\r\n\r\nabcd"), 400, NULL, true},
-        {"a signed length", RAW("POST /echo HTTP/1.1\r\n" HOST "Content-Length: +4\r\n\r\nabcd"),
-         400, NULL, true},
-        {"two encodings",
-         RAW("POST /echo HTTP/1.1\r\n" HOST
-             "Transfer-Encoding: chunked\r\nTransfer-Encoding: deflate\r\n\r\n0\r\n\r\n"),
-         400, "Ambiguous", true},
-        {"another encoding",
-         RAW("POST /echo HTTP/1.1\r\n" HOST "Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n"),
-         400, "Ambiguous", true},
-        {"encoding in an old version",
-         RAW("POST /echo HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"), 400, NULL,
-         true},
-        {"space before the colon",
-         RAW("POST /echo HTTP/1.1\r\n" HOST "Content-Length : 4\r\n\r\nabcd"), 400, NULL, true},
-        {"odd name", RAW("GET /twice HTTP/1.1\r\n" HOST "Fo@: x\r\n\r\n"), 400, "header name",
-         true},
-        {"no host", RAW("GET /twice HTTP/1.1\r\n\r\n"), 400, NULL, true},
-        {"two hosts", RAW("GET /twice HTTP/1.1\r\n" HOST HOST "\r\n"), 400, "Host", true},
-        {"odd host", RAW("GET /twice HTTP/1.1\r\nHost: a/b\r\n\r\n"), 400, "Host", true},
-        {"control character", RAW("GET /twice HTTP/1.1\r\n" HOST "X: a\x01z\r\n\r\n"), 400, NULL,
-         true},
-        {"other version", RAW("GET /twice HTTP/1.7\r\n" HOST "\r\n"), 505, NULL, true},
-        {"bad chunk",
-         RAW("POST /echo HTTP/1.1\r\n" HOST
-             "Transfer-Encoding: chunked\r\n\r\n3 \n  \r\nfoo\r\n0\r\n\r\n"),
-         400, NULL, true},
-        {"header without a colon", RAW("GET /twice HTTP/1.1\r\n" HOST "foo\r\n\r\n"), 400, NULL,
-         true},
-        {"carriage return in a name",
-         RAW("GET /twice HTTP/1.1\r\n" HOST "Content\rLength: 1\r\n\r\n"), 400, NULL, true},
-        {"path that is no UTF-8", RAW("GET /things/%ff/name HTTP/1.1\r\n" HOST "\r\n"), 400, NULL,
-         true},
-        {"query that is no UTF-8", RAW("GET /things/a/name?q=%ff HTTP/1.1\r\n" HOST "\r\n"), 400,
-         NULL, true},
-        {"absolute path", RAW("GET http://evil/twice HTTP/1.1\r\n" HOST "\r\n"), 400, NULL, true},
-    };
-    check(exchanges, sizeof exchanges / sizeof exchanges[0]);
-}
-
-/* A smuggled second request must never be answered. */
-Test(http_server, answers_nothing_behind_a_refused_request) {
-    static struct http_reply reply;
-    int fd = http_fixture_connect(port);
-    http_fixture_send(fd, TEXT("POST /echo HTTP/1.1\r\n" HOST
-                               "Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
-                               "GET /twice HTTP/1.1\r\n" HOST "\r\n"));
-    http_fixture_read(fd, false, &reply);
-    cr_assert_eq(reply.code, 400);
-    http_fixture_read(fd, false, &reply);
-    cr_assert_eq(reply.code, 0, "%s", reply.text);
-    close(fd);
+    http_fixture_check(port, exchanges, sizeof exchanges / sizeof exchanges[0]);
 }
 
 Test(http_server, bounds_bodies_and_headers) {
@@ -485,51 +388,6 @@ Test(http_server, outlives_clients_that_leave) {
     hold(false);
     http_fixture_ask(port, TEXT("GET /twice HTTP/1.1\r\n" HOST "\r\n"), &reply);
     cr_assert_eq(reply.code, 200);
-}
-
-/* One byte now and then keeps no connection: the limit is of the whole request. */
-Test(http_server, ends_requests_that_never_end) {
-    static const struct text starts[] = {
-        RAW("POST /echo HTTP/1.1\r\n" HOST "Content-Length: 100\r\n\r\nx"),
-        RAW("POST /echo HTTP/1.1\r\n" HOST),
-        RAW("P"),
-    };
-    static struct http_reply reply;
-    for (size_t i = 0; i < sizeof starts / sizeof starts[0]; i++) {
-        int fd = http_fixture_connect(port);
-        http_fixture_send(fd, starts[i]);
-        http_fixture_read(fd, false, &reply);
-        cr_expect_eq(reply.code, 408, "start %zu: %d", i, reply.code);
-        cr_expect(http_fixture_is_closed(fd));
-        close(fd);
-    }
-    int fd = http_fixture_connect(port);
-    http_fixture_send(fd, TEXT("GET /twice HTTP/1.1\r\n" HOST "\r\n"));
-    http_fixture_read(fd, false, &reply);
-    cr_expect_eq(reply.code, 200);
-    close(fd);
-}
-
-Test(http_server, turns_away_what_exceeds_its_connections) {
-    static struct http_reply reply;
-    static int fds[CONNECTIONS_MAX];
-    for (int i = 0; i < CONNECTIONS_MAX; i++) {
-        fds[i] = http_fixture_connect(port);
-        http_fixture_send(fds[i], TEXT("GET /twice HTTP/1.1\r\n" HOST "\r\n"));
-        http_fixture_read(fds[i], false, &reply);
-        cr_assert_eq(reply.code, 200, "connection %d", i);
-    }
-    int fd = http_fixture_connect(port);
-    http_fixture_read(fd, false, &reply);
-    cr_expect_eq(reply.code, 503);
-    cr_expect_not_null(strstr(reply.text, "Retry-After: 1"));
-    close(fd);
-    for (int i = 0; i < CONNECTIONS_MAX; i++)
-        close(fds[i]);
-    do { /* their places come free */
-        http_fixture_ask(port, TEXT("GET /twice HTTP/1.1\r\n" HOST "\r\n"), &reply);
-    } while (reply.code == 503);
-    cr_expect_eq(reply.code, 200);
 }
 
 Test(http_server, answers_503_when_it_stops) {
