@@ -4,6 +4,7 @@
 #
 # STATE/lock        held (flock) by the supervisor and all it started, for as long as one of them lives
 # STATE/stack.env   what deploy/up decided: port, sockets, release directory
+# STATE/targets.json  where each process tells its metrics, for Prometheus' file_sd_configs
 # STATE/supervise/  one runit service directory per process
 # STATE/log/        one svlogd directory per process, bounded, newest in `current`
 # STATE/ingest/     spool and API key        STATE/redis/  the append-only log
@@ -54,6 +55,25 @@ export SIEM_FINDINGS_TO=$(stack_quote "ipc://$sockets/findings.sock")
 export SIEM_SCRATCH_DIR=$(stack_quote "$state/detector-$1")
 export SIEM_METRICS_LISTEN=127.0.0.1:$2
 exec $(stack_quote "$release/bin/siem-detector")"
+}
+
+# Writes STATE/targets.json: where Prometheus finds every process of the stack (file_sd_configs).
+stack_targets() {
+    local service name address separator=
+    {
+        printf '['
+        for service in "$state"/supervise/*; do
+            [ ! -e "$service/down" ] || continue
+            name=$(basename "$service")
+            address=$(sed -n "s/^export SIEM_\\(METRICS_\\)\\?LISTEN='\\?\\([^']*\\)'\\?$/\\2/p" "$service/run")
+            [ -n "$address" ] || continue
+            printf '%s\n {"targets": ["%s"], "labels": {"job": "%s", "instance": "%s"}}' \
+                "$separator" "${address/#0.0.0.0:/127.0.0.1:}" "siem-${name%-[0-9]*}" "$name"
+            separator=,
+        done
+        printf '\n]\n'
+    } >"$state/targets.json.new"
+    mv "$state/targets.json.new" "$state/targets.json"
 }
 
 # The API key that works here: of the environment, of .env, or the one ingest made.

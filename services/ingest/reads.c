@@ -35,6 +35,7 @@ struct reads {
     size_t first, count;
     bool stopping;
     atomic_bool connected;
+    struct gauge *waiting;
 };
 
 void reads_answer_failure(struct http_request *request, enum status status) {
@@ -61,6 +62,7 @@ static bool take_job(struct reads *reads, struct read_job *ret_job) {
         *ret_job = reads->jobs[reads->first];
         reads->first = (reads->first + 1) % READS_QUEUE_MAX;
         reads->count--;
+        gauge_set(reads->waiting, (int64_t)reads->count);
     }
     pthread_mutex_unlock(&reads->lock);
     return any;
@@ -120,6 +122,8 @@ struct reads *reads_new(const char *redis_url) {
     struct reads *reads = calloc(1, sizeof *reads);
     if (reads == NULL)
         abort();
+    reads->waiting =
+        gauge_new("siem_reads_waiting", NULL, "Requests waiting for a reader of Redis");
     pthread_condattr_t attributes;
     pthread_condattr_init(&attributes);
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
@@ -176,6 +180,7 @@ void reads_submit(struct reads *reads, struct http_request *request, reads_funct
         size_t last = (reads->first + reads->count) % READS_QUEUE_MAX;
         reads->jobs[last] = (struct read_job){request, function, clock_mono()};
         reads->count++;
+        gauge_set(reads->waiting, (int64_t)reads->count);
         pthread_cond_signal(&reads->wake);
     }
     pthread_mutex_unlock(&reads->lock);
