@@ -4,8 +4,10 @@
 --           names below. Before this text commit_script.c puts the tables key, day_field, incident_fields,
 --           severity_rank, status_rank and status_active, expanded from proto/*.def.
 --   answer  {state, floor}, and for a committed batch with threats {"ok", floor, last seq of this publisher,
---           {index, incident id, 1 when an alert was queued, topic, body, ...}}. A duplicate that was sent
---           before (its answer got lost) has the last two parts as well, as long as the stream holds them.
+--           {index, incident id, 1 when an alert was queued, topic, body, ...}, {index, group, incident id, 1
+--           when an alert was queued, ...}}: threats, and events that correlations made threats. The index of
+--           a threat of a correlation is -1. A duplicate that was sent before (its answer got lost) has parts
+--           3 and 4 as well, unless it contributes, and as long as the stream holds them.
 --   states  "ok", "duplicate", "ahead", "full": reasons of status.def. All but "ok" change nothing.
 --
 -- Lua has no rollback: sections 1 to 5 only read and compute (and so meet a key of a wrong type before
@@ -31,14 +33,16 @@ local TOP_THREATS = 10          -- gravest threats of a day
 local batch = cmsgpack.unpack(ARGV[1])
 local lane, seq, now_ms, accepted, seq_known, kept_from, was_sent = unpack(batch, 1, 7)
 local ledger_fields, ledger_amounts, days, rule_ids, rule_hits = unpack(batch, 8, 12)
-local quarantined, rules, threats = unpack(batch, 13, 15)
+local quarantined, rules, threats, contributions = unpack(batch, 13, 16)
 local limits = cmsgpack.unpack(ARGV[2])
-local publisher, window_ms, lateness_ms, incidents_max, threats_kept, names_max, statistics_days =
-    unpack(limits, 1, 7)
+local publisher, window_ms, lateness_ms, incidents_max, threats_kept, names_max, statistics_days,
+    correlation_groups_max = unpack(limits, 1, 8)
 
 -- 1. Is the batch new? ------------------------------------------------------------------------------
 
-local known = call('HGET', key.floors, lane)
+-- Without a lane it is no batch: correlations that waited are judged.
+local known = '0'
+if lane then known = call('HGET', key.floors, lane) end
 local stored_floor = tonumber(known or 0)
 local floor = stored_floor
 
@@ -83,8 +87,9 @@ local function recall()
     return left == 0 and answers or nil
 end
 
+-- What contributions came to is not found again.
 local function duplicate()
-    local answers = was_sent and recall()
+    local answers = was_sent and not contributions and recall()
     if not answers then return {'duplicate', floor} end
     local last = max(tonumber(call('GET', key.publisher:format(publisher)) or 0), seq_known)
     return {'duplicate', floor, last, answers}
@@ -92,14 +97,17 @@ end
 
 -- What its spool holds no more was committed once, and is never sent again: a Redis that was lost since
 -- does not wait for it.
-if kept_from > floor then floor = first_open(kept_from) end
-if seq < floor then return duplicate() end
-if seq > floor + AHEAD_MAX then return {'ahead', floor} end
-if not known and call('HLEN', key.floors) >= LANES_MAX then return {'full', 0} end
-if seq > floor and call('GETBIT', page_of(seq), seq % PAGE_BITS) == 1 then return duplicate() end
+local floor_after = 0
+if lane then
+    if kept_from > floor then floor = first_open(kept_from) end
+    if seq < floor then return duplicate() end
+    if seq > floor + AHEAD_MAX then return {'ahead', floor} end
+    if not known and call('HLEN', key.floors) >= LANES_MAX then return {'full', 0} end
+    if seq > floor and call('GETBIT', page_of(seq), seq % PAGE_BITS) == 1 then return duplicate() end
 
--- The batch at the floor needs no bit: it moves the floor over itself and over the full bits behind it.
-local floor_after = seq == floor and first_open(seq + 1) or floor
+    -- The batch at the floor needs no bit: it moves the floor over itself and over the full bits behind it.
+    floor_after = seq == floor and first_open(seq + 1) or floor
+end
 
 -- 2. Sums: by hash, fields and amounts side by side ---------------------------------------------------
 
@@ -155,6 +163,15 @@ local timeline, tops = {}, {}          -- scores and members; by sorted set: the
 -- A threat is a place in these columns; false: absent.
 local indices, times, counts, severities, types, hashes, details, addresses, users, titles, title_names,
     rule_lists, threat_days, event_ids, topics, heads = unpack(threats, 1, 16)
+-- Of rows that correlations add: when it was first so, and the last time; and what to answer.
+local spans, correlated, correlated_answers = {}, nil, {}
+
+if contributions or not lane then
+    correlated = correlate(contributions, {
+        add = add, names = names, sums = sums, days = days, threats = threats, spans = spans, rules = rules,
+        now_ms = now_ms, groups_max = correlation_groups_max, kept_days = statistics_days,
+        publisher = publisher, rules_counted_max = RULES_COUNTED_MAX})
+end
 local threat_count = #indices
 
 if threat_count > 0 then
@@ -261,8 +278,8 @@ if threat_count > 0 then
         local incident = {
             id = id, name = key.incident:format(id), number = last_number + opened, day = day,
             event_type = types[threat], severity = severities[threat], status = 'detected',
-            description = details[threat], description_at = time, detection_count = 0,
-            first_seen = time, last_seen = time, rules = '[]', tags = '[]', revision = 0,
+            description = details[threat], description_at = spans[threat] and spans[threat].at or time,
+            detection_count = 0, first_seen = time, last_seen = time, rules = '[]', tags = '[]', revision = 0,
             alert = 'not_configured', threats = 0, touched = false, news = {'opened'}, was = {},
         }
         incidents[id] = incident
@@ -360,9 +377,9 @@ if threat_count > 0 then
     end
 
     local function absorb(incident, threat)
-        local time, list = times[threat], rule_lists[threat]
-        take_description(incident, severities[threat], time, details[threat])
-        take_times(incident, time, days[threat_days[threat]][1], time, counts[threat])
+        local time, list, span = times[threat], rule_lists[threat], spans[threat]
+        take_description(incident, severities[threat], span and span.at or time, details[threat])
+        take_times(incident, time, days[threat_days[threat]][1], span and span.to or time, counts[threat])
         incident.source_ip = smaller(incident.source_ip, addresses[threat])
         incident.affected_user = smaller(incident.affected_user, users[threat])
         if type(list) == 'number' then
@@ -407,12 +424,13 @@ if threat_count > 0 then
         for _ = 1, 3 do remove(list, at) end
     end
 
-    -- Places of the episodes that a threat at `time` belongs to; forgets those whose incident is gone.
-    local function episodes_at(list, time)
+    -- Places of the episodes that a threat from `first` to `last` belongs to; forgets those whose incident
+    -- is gone.
+    local function episodes_at(list, first, last)
         local found, at = {}, 1
         while at <= #list do
             local incident = nil
-            if time >= list[at] - window_ms and time <= list[at + 1] + window_ms then
+            if last >= list[at] - window_ms and first <= list[at + 1] + window_ms then
                 incident = load(list[at + 2])
             end
             if incident == false then
@@ -449,9 +467,9 @@ if threat_count > 0 then
         return stays
     end
 
-    local function add_episode(list, time, id)
-        local last = #list
-        list[last + 1], list[last + 2], list[last + 3] = time, time, id
+    local function add_episode(list, first, last, id)
+        local place = #list
+        list[place + 1], list[place + 2], list[place + 3] = first, last, id
         if #list > EPISODES_MAX * 3 then
             local oldest = 1
             for at = 4, #list, 3 do
@@ -465,21 +483,22 @@ if threat_count > 0 then
     -- The incident of a threat, and whether it was opened for it.
     local function find_or_open(threat)
         if window_ms == 0 then return open(threat), true end
-        local hash, time = hashes[threat], times[threat]
+        local hash, first = hashes[threat], times[threat]
+        local last = spans[threat] and spans[threat].to or first
         local list = kinds[hash]
         if not list then
             local stored = call('GET', key.episode:format(hash))
             list = stored and cmsgpack.unpack(stored) or {}
             kinds[hash] = list
         end
-        local found = episodes_at(list, time)
+        local found = episodes_at(list, first, last)
         if #found == 0 then
             local incident = open(threat)
-            add_episode(list, time, incident.id)
+            add_episode(list, first, last, incident.id)
             return incident, true
         end
         local at = #found == 1 and found[1] or unite_episodes(list, found)
-        list[at], list[at + 1] = min(list[at], time), max(list[at + 1], time)
+        list[at], list[at + 1] = min(list[at], first), max(list[at + 1], last)
         return load(list[at + 2]), false
     end
 
@@ -616,11 +635,12 @@ if threat_count > 0 then
     local n = 0
     for threat = 1, threat_count do
         local incident = stands_for(joined[threat])
+        local head = heads[threat] or correlated.head(threat)
         publisher_seq = publisher_seq + 1
         incident.packed_id = incident.packed_id or INCIDENT .. pack(incident.id)
         answers[n + 1], answers[n + 2] = indices[threat], incident.id
         answers[n + 3], answers[n + 4] = queued[threat] and 1 or 0, topics[threat]
-        answers[n + 5] = heads[threat] .. packed_change[changes[threat]] ..
+        answers[n + 5] = head .. packed_change[changes[threat]] ..
             packed_severity[severity_after[threat]] .. packed_queued[queued[threat]] ..
             incident.packed_id .. SEQ .. pack(publisher_seq) .. COUNT .. pack(count_after[threat])
         n = n + 5
@@ -673,6 +693,9 @@ if threat_count > 0 then
         end
         outbox[i] = entry
     end
+    if correlated then
+        correlated_answers = correlated.answers(function(threat) return stands_for(joined[threat]) end, queued)
+    end
     call('XLEN', key.threats)
     call('XLEN', key.audit)
     call('ZCARD', key.incidents)
@@ -714,11 +737,12 @@ for hash, sum in pairs(sums) do
 end
 
 -- The first field of the ledger is no sum: how many events the producer had accepted up to this batch.
-ledger_amounts[1] = max(ledger_amounts[1], accepted)
+if lane then ledger_amounts[1] = max(ledger_amounts[1], accepted) end
 if #quarantined > 0 then call('XLEN', key.quarantine) end
 
 -- 6. Writing -----------------------------------------------------------------------------------------------
 
+if correlated then correlated.write() end
 if seq > floor then call('SETBIT', page_of(seq), seq % PAGE_BITS, 1) end
 if not known or floor_after > stored_floor then call('HSET', key.floors, lane, floor_after) end
 local pages = floor_of(floor_after / PAGE_BITS) - floor_of(stored_floor / PAGE_BITS)
@@ -803,4 +827,4 @@ for _, top in pairs(tops) do
     end
 end
 call('SET', key.publisher:format(publisher), publisher_seq, 'EX', PUBLISHER_KEPT_S)
-return {'ok', floor_after, publisher_seq, answers}
+return {'ok', floor_after, publisher_seq, answers, correlated_answers}

@@ -5,7 +5,7 @@
  *   [lane, seq, now_ms, accepted, seq_known, kept_from, was_sent, ledger fields, ledger amounts,
  *    days: [[day, expire_at, fields, amounts, types, amounts, addresses, amounts, users, amounts],
  * ...], rule ids, rule hits, quarantined: [[event id, bytes], ...], rules: [JSON, ...], threats:
- * [[...], ...]]
+ * [[...], ...], contributions (commit_pack_correlations.c)]
  */
 #include "services/incident/commit_pack.h"
 
@@ -18,8 +18,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define BATCH_PARTS 15
-#define LIMITS_PARTS 7
+#define BATCH_PARTS 16
+#define EMPTY_LISTS 7 /* of them when there is no batch: sums, quarantined, rules */
+#define LIMITS_PARTS 8
 #define LIMITS_SIZE_MAX 1024
 
 struct commit_packer {
@@ -40,6 +41,7 @@ static void pack_limits(struct commit_packer *packer) {
     msgpack_pack_int64(&out, packer->limits.threats_kept);
     msgpack_pack_int64(&out, packer->limits.names_max);
     msgpack_pack_int64(&out, packer->limits.statistics_days);
+    msgpack_pack_int64(&out, packer->limits.correlation_groups_max);
     assert(buffer_is_whole(&packer->packed_limits));
 }
 
@@ -97,18 +99,24 @@ static void count_events(struct pack_scratch *scratch, struct commit *commit,
     }
 }
 
+/* As text, for it is written as it came. */
+static void pack_time(struct wall_time now, msgpack_packer *out) {
+    char text[24];
+    snprintf(text, sizeof(text), "%" PRId64, now.ms);
+    msgpack_pack_text(out, text_of(text));
+}
+
 static void pack_head(const struct commit *commit, struct wall_time now, uint64_t seq_known,
                       msgpack_packer *out) {
     const struct batch_head *head = &commit->batch.head;
-    char lane[LANE_SIZE], now_text[24];
-    snprintf(now_text, sizeof(now_text), "%" PRId64, now.ms);
+    char lane[LANE_SIZE];
     lane_format(head->producer, head->epoch, lane);
     uint64_t accepted = head->accepted_before <= LUA_INTEGER_MAX - BATCH_EVENTS_MAX
                             ? head->accepted_before + head->count
                             : LUA_INTEGER_MAX;
     msgpack_pack_text(out, text_of(lane));
     msgpack_pack_uint64(out, head->seq);
-    msgpack_pack_text(out, text_of(now_text));
+    pack_time(now, out);
     msgpack_pack_uint64(out, accepted);
     msgpack_pack_uint64(out, seq_known);
     msgpack_pack_uint64(out, head->kept_from);
@@ -185,6 +193,30 @@ struct text commit_pack(struct commit_packer *packer, struct commit *commit, str
     pack_quarantined(commit, &out);
     pack_rules(scratch, &out);
     pack_threats(scratch, commit, packer->limits.publisher, &out);
+    pack_contributions(scratch, commit, packer->limits.lateness_ms, &out);
+    assert(buffer_is_whole(&packer->packed));
+    return buffer_text(&packer->packed);
+}
+
+struct text commit_pack_settle(struct commit_packer *packer, struct wall_time now,
+                               uint64_t seq_known) {
+    struct pack_scratch *scratch = &packer->scratch;
+    scratch->threat_count = 0;
+    buffer_reset(&packer->packed);
+    msgpack_packer out;
+    msgpack_packer_to_buffer(&out, &packer->packed);
+    msgpack_pack_array(&out, BATCH_PARTS);
+    msgpack_pack_false(&out); /* no lane: no batch */
+    msgpack_pack_uint32(&out, 0);
+    pack_time(now, &out);
+    msgpack_pack_uint32(&out, 0);
+    msgpack_pack_uint64(&out, seq_known);
+    msgpack_pack_uint32(&out, 0);
+    msgpack_pack_false(&out);
+    for (int i = 0; i < EMPTY_LISTS; i++)
+        msgpack_pack_array(&out, 0);
+    pack_threats(scratch, NULL, packer->limits.publisher, &out);
+    msgpack_pack_false(&out);
     assert(buffer_is_whole(&packer->packed));
     return buffer_text(&packer->packed);
 }

@@ -22,6 +22,7 @@ struct commit_limits {
     int64_t threats_kept;
     int64_t names_max;
     int64_t statistics_days;
+    int64_t correlation_groups_max;
     const struct time_zone *zone; /* of the statistics' days; lives as long as the packer */
     const char *publisher;        /* the same */
 };
@@ -38,6 +39,10 @@ void commit_packer_destroy(struct commit_packer **packer);
  * used. */
 struct text commit_pack(struct commit_packer *packer, struct commit *commit, struct wall_time now,
                         uint64_t seq_known);
+
+/* In place of a batch: that correlations which waited until `now` are judged; borrowed likewise. */
+struct text commit_pack_settle(struct commit_packer *packer, struct wall_time now,
+                               uint64_t seq_known);
 
 /* The limits for the script; borrowed, always the same. */
 struct text commit_pack_limits(const struct commit_packer *packer);

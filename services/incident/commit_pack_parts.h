@@ -19,6 +19,14 @@ struct judged_event {
     uint16_t rules[FINDINGS_PER_EVENT_MAX]; /* places in the list of rules, from 1 as Lua counts */
 };
 
+/* An event that contributes to a correlation. */
+struct contributing_event {
+    uint32_t index;
+    int64_t time_ms;
+    uint64_t count;
+    const struct judgement *judgement; /* NULL: it is no threat by itself */
+};
+
 struct pack_scratch {
     struct msgpack_frame frame;
     struct buffer text; /* of one rule or message at a time */
@@ -28,6 +36,7 @@ struct pack_scratch {
     uint32_t rule_count;
     const struct finding *rules[RULES_PER_BATCH_MAX]; /* each rule once, by a finding of it */
     uint16_t rule_of_tally[TALLIES_MAX];
+    struct contributing_event contributing[BATCH_EVENTS_MAX];
 };
 
 /* Counts an event with findings, and notes it when it is a threat; quarantines it when it is
@@ -44,10 +53,17 @@ void pack_rule_hits(const struct statistics *statistics, msgpack_packer *out);
 /* The list of rules, as JSON objects that begin with the id. */
 void pack_rules(struct pack_scratch *scratch, msgpack_packer *out);
 
+/* A rule as a JSON object that begins with the id. */
+void pack_write_rule(const struct finding *finding, struct buffer *out);
+
+/* What the batch contributes to correlations; false when that is nothing. */
+void pack_contributions(struct pack_scratch *scratch, const struct commit *commit,
+                        int64_t lateness_ms, msgpack_packer *out);
+
 /* Any bytes, as the script can read them. */
 void pack_bytes(struct bytes bytes, msgpack_packer *out);
 
-/* The list of threats. */
+/* The list of threats; the commit may be NULL when there are none. */
 void pack_threats(struct pack_scratch *scratch, const struct commit *commit, const char *publisher,
                   msgpack_packer *out);
 

@@ -45,7 +45,7 @@ void pack_count_judged(struct pack_scratch *scratch, struct commit *commit,
                                                     });
 }
 
-static void write_rule(const struct finding *finding, struct buffer *out) {
+void pack_write_rule(const struct finding *finding, struct buffer *out) {
     struct json_writer json;
     json_writer_init(&json, out);
     json_object_begin(&json);
@@ -68,7 +68,7 @@ void pack_rules(struct pack_scratch *scratch, msgpack_packer *out) {
     msgpack_pack_array(out, scratch->threat_count > 0 ? scratch->rule_count : 0);
     for (uint32_t i = 0; scratch->threat_count > 0 && i < scratch->rule_count; i++) {
         buffer_reset(&scratch->text);
-        write_rule(scratch->rules[i], &scratch->text);
+        pack_write_rule(scratch->rules[i], &scratch->text);
         msgpack_pack_text(out, buffer_text(&scratch->text));
     }
 }
@@ -195,7 +195,7 @@ static void pack_message_heads(struct pack_scratch *scratch, const struct batch_
 
 void pack_threats(struct pack_scratch *scratch, const struct commit *commit, const char *publisher,
                   msgpack_packer *out) {
-    const struct batch_head *head = &commit->batch.head;
+    const struct batch_head *head = commit != NULL ? &commit->batch.head : NULL;
     msgpack_pack_array(out, COLUMNS + 3);
     for (size_t i = 0; i < COLUMNS; i++) {
         msgpack_pack_array(out, scratch->threat_count);

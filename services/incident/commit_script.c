@@ -1,4 +1,5 @@
-/* commit_script.c: the whole text of the commit's Lua script. */
+/* commit_script.c: the whole text of the commit's Lua script: tables, correlation.lua, commit.lua.
+ */
 #include "services/incident/commit_script.h"
 
 #include "proto/day.h"
@@ -8,8 +9,9 @@
 
 #include <assert.h>
 
-/* commit.lua, embedded by the build. */
+/* commit.lua and correlation.lua, embedded by the build. */
 extern const char commit_lua[];
+extern const char correlation_lua[];
 
 static void write_severities(struct buffer *out) {
     buffer_append_text(out, TEXT("local severity_rank = {"));
@@ -32,6 +34,19 @@ static void write_statuses(struct buffer *out) {
     buffer_append_text(out, TEXT("}\n"));
 }
 
+/* Pairs every message on THREATS has. */
+static void write_threat_pairs(struct buffer *out) {
+    enum {
+        REQUIRED = 1,
+        OPTIONAL = 0,
+        ALWAYS = 0
+#define FIELD(name, type, need, unit, meaning) +need
+#include "proto/threat.def"
+#undef FIELD
+    };
+    buffer_printf(out, "local threat_pairs = %d\n", ALWAYS);
+}
+
 static void write_incident_fields(struct buffer *out) {
     buffer_append_text(out, TEXT("local incident_fields = {"));
     for (int i = 0; i < INCIDENT_FIELD_COUNT_; i++) {
@@ -49,6 +64,8 @@ void commit_script_write(struct buffer *out) {
     write_incident_fields(out);
     write_severities(out);
     write_statuses(out);
+    write_threat_pairs(out);
+    buffer_append_text(out, text_of(correlation_lua));
     buffer_append_text(out, text_of(commit_lua));
     assert(buffer_is_whole(out));
 }

@@ -8,6 +8,7 @@
 #include "services/incident/commit_script.h"
 
 #include <assert.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -20,6 +21,9 @@
 
 /* As commit.lua keeps it. */
 #define PUBLISHER_KEPT_S "86400"
+
+/* As correlation.lua judges them. */
+#define SETTLED_AT_ONCE 64
 
 /* Parts of the script's answer. */
 enum { ANSWER_STATE, ANSWER_FLOOR, ANSWER_SEQ };
@@ -169,12 +173,6 @@ static void take_answer(struct committer *committer, struct commit *commit,
     *reply = NULL;
 }
 
-/* True for errors that the script met in its work; others (OOM, LOADING, READONLY, MISCONF, ...)
- * are about Redis, and pass. */
-static bool is_error_of_script(struct text error) {
-    return strncmp(error.data, "ERR ", 4) == 0 || strncmp(error.data, "WRONGTYPE ", 10) == 0;
-}
-
 /* The reply was an error: the commit stays open, unless the script fails on it again and again. */
 static enum status take_error(struct committer *committer, struct commit *commit,
                               const struct redis_reply *reply) {
@@ -182,7 +180,7 @@ static enum status take_error(struct committer *committer, struct commit *commit
     counter_add(committer->errors, 1);
     if (redis_reply_is_noscript(reply))
         committer->is_loaded = false;
-    else if (is_error_of_script(error) && ++commit->failures >= FAILURES_MAX) {
+    else if (redis_error_is_lasting(error) && ++commit->failures >= FAILURES_MAX) {
         log_error("the commit script fails on a batch; left for its producer to send again",
                   LOG_TEXT("error", error), LOG_INT("seq", commit->batch.head.seq));
         count_drop(STATUS_REFUSED);
@@ -249,6 +247,62 @@ enum status committer_run(struct committer *committer, struct commit *const *gro
         histogram_observe(committer->seconds, clock_mono().ns - start.ns);
         histogram_observe(committer->batches, (int64_t)count);
     }
+    return status;
+}
+
+/* How many groups have waited until now. */
+static enum status count_due(struct committer *committer, struct wall_time now, int64_t *ret_due) {
+    SCOPED(redis_reply)
+    struct redis_reply *reply = NULL;
+    struct key_name key = key_name(KEY_CORRELATIONS_DUE);
+    char until[24];
+    snprintf(until, sizeof(until), "%" PRId64, now.ms);
+    enum status status = redis_command(committer->redis, &reply, TEXT("ZCOUNT"), key_text(&key),
+                                       TEXT("-inf"), text_of(until));
+    if (status != STATUS_OK)
+        return fail_by_client(committer, status);
+    *ret_due = redis_reply_integer(reply);
+    return STATUS_OK;
+}
+
+/* Runs the script without a batch. */
+static enum status settle_once(struct committer *committer, struct wall_time now,
+                               struct commit *commit) {
+    SCOPED(redis_reply)
+    struct redis_reply *reply = NULL;
+    struct text packed = commit_pack_settle(committer->packer, now, committer->last_seq);
+    struct key_name key = key_name(KEY_FLOORS);
+    const struct text arguments[] = {packed, commit_pack_limits(committer->packer)};
+    enum status status = load_script(committer);
+    if (status != STATUS_OK)
+        return status;
+    status = redis_script_append(committer->redis, committer->script, key_text(&key), 2, arguments);
+    if (status == STATUS_OK)
+        status = redis_client_read(committer->redis, &reply);
+    if (status != STATUS_OK)
+        return fail_by_client(committer, status);
+    if (redis_reply_type(reply) == REDIS_ERROR) {
+        counter_add(committer->errors, 1);
+        committer->is_loaded = !redis_reply_is_noscript(reply);
+        return fail(committer, STATUS_REFUSED, redis_reply_text(reply));
+    }
+    if (redis_reply_count(reply) > ANSWER_SEQ) {
+        committer->last_seq = (uint64_t)redis_reply_integer(redis_reply_at(reply, ANSWER_SEQ));
+        commit->reply = reply;
+        reply = NULL;
+    }
+    return STATUS_OK;
+}
+
+enum status committer_settle(struct committer *committer, struct wall_time now,
+                             struct commit *commit, bool *ret_more) {
+    assert(commit->message.count == 0 && commit->reply == NULL);
+    int64_t due = 0;
+    enum status status = count_due(committer, now, &due);
+    if (status == STATUS_OK && due > 0)
+        status = settle_once(committer, now, commit);
+    if (status == STATUS_OK)
+        *ret_more = due > SETTLED_AT_ONCE;
     return status;
 }
 

@@ -25,6 +25,11 @@ void committer_destroy(struct committer **committer);
 MUST_CHECK enum status committer_run(struct committer *committer, struct commit *const *group,
                                      size_t count);
 
+/* Judges the correlations that have waited until `now`, some at a time. `commit` is free, and then
+ * holds the threats they raised; `*ret_more` tells whether others wait. */
+MUST_CHECK enum status committer_settle(struct committer *committer, struct wall_time now,
+                                        struct commit *commit, bool *ret_more);
+
 /* Reads the last number this publisher used, which may be ahead of what we were told: an answer can
  * get lost; and keeps it from expiring. */
 MUST_CHECK enum status committer_refresh(struct committer *committer);

@@ -45,6 +45,7 @@ static enum status start(struct service *service) {
                    .incidents_max = config.incidents_max,
                    .threats_kept = config.threats_kept,
                    .names_max = config.names_max,
+                   .correlation_groups_max = config.correlation_groups_max,
                    .statistics_days = config.statistics_days,
                    .zone = zone},
     };

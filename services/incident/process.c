@@ -13,6 +13,9 @@
 
 #define TICK_MS 1000
 
+/* Calls of the script in a tick for correlations that waited. */
+#define SETTLE_ROUNDS 16
+
 /* Calls of process_drain after the last work: the time the wires' own thread gets to send. */
 #define LAST_CALLS 2
 
@@ -101,6 +104,20 @@ static void repeat_receipts(struct process *process) {
     note_redis(process, status);
 }
 
+/* Judges correlations that have waited long enough; a failure is tried again with the next tick. */
+static void settle_correlations(struct process *process) {
+    struct commit *commit = process->hand[0];
+    enum status status = STATUS_OK;
+    bool more = true;
+    for (int i = 0; status == STATUS_OK && more && i < SETTLE_ROUNDS; i++) {
+        status = committer_settle(process->committer, clock_wall(), commit, &more);
+        if (status == STATUS_OK)
+            out_threats_send(process->threats, commit);
+        commit_release(commit);
+    }
+    note_redis(process, status);
+}
+
 static void run(struct process *process) {
     enum status status = committer_run(process->committer, process->hand, process->in_hand);
     note_redis(process, status);
@@ -145,8 +162,10 @@ static int on_tick(zloop_t *loop, int timer, void *context) {
     (void)loop, (void)timer;
     struct process *process = context;
     in_findings_refresh(process->in);
-    if (process->in_hand == 0)
+    if (process->in_hand == 0) {
         repeat_receipts(process);
+        settle_correlations(process);
+    }
     out_threats_heartbeat(process->threats, committer_last_seq(process->committer));
     return 0;
 }

@@ -54,7 +54,7 @@ static void pack_rule(msgpack_packer *packer, const struct finding *finding) {
         msgpack_pack_text(packer, finding->tags.items[i]);
 }
 
-static void pack_rules(msgpack_packer *packer, const struct event_findings *findings) {
+void threat_message_rules(msgpack_packer *packer, const struct event_findings *findings) {
     msgpack_pack_key(packer, "rules");
     msgpack_pack_array(packer, findings->count);
     for (uint32_t i = 0; i < findings->count; i++)
@@ -79,7 +79,7 @@ void threat_message_begin(const struct threat_parts *parts, struct buffer *out) 
     msgpack_pack_uint64(&packer, event->count);
     msgpack_pack_key(&packer, "threat_details");
     msgpack_pack_text(&packer, parts->judgement->details);
-    pack_rules(&packer, parts->judgement->findings);
+    threat_message_rules(&packer, parts->judgement->findings);
     pack_optional(&packer, "source_ip", event->source_ip, NAME_SIZE_MAX);
     pack_optional(&packer, "destination_ip", event->destination_ip, NAME_SIZE_MAX);
     pack_optional(&packer, "username", event->username, NAME_SIZE_MAX);

@@ -27,4 +27,7 @@ void threat_message_begin(const struct threat_parts *parts, struct buffer *out);
 /* Writes the topic, threat.SEVERITY.TYPE; returns `out`. */
 const char *threat_topic(enum severity severity, enum event_type type, char out[THREAT_TOPIC_SIZE]);
 
+/* Packs the pair of its rules. */
+void threat_message_rules(msgpack_packer *packer, const struct event_findings *findings);
+
 #endif

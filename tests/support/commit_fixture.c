@@ -18,6 +18,7 @@ struct commit_limits commit_fixture_limits(void) {
                                   .threats_kept = 50000,
                                   .names_max = 10000,
                                   .statistics_days = 40000,
+                                  .correlation_groups_max = 20000,
                                   .zone = utc,
                                   .publisher = "0123456789abcdef"};
 }

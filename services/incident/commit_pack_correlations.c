@@ -1,0 +1,258 @@
+/* commit_pack_correlations.c: a batch's contributions to correlations, for correlation.lua.
+ *
+ * Layout: false when there are none, else [definitions, groups, items, events]:
+ *
+ *   definitions: [[identity, kind, timespan, lateness, waits, raises, comparisons: [operator,
+ * number,
+ *       ...], expression, in order, percentile, rule count, quantum, depth, severity, event type,
+ *       title, title's name, rule as JSON, rules as in a threat's message, topic, rule id], ...]
+ *   groups: [[definition, field, episode, details, address, user, parents: [group, rule, value,
+ *       ...]], ...]
+ *   items: [event, group, rule, value, marks, ...]
+ *   events: [index, time, count, id, quarters of an hour its zone is ahead, ...]
+ *
+ * Places count from 1, as Lua counts; what is absent is false.
+ */
+#include "services/incident/commit_pack_parts.h"
+
+#include "common/counters.h"
+#include "services/incident/correlations.h"
+#include "services/incident/threat_message.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <xxhash.h>
+
+#define DEFINITION_PARTS 21
+#define GROUP_PARTS 7
+#define ITEM_PARTS 5
+#define EVENT_PARTS 5
+#define QUARTER_MS 900000
+
+/* A contribution counts for so many at most, so that sums of them stay exact. */
+#define WEIGHT_MAX (UINT64_C(1) << 31)
+
+/* Marks, as correlation.lua knows them. */
+enum { MARK_OWN = 1, MARK_SAME = 2 };
+
+static void pack_switch(bool value, msgpack_packer *out) {
+    if (value)
+        msgpack_pack_true(out);
+    else
+        msgpack_pack_false(out);
+}
+
+static void pack_optional(struct text text, msgpack_packer *out) {
+    if (text.data == NULL)
+        msgpack_pack_false(out);
+    else
+        msgpack_pack_text(out, text);
+}
+
+static void pack_comparisons(const struct correlation_comparisons *comparisons,
+                             msgpack_packer *out) {
+    static const char *const names[] = {"lt", "lte", "gt", "gte", "eq", "neq"};
+    msgpack_pack_array(out, (size_t)comparisons->count * 2);
+    for (uint32_t i = 0; i < comparisons->count; i++) {
+        msgpack_pack_text(out, text_of(names[comparisons->items[i].operator_]));
+        msgpack_pack_double(out, comparisons->items[i].number);
+    }
+}
+
+static void pack_expression(const struct correlation_expression *expression, msgpack_packer *out) {
+    msgpack_pack_array(out, expression->count);
+    for (uint32_t i = 0; i < expression->count; i++)
+        msgpack_pack_uint8(out, expression->items[i]);
+}
+
+/* How the window is measured. */
+static void pack_window(const struct correlation *correlation, int64_t lateness_ms,
+                        msgpack_packer *out) {
+    char identity[17];
+    snprintf(identity, sizeof identity, "%016" PRIx64, correlation->identity);
+    msgpack_pack_text(out, text_of(identity));
+    msgpack_pack_text(out, text_of(correlation_type_text(correlation->kind)));
+    msgpack_pack_uint64(out, correlation->timespan_ms);
+    msgpack_pack_int64(out, lateness_ms * correlation->late_by);
+    pack_switch(correlation->waits, out);
+    pack_switch(correlation_is_raising(correlation), out);
+    pack_comparisons(&correlation->comparisons, out);
+    pack_expression(&correlation->expression, out);
+    msgpack_pack_uint32(out, correlation->in_order);
+    msgpack_pack_double(out, correlation->percentile);
+    msgpack_pack_uint32(out, correlation->rule_count);
+    msgpack_pack_uint64(out, correlation->quantum_ms);
+    msgpack_pack_uint32(out, correlation->depth);
+}
+
+/* What its incidents and threats say. */
+static void pack_words(struct pack_scratch *scratch, const struct correlation *correlation,
+                       msgpack_packer *out) {
+    const struct finding finding =
+        correlation_finding(correlation, &(struct correlation_group){.correlation = 0});
+    const struct event_findings alone = {.count = 1, .findings = &finding};
+    const struct incident_title *title = incident_title_of(correlation->event_type);
+    char topic[THREAT_TOPIC_SIZE];
+    msgpack_packer packer;
+    msgpack_pack_text(out, text_of(severity_text(correlation->level)));
+    msgpack_pack_text(out, text_of(event_type_text(correlation->event_type)));
+    msgpack_pack_text(out, text_of(title->prefix));
+    msgpack_pack_text(out, text_of(title->name));
+    buffer_reset(&scratch->text);
+    pack_write_rule(&finding, &scratch->text);
+    msgpack_pack_text(out, buffer_text(&scratch->text));
+    buffer_reset(&scratch->text);
+    msgpack_packer_to_buffer(&packer, &scratch->text);
+    threat_message_rules(&packer, &alone);
+    pack_bytes(buffer_bytes(&scratch->text), out);
+    msgpack_pack_text(out,
+                      text_of(threat_topic(correlation->level, correlation->event_type, topic)));
+    msgpack_pack_text(out, correlation->rule_id);
+}
+
+static void pack_definitions(struct pack_scratch *scratch, const struct contributions *all,
+                             int64_t lateness_ms, msgpack_packer *out) {
+    msgpack_pack_array(out, all->correlation_count);
+    for (uint32_t i = 0; i < all->correlation_count; i++) {
+        msgpack_pack_array(out, DEFINITION_PARTS);
+        pack_window(&all->correlations[i], lateness_ms, out);
+        pack_words(scratch, &all->correlations[i], out);
+    }
+}
+
+static void episode_hash(const struct contributions *all, const struct correlation_group *group,
+                         char out[EPISODE_HASH_SIZE]) {
+    const struct correlation *correlation = &all->correlations[group->correlation];
+    const struct finding finding = correlation_finding(correlation, group);
+    incident_episode_hash(&finding, correlation->event_type, out);
+}
+
+static void pack_group(const struct contributions *all, const struct correlation_group *group,
+                       msgpack_packer *out) {
+    XXH128_canonical_t field;
+    char episode[EPISODE_HASH_SIZE];
+    XXH128_canonicalFromHash(&field, XXH3_128bits(group->key.data, group->key.length));
+    episode_hash(all, group, episode);
+    msgpack_pack_array(out, GROUP_PARTS);
+    msgpack_pack_uint32(out, group->correlation + 1);
+    pack_bytes((struct bytes){field.digest, sizeof field.digest}, out);
+    msgpack_pack_text(out, text_of(episode));
+    msgpack_pack_text(out, group->details);
+    pack_optional(incident_name(group->address), out);
+    pack_optional(incident_name(group->user), out);
+    msgpack_pack_array(out, (size_t)group->parent_count * 3);
+    for (uint32_t i = 0; i < group->parent_count; i++) {
+        msgpack_pack_uint32(out, group->parents[i].group + 1);
+        msgpack_pack_uint32(out, group->parents[i].rule);
+        msgpack_pack_double(out, group->parents[i].value);
+    }
+}
+
+static void pack_groups(const struct contributions *all, msgpack_packer *out) {
+    msgpack_pack_array(out, all->group_count);
+    for (uint32_t i = 0; i < all->group_count; i++)
+        pack_group(all, &all->groups[i], out);
+}
+
+/* What the event is without the correlation: NULL when that is no threat. Both lists ascend, so the
+ * search goes on where it stopped. */
+static const struct judgement *find_threat(const struct commit *commit, uint32_t index,
+                                           uint32_t *next) {
+    while (*next < commit->judgement_count && commit->judgements[*next].index < index)
+        ++*next;
+    if (*next == commit->judgement_count)
+        return NULL;
+    const struct judgement *judgement = &commit->judgements[*next];
+    return judgement->index == index && judgement_is_threat(judgement) ? judgement : NULL;
+}
+
+/* Decodes the events that contribute; tells of each its place from 1, 0 for one that cannot be. */
+static uint32_t read_events(struct pack_scratch *scratch, const struct commit *commit,
+                            uint16_t places[BATCH_EVENTS_MAX]) {
+    const struct contributions *all = commit->findings.contributions;
+    uint32_t count = 0, next = 0;
+    memset(places, 0, BATCH_EVENTS_MAX * sizeof places[0]);
+    for (uint32_t i = 0; i < all->count; i++) {
+        uint32_t index = all->items[i].event;
+        bool is_next = i == 0 || index != all->items[i - 1].event;
+        if (!is_next || commit->quarantined[index])
+            continue;
+        struct event event;
+        enum status status = event_decode(commit->batch.events[index], &scratch->frame, &event);
+        if (status != STATUS_OK) {
+            count_drop(status);
+            continue;
+        }
+        scratch->contributing[count] = (struct contributing_event){
+            index, event.time_ms, event.count, find_threat(commit, index, &next)};
+        places[index] = (uint16_t)++count;
+    }
+    return count;
+}
+
+/* Whether the event is a threat without the correlation, in the same incident even. */
+static uint32_t marks_of(const struct contributing_event *event, const struct commit *commit,
+                         const struct correlation_group *group) {
+    const struct contributions *all = commit->findings.contributions;
+    const struct correlation *correlation = &all->correlations[group->correlation];
+    if (event->judgement == NULL)
+        return 0;
+    const struct finding *primary = event->judgement->primary;
+    bool is_same = text_equal(primary->incident, correlation->incident) &&
+                   text_equal(primary->group_key, group->key);
+    return is_same ? MARK_OWN | MARK_SAME : MARK_OWN;
+}
+
+/* Contributions whose events could be read. */
+static void pack_items(const struct pack_scratch *scratch, const struct commit *commit,
+                       const uint16_t places[BATCH_EVENTS_MAX], msgpack_packer *out) {
+    const struct contributions *all = commit->findings.contributions;
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < all->count; i++)
+        count += places[all->items[i].event] > 0;
+    msgpack_pack_array(out, (size_t)count * ITEM_PARTS);
+    for (uint32_t i = 0; i < all->count; i++) {
+        const struct contribution *item = &all->items[i];
+        uint16_t place = places[item->event];
+        if (place == 0)
+            continue;
+        const struct contributing_event *event = &scratch->contributing[place - 1];
+        msgpack_pack_uint16(out, place);
+        msgpack_pack_uint32(out, item->group + 1);
+        msgpack_pack_uint32(out, item->rule);
+        msgpack_pack_double(out, item->value);
+        msgpack_pack_uint32(out, marks_of(event, commit, &all->groups[item->group]));
+    }
+}
+
+static void pack_events(const struct pack_scratch *scratch, const struct commit *commit,
+                        uint32_t count, msgpack_packer *out) {
+    msgpack_pack_array(out, (size_t)count * EVENT_PARTS);
+    for (uint32_t i = 0; i < count; i++) {
+        const struct contributing_event *event = &scratch->contributing[i];
+        struct wall_time time = {event->time_ms};
+        int64_t ahead_ms = time_zone_local(scratch->statistics.zone, time).ms - time.ms;
+        char id[EVENT_ID_SIZE];
+        msgpack_pack_uint32(out, event->index);
+        msgpack_pack_int64(out, event->time_ms);
+        msgpack_pack_uint64(out, event->count < WEIGHT_MAX ? event->count : WEIGHT_MAX);
+        msgpack_pack_text(out, text_of(event_id_format(&commit->batch.head, event->index, id)));
+        msgpack_pack_int64(out, ahead_ms / QUARTER_MS);
+    }
+}
+
+void pack_contributions(struct pack_scratch *scratch, const struct commit *commit,
+                        int64_t lateness_ms, msgpack_packer *out) {
+    const struct contributions *all = commit->findings.contributions;
+    uint16_t places[BATCH_EVENTS_MAX];
+    uint32_t count = all != NULL ? read_events(scratch, commit, places) : 0;
+    if (count == 0) {
+        msgpack_pack_false(out);
+        return;
+    }
+    msgpack_pack_array(out, 4);
+    pack_definitions(scratch, all, lateness_ms, out);
+    pack_groups(all, out);
+    pack_items(scratch, commit, places, out);
+    pack_events(scratch, commit, count, out);
+}
