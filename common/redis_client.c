@@ -91,10 +91,6 @@ const char *redis_client_error(const struct redis_client *client) {
     return client->error;
 }
 
-int redis_client_fd(const struct redis_client *client) {
-    return client->context != NULL ? client->context->fd : -1;
-}
-
 /* Called by hiredis' reader when an array begins: a count alone must not reserve memory without
  * bound. */
 static void *make_bounded_array(const redisReadTask *task, int elements) {

@@ -98,9 +98,6 @@ const struct redis_reply *redis_reply_at(const struct redis_reply *reply, size_t
 /* The value after `field` in a flat field/value array (HGETALL, stream entries); nil when absent. */
 const struct redis_reply *redis_reply_field(const struct redis_reply *reply, const char *field);
 
-/* Subset needed to wait on a blocking command elsewhere: the socket, -1 when not connected. */
-int redis_client_fd(const struct redis_client *client);
-
 /* True for the text of an error that the same command would meet again (a key of another type, a
  * fault of a script); others (out of memory, loading, ...) are about Redis, and pass. */
 bool redis_error_is_lasting(struct text error);

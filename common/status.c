@@ -6,11 +6,10 @@
 struct status_row {
     const char *reason;
     const char *sentence;
-    bool retryable;
 };
 
 static const struct status_row rows[] = {
-#define STATUS(name, reason, retryable, sentence) {reason, sentence, retryable},
+#define STATUS(name, reason, sentence) {reason, sentence},
 #include "proto/status.def"
 #undef STATUS
 };
@@ -26,8 +25,4 @@ const char *status_reason(enum status status) {
 
 const char *status_sentence(enum status status) {
     return row_of(status)->sentence;
-}
-
-bool status_is_retryable(enum status status) {
-    return row_of(status)->retryable;
 }

@@ -10,7 +10,7 @@
 #include <stdbool.h>
 
 enum status {
-#define STATUS(name, reason, retryable, sentence) STATUS_##name,
+#define STATUS(name, reason, sentence) STATUS_##name,
 #include "proto/status.def"
 #undef STATUS
     STATUS_COUNT_
@@ -24,8 +24,5 @@ const char *status_reason(enum status status);
 
 /* The sentence of its row, for people; static storage. */
 const char *status_sentence(enum status status);
-
-/* True when the same call may succeed later. */
-bool status_is_retryable(enum status status);
 
 #endif

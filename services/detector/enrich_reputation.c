@@ -179,10 +179,6 @@ bool enrich_reputation_is_bad(const struct enrich_reputation *enrichment, struct
     return address_range_holds(&list->ranges[low], &address);
 }
 
-size_t enrich_reputation_count(const struct enrich_reputation *enrichment) {
-    return enrichment->list.count;
-}
-
 void enrich_reputation_apply(const struct enrich_reputation *enrichment, const struct event *event,
                              struct fields *fields) {
     if (enrich_reputation_is_bad(enrichment, event->source_ip))

@@ -29,9 +29,6 @@ void enrich_reputation_refresh(struct enrich_reputation *enrichment);
 /* True when the list holds the address; what is no address is on no list. */
 bool enrich_reputation_is_bad(const struct enrich_reputation *enrichment, struct text address);
 
-/* Networks and addresses on the list, after joining. */
-size_t enrich_reputation_count(const struct enrich_reputation *enrichment);
-
 /* Adds source_ip_reputation: known_bad when the event's source is on the list. */
 void enrich_reputation_apply(const struct enrich_reputation *enrichment, const struct event *event,
                              struct fields *fields);
