@@ -68,4 +68,14 @@ static inline struct text text_trim_spaces(struct text text) {
     return text;
 }
 
+/* Takes the part before the next `separator`, without spaces around it, from the rest of a list.
+ * Borrows. */
+static inline struct text text_take_part(struct text *rest, char separator) {
+    const char *end = memchr(rest->data, separator, rest->length);
+    struct text part = {rest->data, end != NULL ? (size_t)(end - rest->data) : rest->length};
+    size_t taken = part.length + (end != NULL);
+    *rest = (struct text){rest->data + taken, rest->length - taken};
+    return text_trim_spaces(part);
+}
+
 #endif

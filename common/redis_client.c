@@ -307,9 +307,13 @@ enum status redis_client_read(struct redis_client *client, struct redis_reply **
     assert(client->due > 0);
     redisReply *reply = NULL;
     enum status status = read_reply(client, &reply);
-    if (status == STATUS_OK)
-        *ret_reply = (struct redis_reply *)reply;
-    return status;
+    if (status != STATUS_OK)
+        return status;
+    *ret_reply = (struct redis_reply *)reply;
+    if (redis_reply_type(*ret_reply) == REDIS_ERROR)
+        snprintf(client->error, sizeof(client->error), "%.*s",
+                 TEXT_ARG(redis_reply_text(*ret_reply)));
+    return STATUS_OK;
 }
 
 enum status redis_client_command(struct redis_client *client, size_t count,
@@ -322,7 +326,6 @@ enum status redis_client_command(struct redis_client *client, size_t count,
     if (status != STATUS_OK)
         return status;
     if (redis_reply_type(reply) == REDIS_ERROR) {
-        snprintf(client->error, sizeof(client->error), "%.*s", TEXT_ARG(redis_reply_text(reply)));
         redis_reply_destroy(&reply);
         return STATUS_REFUSED;
     }
@@ -399,4 +402,9 @@ const struct redis_reply *redis_reply_field(const struct redis_reply *reply, con
             return redis_reply_at(reply, i + 1);
     }
     return NULL;
+}
+
+bool redis_error_is_lasting(struct text error) {
+    return (error.length >= 4 && memcmp(error.data, "ERR ", 4) == 0) ||
+           (error.length >= 10 && memcmp(error.data, "WRONGTYPE ", 10) == 0);
 }

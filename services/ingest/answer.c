@@ -60,58 +60,39 @@ static const char example[] =
     "{\"event_type\":\"login_failed\",\"source_ip\":\"192.168.1.100\",\"username\":\"admin\","
     "\"count\":5,\"description\":\"Failed login attempts\",\"metadata\":{\"service\":\"sshd\"}}";
 
-static struct json_writer *begin_invalid(struct json_answer *answer) {
-    struct json_writer *json = answer_begin(answer);
+static void add_invalid(struct json_writer *json, const char *where,
+                        const struct event_error *error) {
+    char field[64];
+    if (error->field != NULL)
+        snprintf(field, sizeof field, "%s → %s", where, error->field);
+    else if (error->position > 0)
+        snprintf(field, sizeof field, "%s → %zu", where, error->position);
+    else
+        snprintf(field, sizeof field, "%s", where);
+    json_object_begin(json);
+    json_key(json, "field");
+    json_string(json, field);
+    json_key(json, "message");
+    json_string(json, error->message);
+    json_key(json, "type");
+    json_string(json, error->type);
+    json_object_end(json);
+}
+
+void answer_invalid(struct http_request *request, const char *where,
+                    const struct event_error *errors, size_t count) {
+    struct json_answer answer;
+    struct json_writer *json = answer_begin(&answer);
     json_object_begin(json);
     json_key(json, "error");
     json_string(json, "Validation Error");
     json_key(json, "details");
     json_array_begin(json);
-    return json;
-}
-
-static void add_invalid(struct json_writer *json, const char *field, const char *message,
-                        const char *type) {
-    json_object_begin(json);
-    json_key(json, "field");
-    json_string(json, field);
-    json_key(json, "message");
-    json_string(json, message);
-    json_key(json, "type");
-    json_string(json, type);
-    json_object_end(json);
-}
-
-static void end_invalid(struct json_answer *answer, struct http_request *request) {
-    struct json_writer *json = &answer->json;
+    for (size_t i = 0; i < count; i++)
+        add_invalid(json, where, &errors[i]);
     json_array_end(json);
     json_key(json, "example");
     json_raw(json, text_of(example));
     json_object_end(json);
-    answer_send(answer, request, 422);
-}
-
-void answer_invalid_event(struct http_request *request, const struct event_error *errors,
-                          size_t count) {
-    struct json_answer answer;
-    struct json_writer *json = begin_invalid(&answer);
-    for (size_t i = 0; i < count; i++) {
-        char field[64];
-        if (errors[i].field != NULL)
-            snprintf(field, sizeof field, "body → %s", errors[i].field);
-        else if (errors[i].position > 0)
-            snprintf(field, sizeof field, "body → %zu", errors[i].position);
-        else
-            snprintf(field, sizeof field, "body");
-        add_invalid(json, field, errors[i].message, errors[i].type);
-    }
-    end_invalid(&answer, request);
-}
-
-void answer_invalid(struct http_request *request, const char *field, const char *message,
-                    const char *type) {
-    struct json_answer answer;
-    struct json_writer *json = begin_invalid(&answer);
-    add_invalid(json, field, message, type);
-    end_invalid(&answer, request);
+    answer_send(&answer, request, 422);
 }

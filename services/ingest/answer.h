@@ -33,13 +33,8 @@ void answer_detail(struct http_request *request, int code, const char *sentence)
 /* The server's own errors (http_options.on_error). The cause of a 500 is only said with DEBUG. */
 void answer_error(struct http_request *request, int code, const char *reason);
 
-/* Answers 422 with everything that is wrong with an event. */
-void answer_invalid_event(struct http_request *request, const struct event_error *errors,
-                          size_t count);
-
-/* The same for arguments of a query or members of a body that is no event: `field` is e.g. "query →
- * limit". */
-void answer_invalid(struct http_request *request, const char *field, const char *message,
-                    const char *type);
+/* Answers 422 with everything that is wrong with a "body" or a "query". */
+void answer_invalid(struct http_request *request, const char *where,
+                    const struct event_error *errors, size_t count);
 
 #endif

@@ -38,14 +38,21 @@ struct reads {
     struct gauge *waiting;
 };
 
-void reads_answer_failure(struct http_request *request, enum status status) {
+void reads_answer_failure(struct http_request *request, const struct redis_client *redis,
+                          enum status status) {
     count_drop(status);
+    const char *error = redis != NULL ? redis_client_error(redis) : "";
+    if (status == STATUS_REFUSED && redis_error_is_lasting(text_of(error))) {
+        log_error("Redis refuses a read", LOG_STRING("error", error));
+        answer_error(request, 500, error);
+        return;
+    }
     answer_detail(request, 503, "The store cannot be reached. Try again later.");
 }
 
 /* Worker's thread: Redis took too long. */
 static void on_deadline(struct http_request *request) {
-    reads_answer_failure(request, STATUS_TIMEOUT);
+    reads_answer_failure(request, NULL, STATUS_TIMEOUT);
 }
 
 /* The next job; false when there is none for a second, or the pool stops. */
@@ -152,7 +159,7 @@ void reads_stop(struct reads *reads) {
     for (; reads->count > 0; reads->count--) {
         struct http_request *request = reads->jobs[reads->first].request;
         reads->first = (reads->first + 1) % READS_QUEUE_MAX;
-        reads_answer_failure(request, STATUS_UNAVAILABLE);
+        reads_answer_failure(request, NULL, STATUS_UNAVAILABLE);
         http_release(request);
     }
 }
@@ -186,7 +193,7 @@ void reads_submit(struct reads *reads, struct http_request *request, reads_funct
     pthread_mutex_unlock(&reads->lock);
     if (status == STATUS_OK)
         return;
-    reads_answer_failure(request, status);
+    reads_answer_failure(request, NULL, status);
     http_release(request);
 }
 

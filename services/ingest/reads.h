@@ -4,9 +4,8 @@
  * A route hands its request over with a function that reads and answers; the request is deferred. A
  * Redis that hangs holds up a reader until its command's time-out; the request itself is answered
  * 503 at its deadline, by its worker. Owner: new/destroy. Threads: reads_submit from any; the
- * function runs on a reader. Errors: UNAVAILABLE from the client is answered 503 by
- * reads_answer_failure. Limits: READS_QUEUE_MAX requests wait; more are answered 503 with
- * Retry-After at once.
+ * function runs on a reader. Errors: those of the client are answered by reads_answer_failure.
+ * Limits: READS_QUEUE_MAX requests wait; more are answered 503 with Retry-After at once.
  */
 #ifndef SIEM_INGEST_READS_H
 #define SIEM_INGEST_READS_H
@@ -38,7 +37,9 @@ void reads_submit(struct reads *reads, struct http_request *request, reads_funct
  * else does. */
 bool reads_is_connected(struct reads *reads);
 
-/* Answers 503 for a Redis that could not be asked. */
-void reads_answer_failure(struct http_request *request, enum status status);
+/* Answers 503 for a Redis that could not be asked, 500 for one that cannot answer (a key of another
+ * type, a fault of ours), with its words. `redis` NULL: it was not asked. */
+void reads_answer_failure(struct http_request *request, const struct redis_client *redis,
+                          enum status status);
 
 #endif

@@ -45,10 +45,19 @@ void routes_answer_no_incident(struct http_request *request);
 /* GET /dashboard (routes_dashboard.c). */
 void route_dashboard(struct http_request *request);
 
-/* GET /: the name and version (routes_health.c). */
+/* GET /report/daily: the day so far (routes_report_daily.c). */
+void route_report_daily(struct http_request *request);
+
+/* GET /report/weekly: seven days (routes_report_weekly.c). */
+void route_report_weekly(struct http_request *request);
+
+/* GET /threats/timeline: the threats of some hours (routes_timeline.c). */
+void route_timeline(struct http_request *request);
+
+/* GET /: the name and version; a browser is sent to the pages for people (routes_root.c). */
 void route_root(struct http_request *request);
 
-/* GET /healthz: 503 when the loop stands still. */
+/* GET /healthz: 503 when the loop stands still (routes_health.c). */
 void route_healthz(struct http_request *request);
 
 /* GET /readyz: 503 while something it needs is missing. */

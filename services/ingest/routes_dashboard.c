@@ -1,10 +1,12 @@
 /* routes_dashboard.c: GET /dashboard: the day so far. */
-#include "common/json_writer.h"
+#include "common/scoped.h"
 #include "proto/day.h"
 #include "proto/keys.h"
 #include "proto/vocabulary.h"
 #include "services/ingest/answer.h"
 #include "services/ingest/ingest.h"
+#include "services/ingest/questions.h"
+#include "services/ingest/report.h"
 #include "services/ingest/routes.h"
 
 #define TOP_ADDRESSES "9" /* index of the last of ten */
@@ -24,13 +26,10 @@ enum {
     COUNTERS
 };
 
-struct day_replies {
-    struct redis_reply *counters;
-    struct redis_reply *addresses;
-    struct redis_reply *types;
-};
+/* Places of the replies. */
+enum { COUNTERS_REPLY, ADDRESSES_REPLY, TYPES_REPLY };
 
-static enum status ask_counters(struct redis_client *redis, const char *day) {
+static void ask_counters(struct questions *questions, const char *day) {
     const struct day_field_name fields[COUNTERS] = {
         [TOTAL] = day_field_name(DAY_FIELD_TOTAL),
         [THREATS] = day_field_name(DAY_FIELD_THREATS),
@@ -51,99 +50,70 @@ static enum status ask_counters(struct redis_client *redis, const char *day) {
     struct text arguments[2 + COUNTERS] = {TEXT("HMGET"), key_text(&key)};
     for (int i = 0; i < COUNTERS; i++)
         arguments[2 + i] = day_field_text(&fields[i]);
-    return redis_client_append(redis, 2 + COUNTERS, arguments);
+    questions_ask_list(questions, 2 + COUNTERS, arguments);
 }
 
-static enum status ask_day(struct redis_client *redis, const char *day) {
+static void ask_day(struct questions *questions, const char *day) {
     struct key_name addresses = key_name(KEY_DAY_ADDRESSES, day);
     struct key_name types = key_name(KEY_DAY_TYPES, day);
-    struct text top[] = {TEXT("ZREVRANGE"), key_text(&addresses), TEXT("0"), TEXT(TOP_ADDRESSES)};
-    struct text all[] = {TEXT("HGETALL"), key_text(&types)};
-    enum status status = ask_counters(redis, day);
-    if (status == STATUS_OK)
-        status = redis_client_append(redis, sizeof top / sizeof top[0], top);
-    if (status == STATUS_OK)
-        status = redis_client_append(redis, sizeof all / sizeof all[0], all);
-    return status;
+    ask_counters(questions, day);
+    questions_ask(questions, TEXT("ZREVRANGE"), key_text(&addresses), TEXT("0"),
+                  TEXT(TOP_ADDRESSES));
+    questions_ask(questions, TEXT("HGETALL"), key_text(&types));
 }
 
-/* Reads all three replies, also behind one that is refused. */
-static enum status read_day(struct redis_client *redis, struct day_replies *replies) {
-    struct redis_reply **to[] = {&replies->counters, &replies->addresses, &replies->types};
-    bool refused = false;
-    for (size_t i = 0; i < sizeof to / sizeof to[0]; i++) {
-        enum status status = redis_client_read(redis, to[i]);
-        if (status != STATUS_OK)
-            return status;
-        refused |= redis_reply_type(*to[i]) != REDIS_ARRAY;
-    }
-    return refused ? STATUS_REFUSED : STATUS_OK;
+static int64_t counter_of(const struct questions *questions, int index) {
+    return redis_reply_integer(redis_reply_at(questions->replies[COUNTERS_REPLY], (size_t)index));
 }
 
-static int64_t counter_of(const struct day_replies *replies, int index) {
-    return redis_reply_integer(redis_reply_at(replies->counters, (size_t)index));
-}
-
-static void write_counter(struct json_writer *json, const char *name, int64_t value) {
-    json_key(json, name);
-    json_int(json, value);
-}
-
-/* Names came from senders, as UTF-8; what is not a text is left out. */
-static void write_top(struct json_writer *json, const struct day_replies *replies) {
+/* Names came from senders, as UTF-8. */
+static void write_top(struct json_writer *json, const struct questions *questions) {
+    const struct redis_reply *addresses = questions->replies[ADDRESSES_REPLY];
+    int64_t types[EVENT_TYPE_COUNT_] = {0};
     json_key(json, "top_attack_ips");
     json_array_begin(json);
-    for (size_t i = 0; i < redis_reply_count(replies->addresses); i++)
-        json_text(json, redis_reply_text(redis_reply_at(replies->addresses, i)));
+    for (size_t i = 0; i < redis_reply_count(addresses); i++)
+        json_text(json, redis_reply_text(redis_reply_at(addresses, i)));
     json_array_end(json);
-    json_key(json, "top_event_types");
-    json_object_begin(json);
-    for (size_t i = 0; i + 1 < redis_reply_count(replies->types); i += 2) {
-        json_key_text(json, redis_reply_text(redis_reply_at(replies->types, i)));
-        json_int(json, redis_reply_integer(redis_reply_at(replies->types, i + 1)));
-    }
-    json_object_end(json);
+    report_add_types(questions->replies[TYPES_REPLY], types);
+    report_write_types(json, "top_event_types", types);
 }
 
-static void write_dashboard(struct json_writer *json, const struct day_replies *replies,
+static void write_dashboard(struct json_writer *json, const struct questions *questions,
                             struct wall_time now) {
     char time[CLOCK_RFC3339_SIZE];
     json_object_begin(json);
-    write_counter(json, "total_events", counter_of(replies, TOTAL));
-    write_counter(json, "total_threats", counter_of(replies, THREATS));
-    write_counter(json, "critical_incidents", counter_of(replies, CRITICAL));
-    write_counter(json, "high_incidents", counter_of(replies, HIGH));
-    write_counter(json, "medium_incidents", counter_of(replies, MEDIUM));
-    write_counter(json, "low_incidents", counter_of(replies, LOW));
-    write_counter(json, "active_incidents",
-                  counter_of(replies, DETECTED) + counter_of(replies, ANALYZING) +
-                      counter_of(replies, IN_PROGRESS));
-    write_counter(json, "resolved_incidents", counter_of(replies, RESOLVED));
-    write_top(json, replies);
-    json_key(json, "timestamp");
-    json_string(json, clock_format_rfc3339(now, time));
+    report_write_number(json, "total_events", counter_of(questions, TOTAL));
+    report_write_number(json, "total_threats", counter_of(questions, THREATS));
+    report_write_number(json, "critical_incidents", counter_of(questions, CRITICAL));
+    report_write_number(json, "high_incidents", counter_of(questions, HIGH));
+    report_write_number(json, "medium_incidents", counter_of(questions, MEDIUM));
+    report_write_number(json, "low_incidents", counter_of(questions, LOW));
+    report_write_number(json, "active_incidents",
+                        counter_of(questions, DETECTED) + counter_of(questions, ANALYZING) +
+                            counter_of(questions, IN_PROGRESS));
+    report_write_number(json, "resolved_incidents", counter_of(questions, RESOLVED));
+    write_top(json, questions);
+    report_write_string(json, "timestamp", clock_format_rfc3339(now, time));
     json_object_end(json);
 }
 
 /* Reader's thread. */
 static void read_dashboard(struct redis_client *redis, struct http_request *request) {
-    struct day_replies replies = {0};
     struct wall_time now = clock_wall();
-    char day[9];
-    enum status status = ask_day(redis, clock_format_day(now, day));
-    if (status == STATUS_OK)
-        status = read_day(redis, &replies);
-    if (status == STATUS_OK) {
-        struct json_answer answer;
-        struct json_writer *json = answer_begin(&answer);
-        write_dashboard(json, &replies, now);
-        answer_send(&answer, request, 200);
-    } else {
-        reads_answer_failure(request, status);
+    struct report_day today = report_day_before(ingest_of(request)->zone, now, 0);
+    SCOPED_FINI(questions) struct questions questions;
+    questions_init(&questions, redis);
+    ask_day(&questions, today.key);
+    enum status status = questions_read(&questions);
+    if (status != STATUS_OK) {
+        reads_answer_failure(request, redis, status);
+        return;
     }
-    redis_reply_destroy(&replies.counters);
-    redis_reply_destroy(&replies.addresses);
-    redis_reply_destroy(&replies.types);
+    struct json_answer answer;
+    struct json_writer *json = answer_begin(&answer);
+    write_dashboard(json, &questions, now);
+    answer_send(&answer, request, 200);
 }
 
 void route_dashboard(struct http_request *request) {

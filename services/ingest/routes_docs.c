@@ -13,15 +13,6 @@ static const struct docs_file *find_file(struct text path) {
     return NULL;
 }
 
-/* Takes the part before the next `separator` from the rest of a list. */
-static struct text take_part(struct text *rest, char separator) {
-    const char *end = memchr(rest->data, separator, rest->length);
-    struct text part = {rest->data, end != NULL ? (size_t)(end - rest->data) : rest->length};
-    size_t taken = part.length + (end != NULL);
-    *rest = (struct text){rest->data + taken, rest->length - taken};
-    return text_trim_spaces(part);
-}
-
 /* "q=0", "q=0.0": not acceptable. */
 static bool is_refusal(struct text parameter) {
     if (parameter.length < 3 || strncasecmp(parameter.data, "q=0", 3) != 0)
@@ -37,10 +28,10 @@ static bool is_refusal(struct text parameter) {
 static bool accepts_gzip(const struct http_request *request) {
     struct text rest = http_header(request, "Accept-Encoding");
     while (rest.length > 0) {
-        struct text item = take_part(&rest, ',');
+        struct text item = text_take_part(&rest, ',');
         if (item.length == 0)
             continue;
-        struct text coding = take_part(&item, ';');
+        struct text coding = text_take_part(&item, ';');
         if (coding.length == 4 && strncasecmp(coding.data, "gzip", 4) == 0)
             return !is_refusal(text_trim_spaces(item));
     }
@@ -51,7 +42,7 @@ static bool accepts_gzip(const struct http_request *request) {
 static bool has_already(const struct http_request *request, const char *etag) {
     struct text rest = http_header(request, "If-None-Match");
     while (rest.length > 0) {
-        struct text tag = take_part(&rest, ',');
+        struct text tag = text_take_part(&rest, ',');
         if (tag.length > 2 && tag.data[0] == 'W' && tag.data[1] == '/')
             tag = (struct text){tag.data + 2, tag.length - 2};
         if (text_is(tag, etag) || text_is(tag, "*"))

@@ -3,41 +3,37 @@
 #include "proto/vocabulary.h"
 #include "services/ingest/answer.h"
 #include "services/ingest/ingest.h"
+#include "services/ingest/questions.h"
+#include "services/ingest/report.h"
 #include "services/ingest/routes.h"
 
-#include "common/json_writer.h"
+#include "common/scoped.h"
 
 /* Numbers of incidents by status and severity. */
 struct incident_counts {
     int64_t at[INCIDENT_STATUS_COUNT_][SEVERITY_COUNT_];
 };
 
-static enum status ask_counts(struct redis_client *redis) {
-    enum status status = STATUS_OK;
+static void ask_counts(struct questions *questions) {
     for (int s = 0; s < INCIDENT_STATUS_COUNT_; s++) {
-        for (int v = 0; v < SEVERITY_COUNT_ && status == STATUS_OK; v++) {
+        for (int v = 0; v < SEVERITY_COUNT_; v++) {
             struct key_name set =
                 key_name(KEY_INCIDENTS_BY, incident_status_text((enum incident_status)s),
                          severity_text((enum severity)v));
-            struct text arguments[] = {TEXT("ZCARD"), key_text(&set)};
-            status = redis_client_append(redis, 2, arguments);
+            questions_ask(questions, TEXT("ZCARD"), key_text(&set));
         }
     }
-    return status;
 }
 
-/* Reads every reply that was asked for, also behind one that is refused. */
 static enum status read_counts(struct redis_client *redis, struct incident_counts *ret_counts) {
-    enum status status = ask_counts(redis);
-    bool refused = false;
-    for (int i = 0; i < INCIDENT_STATUS_COUNT_ * SEVERITY_COUNT_ && status == STATUS_OK; i++) {
-        struct redis_reply *reply = NULL;
-        status = redis_client_read(redis, &reply);
-        refused |= status == STATUS_OK && redis_reply_type(reply) != REDIS_INTEGER;
-        ret_counts->at[i / SEVERITY_COUNT_][i % SEVERITY_COUNT_] = redis_reply_integer(reply);
-        redis_reply_destroy(&reply);
-    }
-    return status == STATUS_OK && refused ? STATUS_REFUSED : status;
+    SCOPED_FINI(questions) struct questions questions;
+    questions_init(&questions, redis);
+    ask_counts(&questions);
+    enum status status = questions_read(&questions);
+    for (int i = 0; i < INCIDENT_STATUS_COUNT_ * SEVERITY_COUNT_ && status == STATUS_OK; i++)
+        ret_counts->at[i / SEVERITY_COUNT_][i % SEVERITY_COUNT_] =
+            redis_reply_integer(questions.replies[i]);
+    return status;
 }
 
 static int64_t count_status(const struct incident_counts *counts, enum incident_status status) {
@@ -61,6 +57,7 @@ static int64_t count_severity(const struct incident_counts *counts, enum severit
 static void write_stats(const struct incident_counts *counts, struct json_writer *json) {
     int64_t total = 0;
     int64_t active = 0;
+    int64_t by_severity[SEVERITY_COUNT_];
     json_object_begin(json);
     json_key(json, "by_status");
     json_object_begin(json);
@@ -69,23 +66,16 @@ static void write_stats(const struct incident_counts *counts, struct json_writer
         int64_t count = count_status(counts, status);
         total += count;
         active += incident_status_is_active(status) ? count : 0;
-        json_key(json, incident_status_text(status));
-        json_int(json, count);
+        report_write_number(json, incident_status_text(status), count);
     }
     json_object_end(json);
-    json_key(json, "by_severity");
-    json_object_begin(json);
-    for (int i = SEVERITY_CRITICAL; i >= SEVERITY_LOW; i--) {
-        json_key(json, severity_text((enum severity)i));
-        json_int(json, count_severity(counts, (enum severity)i, false));
-    }
-    json_object_end(json);
-    json_key(json, "total_incidents");
-    json_int(json, total);
-    json_key(json, "active_count");
-    json_int(json, active);
-    json_key(json, "critical_unresolved");
-    json_int(json, count_severity(counts, SEVERITY_CRITICAL, true));
+    for (int i = 0; i < SEVERITY_COUNT_; i++)
+        by_severity[i] = count_severity(counts, (enum severity)i, false);
+    report_write_severities(json, "by_severity", by_severity);
+    report_write_number(json, "total_incidents", total);
+    report_write_number(json, "active_count", active);
+    report_write_number(json, "critical_unresolved",
+                        count_severity(counts, SEVERITY_CRITICAL, true));
     json_object_end(json);
 }
 
@@ -94,7 +84,7 @@ static void read_stats(struct redis_client *redis, struct http_request *request)
     struct incident_counts counts;
     enum status status = read_counts(redis, &counts);
     if (status != STATUS_OK) {
-        reads_answer_failure(request, status);
+        reads_answer_failure(request, redis, status);
         return;
     }
     struct json_answer answer;

@@ -19,7 +19,7 @@
 struct wish {
     struct status_change change;
     struct caller caller; /* who changes it */
-    char revision[24]; /* If-Match; "" when any will do */
+    char revision[24];    /* If-Match; "" when any will do */
 };
 
 static void wish_destroy(void *state) {

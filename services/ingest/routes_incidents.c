@@ -6,6 +6,7 @@
 #include "services/ingest/incident_store.h"
 #include "services/ingest/ingest.h"
 #include "services/ingest/normalize.h"
+#include "services/ingest/query.h"
 #include "services/ingest/routes.h"
 
 #include <stdio.h>
@@ -58,58 +59,31 @@ static void answer_bad_name(struct http_request *request, const char *filter, st
     answer_bad_filter(request, filter, value, valid);
 }
 
-/* A decimal number of the query in its bounds; false when it is something else. Absent leaves it.
- */
-static bool read_number(const struct http_request *request, const char *name, uint64_t max,
-                        uint64_t *ret_value) {
-    struct text text = http_query(request, name);
-    if (text.data == NULL)
-        return true;
-    uint64_t value = 0;
-    if (text.length == 0 || text.length > 18)
-        return false;
-    for (size_t i = 0; i < text.length; i++) {
-        if (text.data[i] < '0' || text.data[i] > '9')
-            return false;
-        value = value * 10 + (uint64_t)(text.data[i] - '0');
-    }
-    if (value < 1 || value > max)
-        return false;
-    *ret_value = value;
-    return true;
-}
-
-/* An empty filter is none. */
-static struct text filter_of(const struct http_request *request, const char *name) {
-    struct text value = http_query(request, name);
-    return value.length > 0 ? value : (struct text){NULL, 0};
-}
-
 /* Reads the query; answers and returns false when something is wrong with it. */
 static bool read_query(struct http_request *request, struct incident_query *query) {
-    struct text status = filter_of(request, "status");
-    struct text severity = filter_of(request, "severity");
+    struct text status = query_text(request, "status");
+    struct text severity = query_text(request, "severity");
+    struct query_errors errors = {0};
     uint64_t limit = LIMIT_DEFAULT;
     *query = (struct incident_query){.any_status = status.data == NULL,
                                      .any_severity = severity.data == NULL,
-                                     .source_ip = filter_of(request, "source_ip"),
-                                     .q = filter_of(request, "q"),
+                                     .source_ip = query_text(request, "source_ip"),
+                                     .q = query_text(request, "q"),
                                      .before = UINT64_MAX};
+    query_number(request, (struct query_bounds){"limit", 1, INCIDENT_LIST_MAX}, &limit, &errors);
+    query_number(request, (struct query_bounds){"cursor", 1, INT64_MAX}, &query->before, &errors);
+    query->limit = (size_t)limit;
+    if (!query_is_fine(request, &errors))
+        return false;
     if (!query->any_status && !incident_status_parse(status, &query->status)) {
         answer_bad_name(request, "status", status, all_statuses);
-    } else if (!query->any_severity && !severity_parse(severity, &query->severity)) {
-        answer_bad_name(request, "severity", severity, all_severities);
-    } else if (!read_number(request, "limit", INCIDENT_LIST_MAX, &limit)) {
-        answer_invalid(request, "query → limit", "Input should be an integer from 1 to 500",
-                       "int_parsing");
-    } else if (!read_number(request, "cursor", INT64_MAX, &query->before)) {
-        answer_invalid(request, "query → cursor",
-                       "Input should be the next_cursor of an answer before", "int_parsing");
-    } else {
-        query->limit = (size_t)limit;
-        return true;
+        return false;
     }
-    return false;
+    if (!query->any_severity && !severity_parse(severity, &query->severity)) {
+        answer_bad_name(request, "severity", severity, all_severities);
+        return false;
+    }
+    return true;
 }
 
 /* Writes the page around the list, which is written first. */
@@ -144,7 +118,7 @@ static void read_incidents(struct redis_client *redis, struct http_request *requ
     enum status status = incident_list_write(redis, &query, &json, &page);
     json_writer_fini(&json);
     if (status != STATUS_OK) {
-        reads_answer_failure(request, status);
+        reads_answer_failure(request, redis, status);
         return;
     }
     struct buffer body;
@@ -170,7 +144,7 @@ static void read_incident(struct redis_client *redis, struct http_request *reque
     if (status == STATUS_NOT_FOUND) {
         routes_answer_no_incident(request);
     } else if (status != STATUS_OK) {
-        reads_answer_failure(request, status);
+        reads_answer_failure(request, redis, status);
     } else {
         struct json_answer answer;
         struct json_writer *json = answer_begin(&answer);

@@ -11,7 +11,7 @@ static void read_ledger(struct redis_client *redis, struct http_request *request
     out_events_books(ingest_of(request)->writer, &books);
     enum status status = ledger_read(redis, &books, &ledger);
     if (status != STATUS_OK) {
-        reads_answer_failure(request, status);
+        reads_answer_failure(request, redis, status);
         return;
     }
     struct json_answer answer;

@@ -28,9 +28,7 @@ void status_change_fini(struct status_change *change) {
 
 static int refuse(struct status_change *change, const char *field, const char *message,
                   const char *type) {
-    change->field = field;
-    change->message = message;
-    change->type = type;
+    change->error = (struct event_error){field, message, type, 0};
     return GIVE_UP;
 }
 
@@ -43,13 +41,13 @@ static int on_key(void *context, const unsigned char *data, size_t length) {
     reader->place = NULL;
     if (text_is(name, "status")) {
         reader->place = &change->status;
-        reader->field = "body → status";
+        reader->field = "status";
     } else if (text_is(name, "analyst_notes")) {
         reader->place = &change->analyst_notes;
-        reader->field = "body → analyst_notes";
+        reader->field = "analyst_notes";
     } else if (text_is(name, "resolution")) {
         reader->place = &change->resolution;
-        reader->field = "body → resolution";
+        reader->field = "resolution";
     }
     return GO_ON;
 }
@@ -58,8 +56,7 @@ static int on_text(void *context, const unsigned char *data, size_t length) {
     struct reader *reader = context;
     struct status_change *change = reader->change;
     if (reader->depth == 0)
-        return refuse(change, "body", "Input should be a valid dictionary",
-                      "model_attributes_type");
+        return refuse(change, NULL, "Input should be a valid dictionary", "model_attributes_type");
     if (reader->depth > 1 || reader->place == NULL)
         return GO_ON;
     char *copy = change->memory + change->memory_used;
@@ -72,7 +69,7 @@ static int on_text(void *context, const unsigned char *data, size_t length) {
 /* A value of another type than text or null. */
 static int on_other(struct reader *reader) {
     if (reader->depth == 0)
-        return refuse(reader->change, "body", "Input should be a valid dictionary",
+        return refuse(reader->change, NULL, "Input should be a valid dictionary",
                       "model_attributes_type");
     if (reader->depth == 1 && reader->place != NULL)
         return refuse(reader->change, reader->field, "Input should be a valid string",
@@ -103,7 +100,7 @@ static int on_array(void *context) {
     reader->depth++;
     return reader->depth <= DEPTH_MAX
                ? GO_ON
-               : refuse(reader->change, "body", "nested deeper than 32", "json_invalid");
+               : refuse(reader->change, NULL, "nested deeper than 32", "json_invalid");
 }
 
 static int on_object(void *context) {
@@ -148,6 +145,6 @@ enum status status_change_read(struct status_change *change, struct bytes body) 
         return STATUS_OK;
     if (status == yajl_status_client_canceled)
         return STATUS_BAD_VALUE;
-    (void)refuse(change, "body", "JSON decode error", "json_invalid");
+    (void)refuse(change, NULL, "JSON decode error", "json_invalid");
     return STATUS_BAD_SYNTAX;
 }

@@ -8,16 +8,14 @@
 #define SIEM_INGEST_STATUS_CHANGE_H
 
 #include "common/buffer.h"
-#include "common/status.h"
+#include "services/ingest/event_json.h"
 
 struct status_change {
     struct text status; /* null when not given */
     struct text analyst_notes;
     struct text resolution;
-    const char *field; /* what is wrong, after an error */
-    const char *message;
-    const char *type;
-    char *memory; /* of the texts of a body */
+    struct event_error error; /* what is wrong, after an error */
+    char *memory;             /* of the texts of a body */
     size_t memory_used;
 };
 
