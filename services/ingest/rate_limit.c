@@ -155,6 +155,8 @@ enum rate_verdict rate_limit_take(struct rate_limit *limit, struct http_request 
     pthread_mutex_unlock(&limit->lock);
     if (verdict == RATE_REFUSED)
         counter_add(limit->limited[kind], 1);
+    else
+        ret_state->retry_ms = 0;
     for (int i = 0; i < KINDS; i++) {
         if (jobs[i] != NULL)
             rounds_submit(options->rounds, jobs[i]);

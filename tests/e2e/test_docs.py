@@ -86,7 +86,8 @@ def test_licences_lie_beside(api):
         assert answer.headers["Content-Type"] == "text/plain; charset=utf-8"
 
 
-JSON = {"content-type": "application/json"}
+POLICY = {"x-content-type-options": "nosniff", "content-security-policy": "default-src 'none'; frame-ancestors 'none'"}
+JSON = {"content-type": "application/json", **POLICY}
 KEYLESS = {"detail": "API Key is missing. Please provide 'X-API-Key' header."}
 
 
@@ -96,11 +97,13 @@ KEYLESS = {"detail": "API Key is missing. Please provide 'X-API-Key' header."}
     ("POST", "/log", 202, JSON, {"status": "accepted", "id": "7"}, "id"),
     ("POST", "/log", 201, JSON, {}, "status 201"),
     ("POST", "/log", 401, JSON, KEYLESS, "www-authenticate"),
-    ("POST", "/log", 202, {"content-type": "text/html"}, {}, "text/html"),
+    ("POST", "/log", 202, {"content-type": "text/html", **POLICY}, {}, "text/html"),
+    ("POST", "/log", 202, dict(JSON, server="x"), {"status": "accepted", "id": "9fa8feeeceab6763-1-0.0"}, "server"),
+    ("GET", "/healthz", 200, {"content-type": "application/json"}, {"status": "ok"}, "x-content-type-options"),
     ("GET", "/incidents/stats", 200, JSON, {"id": "INC-20260101-0001"}, "total_incidents"),
     ("GET", "/nowhere", 200, JSON, {}, "/nowhere is not described"),
-    ("DELETE", "/log", 405, JSON, {"detail": "Method Not Allowed"}, "Allow"),
-    ("GET", "/openapi.json", 304, {"etag": "0"}, {}, "etag|0"),
+    ("DELETE", "/log", 405, JSON, {"detail": "Method Not Allowed"}, "allow"),
+    ("GET", "/openapi.json", 304, dict(JSON, etag="0"), {}, "'0' does not match"),
 ])
 def test_an_answer_the_document_does_not_allow_is_found(method, target, status, headers, body, wrong):
     with pytest.raises(Undescribed, match=wrong):

@@ -1,6 +1,7 @@
 """Holds every answer of the REST API against services/ingest/openapi.yaml: the route and its status must be
-described there, the media type be one of those named, the headers and the body be valid. Objects may have
-exactly the members that are described, so that a new one cannot be forgotten in the document.
+described there, the media type be one of those named, the headers and the body be valid. An answer may have
+exactly the headers, and an object exactly the members, that are described, so that a new one cannot be
+forgotten in the document.
 
 Answers that no operation describes are held against what the document says of all routes: an unknown path is
 404, another method 405 with Allow, both {"detail": ...}."""
@@ -19,6 +20,8 @@ PATH = os.path.join(os.path.dirname(os.path.dirname(os.path.dirname(os.path.absp
 FORMATS = jsonschema.FormatChecker(formats=())
 # Before any route is found: framing, time, size of the headers.
 ANYWHERE = (400, 408, 431, 505)
+# HTTP's own.
+FRAMING = {"date", "connection", "content-length", "content-type", "transfer-encoding"}
 
 
 @FORMATS.checks("date-time", raises=ValueError)
@@ -71,14 +74,17 @@ def validator(schema):
 
 
 class Response:
-    """One described answer: a status of an operation."""
+    """One described answer: a status of an operation. `common`: headers that every answer may have."""
 
-    def __init__(self, described):
+    def __init__(self, described, common):
         self.headers = {name.lower(): (header.get("required", False), validator(header["schema"]))
-                        for name, header in described.get("headers", {}).items()}
+                        for name, header in {**common, **described.get("headers", {})}.items()}
         self.bodies = {media: validator(content.get("schema", {})) for media, content in described.get("content", {}).items()}
 
-    def check(self, headers, body):
+    def check_headers(self, headers):
+        extra = {name.lower() for name in headers.keys()} - FRAMING - set(self.headers)
+        if extra:
+            raise Undescribed(f"headers that are not described: {', '.join(sorted(extra))}")
         for name, (required, schema) in self.headers.items():
             value = headers.get(name)
             if value is None and required:
@@ -86,6 +92,9 @@ class Response:
             if value is not None:
                 number = schema.schema.get("type") == "integer" and value.isdigit()
                 validate(schema, int(value) if number else value)
+
+    def check(self, headers, body):
+        self.check_headers(headers)
         if not self.bodies or body is None:
             if body:
                 raise Undescribed("a body where none is described")
@@ -112,8 +121,13 @@ class Document:
                     self.operations[method.upper(), template] = item[method]
         # A literal path goes before one with a name in it.
         self.patterns.sort(key=lambda pattern: pattern[1].count("{"))
-        self.error = Response(resolve(self.tree, {"content": {"application/json": {
-            "schema": {"$ref": "#/components/schemas/Error"}}}}))
+        self.common = resolve(self.tree, self.tree["x-headers-of-every-answer"])
+        self.error = self.make({"content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}})
+        self.other_method = self.make({"headers": {"Allow": {"required": True, "schema": {"type": "string"}}},
+                                       "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}})
+
+    def make(self, described):
+        return Response(resolve(self.tree, described), self.common)
 
     def template_of(self, path):
         return next((template for pattern, template in self.patterns if pattern.fullmatch(path)), None)
@@ -123,16 +137,17 @@ class Document:
         template = self.template_of(path)
         operation = self.operations.get((method, template))
         if operation is None:
-            allowed = (405,) if template else (404,)
-            if status in allowed + ANYWHERE:
+            if status in ANYWHERE or (status == 404 and not template):
                 return self.error
+            if status == 405 and template:
+                return self.other_method
             raise Undescribed(f"{method} {path} is not described")
         key = (method, template, status)
         if key not in self.cases:
             described = operation["responses"].get(str(status))
             if described is None and status not in ANYWHERE:
                 raise Undescribed(f"status {status} is not described")
-            self.cases[key] = Response(resolve(self.tree, described)) if described else self.error
+            self.cases[key] = self.make(described) if described else self.error
         return self.cases[key]
 
     def check(self, method, target, status, headers, body):
@@ -142,8 +157,6 @@ class Document:
         asked = "GET" if method == "HEAD" else method
         try:
             self.response(asked, path, status).check(headers, None if method == "HEAD" else body)
-            if status == 405 and not headers.get("allow"):
-                raise Undescribed("405 without Allow")
         except (ValueError, Undescribed) as wrong:
             self.faults.append(f"not as openapi.yaml says: {method} {target} -> {status}: {wrong}\n{(body or b'')[:600]!r}")
             raise Undescribed(self.faults[-1]) from None

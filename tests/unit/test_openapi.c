@@ -79,7 +79,26 @@ Test(openapi, every_operation_of_the_document_is_a_route) {
     }
 }
 
-/* How the document says who may: {} stands for everybody, anything else for a key. */
+/* The scope of a route's access, as the document names it; NULL: no key is asked for. */
+static const char *scope_of(enum http_access access) {
+    static const char *const scopes[] = {
+        [HTTP_READ] = "read", [HTTP_WRITE] = "ingest", [HTTP_ADMIN] = "admin"};
+    return scopes[access];
+}
+
+/* One way of access, {} or {scheme: [scope]}: true when it is for everybody. */
+static bool check_way(const struct http_route *route, yajl_val way) {
+    if (YAJL_GET_OBJECT(way)->len == 0)
+        return true;
+    yajl_val scopes = YAJL_GET_OBJECT(way)->values[0];
+    cr_assert_eq(YAJL_GET_ARRAY(scopes)->len, 1, "%s %s", route->method, route->path);
+    const char *scope = YAJL_GET_STRING(YAJL_GET_ARRAY(scopes)->values[0]);
+    cr_assert_not_null(scope_of(route->access), "%s %s: a key?", route->method, route->path);
+    cr_expect_str_eq(scope, scope_of(route->access), "%s %s", route->method, route->path);
+    return false;
+}
+
+/* Reads are open, or not, as configured: the document names both ways. */
 Test(openapi, access_is_that_of_the_route) {
     size_t count = 0;
     const struct http_route *routes = in_http_routes(&count);
@@ -90,11 +109,10 @@ Test(openapi, access_is_that_of_the_route) {
         size_t ways = YAJL_GET_ARRAY(security)->len;
         bool anybody = ways == 0;
         for (size_t j = 0; j < ways; j++)
-            anybody |= YAJL_GET_OBJECT(YAJL_GET_ARRAY(security)->values[j])->len == 0;
-        bool key = ways > (anybody ? 1 : 0);
+            anybody |= check_way(&routes[i], YAJL_GET_ARRAY(security)->values[j]);
         cr_expect_eq(anybody, routes[i].access == HTTP_OPEN || routes[i].access == HTTP_READ,
                      "%s %s: without a key?", routes[i].method, routes[i].path);
-        cr_expect_eq(key, routes[i].access != HTTP_OPEN, "%s %s: with a key?", routes[i].method,
-                     routes[i].path);
+        cr_expect_eq(ways == 0, routes[i].access == HTTP_OPEN, "%s %s: with a key?",
+                     routes[i].method, routes[i].path);
     }
 }

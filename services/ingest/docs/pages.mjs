@@ -24,7 +24,7 @@ function stop(reason) {
 }
 
 function makeOpenapi() {
-  const document = parse(readFileSync(openapi, 'utf8'), { strict: true, uniqueKeys: true });
+  const document = parse(readFileSync(openapi, 'utf8'), { strict: true, uniqueKeys: true, merge: true });
   if (document.info.version !== version)
     stop(`${openapi} is of version ${document.info.version}, the project of ${version}: make them agree`);
   return Buffer.from(JSON.stringify(document));
