@@ -26,10 +26,17 @@ static int on_refresh(zloop_t *loop, int timer, void *context) {
     return 0;
 }
 
+static enum status load_rules(struct detector *detector, struct sigma_rules **ret_rules) {
+    const struct detector_config *config = detector->config;
+    const struct rule_set_paths paths = {config->rules_dir, config->pipelines,
+                                         config->placeholders};
+    return rule_set_load(&paths, ret_rules);
+}
+
 /* What can be wrong with the configuration comes first, before any connection. */
 static enum status init_judge(struct detector *detector) {
     const struct detector_config *config = detector->config;
-    if (rule_set_load(config->rules_dir, &detector->rules) != STATUS_OK)
+    if (load_rules(detector, &detector->rules) != STATUS_OK)
         return STATUS_NOT_FOUND;
     detector->time = enrich_time_new(config->off_hours, config->time_zone);
     detector->reputation = enrich_reputation_new(config->bad_addresses);
@@ -95,7 +102,7 @@ void detector_fini(struct detector *detector) {
 
 void detector_reload(struct detector *detector) {
     struct sigma_rules *rules;
-    if (rule_set_load(detector->config->rules_dir, &rules) != STATUS_OK) {
+    if (load_rules(detector, &rules) != STATUS_OK) {
         log_warning("the rules stay as they were", LOG_INT("loaded", detector->rules->count));
         return;
     }

@@ -1,10 +1,15 @@
-/* rule_set.c: a directory of rules, with its log lines and gauges. */
+/* rule_set.c: a directory of rules with what changes them, its log lines and gauges. */
 #include "services/detector/rule_set.h"
+
+#include "services/detector/directory.h"
+#include "services/detector/sigma_pipeline.h"
+#include "services/detector/sigma_placeholders.h"
 
 #include "common/counters.h"
 #include "common/log.h"
 
 #include <errno.h>
+#include <stdio.h>
 
 static void log_refusals(const struct sigma_rules *rules) {
     for (size_t i = 0; i < rules->refusal_count; i++) {
@@ -21,19 +26,74 @@ static void set_gauges(const struct sigma_rules *rules) {
               (int64_t)rules->refusal_count);
 }
 
-enum status rule_set_load(const char *directory, struct sigma_rules **ret_rules) {
+/* Hands each part of a list with commas to `load`, until one fails. */
+static enum status load_list(const char *list, void *into,
+                             enum status (*load)(void *, const char *, struct sigma_error *),
+                             struct sigma_error *error) {
+    enum status status = STATUS_OK;
+    while (status == STATUS_OK && *list != '\0') {
+        char path[DIRECTORY_PATH_SIZE];
+        struct text part = {list, strcspn(list, ",")};
+        list += part.length + (list[part.length] == ',');
+        part = text_trim_spaces(part);
+        if (part.length == 0)
+            continue;
+        snprintf(path, sizeof path, "%.*s", TEXT_ARG(part));
+        status = load(into, path, error);
+    }
+    return status;
+}
+
+static enum status load_pipelines(void *into, const char *path, struct sigma_error *error) {
+    return sigma_pipelines_load(into, path, error);
+}
+
+static enum status load_placeholders(void *into, const char *path, struct sigma_error *error) {
+    return sigma_placeholders_load(into, path, error);
+}
+
+static enum status read_rules(const struct rule_set_paths *paths,
+                              const struct sigma_settings *settings,
+                              struct sigma_rules **ret_rules) {
     struct sigma_rules *rules = sigma_rules_new();
-    if (sigma_rules_add_directory(rules, directory) != STATUS_OK)
+    sigma_rules_use(rules, settings);
+    if (sigma_rules_add_directory(rules, paths->rules) != STATUS_OK)
         log_error("SIEM_RULES_DIR cannot be read: name the directory of the Sigma rules",
-                  LOG_STRING("directory", directory), LOG_STRING("reason", strerror(errno)));
+                  LOG_STRING("directory", paths->rules), LOG_STRING("reason", strerror(errno)));
     sigma_rules_finish(rules);
     log_refusals(rules);
     if (rules->count == 0) {
         log_error("no rule could be loaded: put at least one *.yml Sigma rule into SIEM_RULES_DIR",
-                  LOG_STRING("directory", directory), LOG_INT("refused", rules->refusal_count));
+                  LOG_STRING("directory", paths->rules), LOG_INT("refused", rules->refusal_count));
         sigma_rules_destroy(&rules);
         return STATUS_NOT_FOUND;
     }
+    *ret_rules = rules;
+    return STATUS_OK;
+}
+
+enum status rule_set_load(const struct rule_set_paths *paths, struct sigma_rules **ret_rules) {
+    struct sigma_pipelines *pipelines = sigma_pipelines_new();
+    struct sigma_placeholders *placeholders = sigma_placeholders_new();
+    const struct sigma_settings settings = {placeholders, pipelines};
+    struct sigma_rules *rules = NULL;
+    struct sigma_error error;
+    enum status status = load_list(paths->pipelines, pipelines, load_pipelines, &error);
+    if (status != STATUS_OK)
+        log_error("SIEM_PIPELINES: correct the pipeline, or leave it out",
+                  LOG_STRING("reason", error.reason));
+    if (status == STATUS_OK) {
+        status = load_list(paths->placeholders, placeholders, load_placeholders, &error);
+        if (status != STATUS_OK)
+            log_error("SIEM_PLACEHOLDERS: correct the file, or leave it out",
+                      LOG_STRING("reason", error.reason));
+    }
+    if (status == STATUS_OK)
+        status = read_rules(paths, &settings, &rules);
+    sigma_pipelines_destroy(&pipelines);
+    sigma_placeholders_destroy(&placeholders);
+    if (status != STATUS_OK)
+        return status;
     set_gauges(rules);
     log_info("rules loaded", LOG_INT("loaded", rules->count),
              LOG_INT("refused", rules->refusal_count));

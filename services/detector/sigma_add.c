@@ -3,6 +3,7 @@
 
 #include "services/detector/sigma_expand.h"
 #include "services/detector/sigma_filter_guard.h"
+#include "services/detector/sigma_pipeline.h"
 
 #include <stdlib.h>
 
@@ -108,7 +109,9 @@ enum status sigma_add_rule(struct sigma_adding *adding, const struct sigma_node 
     if (status != STATUS_OK)
         return status;
     apply_filters(adding, &rule);
-    status = sigma_expand_check(&adding->reader, &rule);
+    status = sigma_pipelines_apply(adding->rules->settings.pipelines, &adding->reader, &rule);
+    if (status == STATUS_OK)
+        status = sigma_expand_check(&adding->reader, &rule);
     return status != STATUS_OK ? status : take_rule(adding, root, &rule);
 }
 

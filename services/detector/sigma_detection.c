@@ -3,9 +3,10 @@
 
 #include "services/detector/field_names.h"
 
-/* Reads one scalar as the value its spelling makes it. */
-static enum status read_value(const struct sigma_reader *reader, const struct sigma_node *node,
-                              bool in_list, struct sigma_value *value) {
+/* Its spelling makes a scalar what it is. */
+enum status sigma_detection_read_value(const struct sigma_reader *reader,
+                                       const struct sigma_node *node, bool in_list,
+                                       struct sigma_value *value) {
     if (node->kind != SIGMA_NODE_SCALAR)
         return sigma_refuse(reader->error, STATUS_BAD_SYNTAX, node->line,
                             "a value must be a text, a number, true, false or null");
@@ -39,7 +40,7 @@ static enum status read_values(const struct sigma_reader *reader, const struct s
     item->values = arena_zalloc(reader->arena, item->count, sizeof *item->values);
     for (size_t i = 0; i < item->count; i++) {
         const struct sigma_node *value = is_list ? &node->items[i] : node;
-        enum status status = read_value(reader, value, is_list, &item->values[i]);
+        enum status status = sigma_detection_read_value(reader, value, is_list, &item->values[i]);
         if (status != STATUS_OK)
             return status;
     }

@@ -109,3 +109,43 @@ enum status sigma_edit_visit(struct sigma_rule *rule,
         status = visit(&rule->selections[i].detection, visitor, context);
     return status;
 }
+
+/* True when nothing is left of it. */
+static bool prune_detection(struct sigma_detection *detection) {
+    size_t left = 0;
+    if (detection->kind == SIGMA_DETECTION_ITEM)
+        return false;
+    for (size_t i = 0; i < detection->count; i++)
+        if (!prune_detection(&detection->children[i]))
+            detection->children[left++] = detection->children[i];
+    detection->count = left;
+    if (left == 0)
+        detection->kind = SIGMA_DETECTION_DROPPED;
+    return left == 0;
+}
+
+/* What is left of a condition; NULL: nothing. */
+static const struct sigma_condition *prune_condition(const struct sigma_rule *rule,
+                                                     struct arena *arena,
+                                                     const struct sigma_condition *condition) {
+    if (condition->kind == SIGMA_CONDITION_SELECTION) {
+        const struct sigma_detection *detection = &rule->selections[condition->selection].detection;
+        return detection->kind == SIGMA_DETECTION_DROPPED ? NULL : condition;
+    }
+    struct sigma_condition *pruned = new_condition(arena, condition->kind, condition->count);
+    for (size_t i = 0; i < condition->count; i++) {
+        const struct sigma_condition *child = prune_condition(rule, arena, condition->children[i]);
+        if (child != NULL)
+            pruned->children[pruned->count++] = child;
+    }
+    return pruned->count > 0 ? pruned : NULL;
+}
+
+bool sigma_edit_prune(struct sigma_rule *rule, struct arena *arena) {
+    bool dropped = false;
+    for (size_t i = 0; i < rule->selection_count; i++)
+        dropped |= prune_detection(&rule->selections[i].detection);
+    if (dropped)
+        rule->condition = prune_condition(rule, arena, rule->condition);
+    return rule->condition != NULL;
+}

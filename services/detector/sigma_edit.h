@@ -28,6 +28,10 @@ void sigma_edit_append(struct sigma_rule *rule, struct arena *arena,
 /* Copies an item, down to its values. */
 struct sigma_item sigma_edit_copy_item(struct arena *arena, const struct sigma_item *item);
 
+/* Takes out what was dropped; a selection, or a part of the condition, of which nothing is left
+ * goes, too. False when nothing is left of the rule. */
+bool sigma_edit_prune(struct sigma_rule *rule, struct arena *arena);
+
 /* Turns a detection into "any of" (or "all of") these. */
 void sigma_edit_replace(struct sigma_detection *detection, enum sigma_detection_kind kind,
                         struct sigma_detection *children, size_t count);

@@ -182,6 +182,12 @@ enum status sigma_placeholders_load(struct sigma_placeholders *placeholders, con
     return loading.status;
 }
 
+void sigma_placeholders_forget(struct sigma_placeholders *placeholders,
+                               const struct sigma_node *map) {
+    for (size_t i = 0; map->kind == SIGMA_NODE_MAP && i < map->count; i++)
+        entry_of(placeholders, map->names[i].text)->count = 0;
+}
+
 const struct sigma_placeholder *
 sigma_placeholders_find(const struct sigma_placeholders *placeholders, struct text name) {
     for (size_t i = 0; placeholders != NULL && i < placeholders->count; i++)

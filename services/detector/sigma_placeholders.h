@@ -41,6 +41,10 @@ MUST_CHECK enum status sigma_placeholders_add_map(struct sigma_placeholders *pla
                                                   const struct sigma_node *map,
                                                   struct sigma_error *error);
 
+/* Takes away the values of every name that is a member of the map. */
+void sigma_placeholders_forget(struct sigma_placeholders *placeholders,
+                               const struct sigma_node *map);
+
 /* The values of a name; NULL when nobody gave it any. NULL for `placeholders` knows none. */
 const struct sigma_placeholder *
 sigma_placeholders_find(const struct sigma_placeholders *placeholders, struct text name);

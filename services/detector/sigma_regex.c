@@ -107,3 +107,23 @@ enum sigma_regex_result sigma_regex_search(const struct sigma_regex *regex,
         return SIGMA_REGEX_MATCHES;
     return result == PCRE2_ERROR_NOMATCH ? SIGMA_REGEX_MISSES : SIGMA_REGEX_GAVE_UP;
 }
+
+bool sigma_regex_find(const struct sigma_regex *regex, struct text text, size_t start,
+                      struct sigma_regex_group groups[REGEX_GROUPS_MAX]) {
+    pcre2_match_data *data = pcre2_match_data_create(REGEX_GROUPS_MAX, NULL);
+    pcre2_match_context *context = pcre2_match_context_create(NULL);
+    if (data == NULL || context == NULL)
+        abort();
+    pcre2_set_heap_limit(context, REGEX_HEAP_KIB);
+    pcre2_set_match_limit(context, steps_of(text.length));
+    int count =
+        pcre2_match(regex->code, (PCRE2_SPTR)text.data, text.length, start, 0, data, context);
+    const size_t *offsets = pcre2_get_ovector_pointer(data);
+    int known = count == 0 ? REGEX_GROUPS_MAX : count; /* 0: more groups than room */
+    for (int i = 0; i < REGEX_GROUPS_MAX; i++)
+        groups[i] = i < known ? (struct sigma_regex_group){offsets[2 * i], offsets[2 * i + 1]}
+                              : (struct sigma_regex_group){SIZE_MAX, SIZE_MAX};
+    pcre2_match_data_free(data);
+    pcre2_match_context_free(context);
+    return count >= 0;
+}

@@ -21,6 +21,7 @@
 #define REGEX_STEPS_MAX 200000
 #define REGEX_HEAP_KIB 4096
 #define REGEX_PATTERN_MAX 16384
+#define REGEX_GROUPS_MAX 10
 
 struct sigma_regex;
 struct sigma_regex_workspace;
@@ -51,5 +52,16 @@ void sigma_regex_workspace_destroy(struct sigma_regex_workspace **workspace);
 enum sigma_regex_result sigma_regex_search(const struct sigma_regex *regex,
                                            struct sigma_regex_workspace *workspace,
                                            struct text text);
+
+/* A group's first and last byte (the one behind it); both SIZE_MAX where it took no part. */
+struct sigma_regex_group {
+    size_t from;
+    size_t to;
+};
+
+/* Finds the first match from `start` on and its groups, the whole match first; for rules being
+ * loaded: it allocates. False when there is none. */
+bool sigma_regex_find(const struct sigma_regex *regex, struct text text, size_t start,
+                      struct sigma_regex_group groups[REGEX_GROUPS_MAX]);
 
 #endif

@@ -52,6 +52,12 @@ struct sigma_value {
     struct sigma_strings strings; /* of a TEXT: any of them will do */
 };
 
+/* A pipeline's item that changed something, by its id. */
+struct sigma_applied {
+    struct text id;
+    const struct sigma_applied *next;
+};
+
 /* One line of a selection: field|modifiers: values. */
 struct sigma_item {
     int line;
@@ -64,11 +70,18 @@ struct sigma_item {
     bool negated;                          /* neq */
     bool ignore_case, multi_line, dot_all; /* of a REGEX */
     bool any_before, any_after;            /* of a FIELD: endswith, startswith, contains */
+    const struct sigma_applied *applied;   /* what has changed it; NULL ends */
     size_t count;
     struct sigma_value *values;
 };
 
-enum sigma_detection_kind { SIGMA_DETECTION_ITEM, SIGMA_DETECTION_ALL, SIGMA_DETECTION_ANY };
+/* DROPPED ones are taken out again before a rule is compiled. */
+enum sigma_detection_kind {
+    SIGMA_DETECTION_ITEM,
+    SIGMA_DETECTION_ALL,
+    SIGMA_DETECTION_ANY,
+    SIGMA_DETECTION_DROPPED,
+};
 
 struct sigma_detection {
     enum sigma_detection_kind kind;
@@ -164,6 +177,11 @@ MUST_CHECK enum status sigma_detection_read(const struct sigma_reader *reader,
 MUST_CHECK enum status sigma_detection_read_one(const struct sigma_reader *reader,
                                                 const struct sigma_node *node,
                                                 struct sigma_detection *ret_detection);
+
+/* sigma_detection.c: one value, that may stand in a list. */
+MUST_CHECK enum status sigma_detection_read_value(const struct sigma_reader *reader,
+                                                  const struct sigma_node *node, bool in_list,
+                                                  struct sigma_value *ret_value);
 
 /* sigma_modifiers.c: applies "a|b|c" to an item whose values were read. */
 MUST_CHECK enum status sigma_modifiers_apply(const struct sigma_reader *reader,

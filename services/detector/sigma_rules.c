@@ -2,6 +2,8 @@
  */
 #include "services/detector/sigma_add.h"
 #include "services/detector/sigma_collection.h"
+#include "services/detector/sigma_pipeline.h"
+#include "services/detector/sigma_placeholders.h"
 
 #include <stdlib.h>
 #include <xxhash.h>
@@ -53,7 +55,10 @@ void sigma_rules_destroy(struct sigma_rules **rules) {
 }
 
 void sigma_rules_use(struct sigma_rules *rules, const struct sigma_settings *settings) {
+    uint64_t hashes[] = {rules->generation, sigma_placeholders_hash(settings->placeholders),
+                         sigma_pipelines_hash(settings->pipelines)};
     rules->settings = *settings;
+    rules->generation = XXH3_64bits(hashes, sizeof hashes);
 }
 
 void sigma_rules_refuse(struct sigma_rules *rules, const char *file,
@@ -187,6 +192,7 @@ void sigma_rules_finish(struct sigma_rules *rules) {
     free(filters.items);
     arena_fini(&arena);
     free_sources(rules);
+    rules->settings = (struct sigma_settings){NULL, NULL};
     if (rules->count > 1)
         qsort(rules->rules, rules->count, sizeof *rules->rules, compare_rules);
     make_engine(rules);

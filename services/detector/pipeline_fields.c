@@ -1,0 +1,197 @@
+/* pipeline_fields.c: transformations of field names, of items and of the fields values refer to. */
+#include "services/detector/pipeline_private.h"
+
+#include "services/detector/sigma_edit.h"
+
+/* The names a name becomes. */
+struct names {
+    bool found;
+    size_t count;
+    struct text *items;
+};
+
+/* Puts `behind` behind each text of a scalar or a list. */
+static struct names names_of(struct arena *arena, const struct sigma_node *node,
+                             struct text behind) {
+    bool is_list = node->kind == SIGMA_NODE_LIST;
+    size_t count = is_list ? node->count : 1;
+    struct names names = {true, count, arena_zalloc(arena, count + 1, sizeof *names.items)};
+    for (size_t i = 0; i < count; i++) {
+        const struct sigma_node *name = is_list ? &node->items[i] : node;
+        names.items[i] = arena_printf(arena, "%.*s%.*s", TEXT_ARG(name->text), TEXT_ARG(behind));
+    }
+    return names;
+}
+
+/* Looks the name up in `mapping`; keywords stand there under null. */
+static struct names map_name(const struct pipeline_run *run, struct text field) {
+    const struct sigma_node *mapping = sigma_node_member(run->item->node, "mapping");
+    for (size_t i = 0; mapping->kind == SIGMA_NODE_MAP && i < mapping->count; i++) {
+        const struct sigma_node *name = &mapping->names[i];
+        if (field.data == NULL ? sigma_node_is_null(name) : text_equal(name->text, field))
+            return names_of(run->reader->arena, &mapping->items[i], (struct text){"", 0});
+    }
+    return (struct names){false, 0, NULL};
+}
+
+static struct names map_prefix(const struct pipeline_run *run, struct text field) {
+    const struct sigma_node *mapping = sigma_node_member(run->item->node, "mapping");
+    for (size_t i = 0; field.data != NULL && mapping->kind == SIGMA_NODE_MAP && i < mapping->count;
+         i++) {
+        struct text prefix = mapping->names[i].text;
+        if (field.length >= prefix.length && memcmp(field.data, prefix.data, prefix.length) == 0)
+            return names_of(
+                run->reader->arena, &mapping->items[i],
+                (struct text){field.data + prefix.length, field.length - prefix.length});
+    }
+    return (struct names){false, 0, NULL};
+}
+
+static struct names one_name(const struct pipeline_run *run, struct text before,
+                             struct text behind) {
+    struct names names = {true, 1, arena_zalloc(run->reader->arena, 1, sizeof *names.items)};
+    names.items[0] =
+        arena_printf(run->reader->arena, "%.*s%.*s", TEXT_ARG(before), TEXT_ARG(behind));
+    return names;
+}
+
+static struct names add_prefix(const struct pipeline_run *run, struct text field) {
+    if (field.data == NULL)
+        return (struct names){false, 0, NULL};
+    return one_name(run, pipeline_text(run->item->node, "prefix"), field);
+}
+
+static struct names add_suffix(const struct pipeline_run *run, struct text field) {
+    if (field.data == NULL)
+        return (struct names){false, 0, NULL};
+    return one_name(run, field, pipeline_text(run->item->node, "suffix"));
+}
+
+/* Renames the fields that values refer to. */
+static bool rename_references(const struct pipeline_run *run, struct sigma_item *item,
+                              struct names (*name)(const struct pipeline_run *, struct text)) {
+    bool changed = false;
+    struct arena *arena = run->reader->arena;
+    struct sigma_value *values = NULL;
+    size_t count = 0;
+    for (size_t i = 0; item->comparison == SIGMA_FIELD && i < item->count; i++) {
+        struct text field = sigma_string_text(item->values[i].strings.items[0]);
+        struct names names = name(run, field);
+        bool renames = names.found && pipeline_conditions_hold_field(run, item, field);
+        size_t more = renames ? names.count : 1;
+        struct sigma_value *old = values;
+        values = arena_zalloc(arena, count + more + 1, sizeof *values);
+        if (count > 0)
+            memcpy(values, old, count * sizeof *values);
+        for (size_t k = 0; k < more; k++) {
+            values[count] = item->values[i];
+            if (renames) {
+                values[count].source = names.items[k];
+                values[count].strings.items = arena_zalloc(arena, 1, sizeof(struct sigma_string));
+                values[count].strings.items[0] = sigma_string_literal(arena, names.items[k]);
+            }
+            count++;
+        }
+        changed |= renames;
+    }
+    if (changed) {
+        item->values = values;
+        item->count = count;
+    }
+    return changed;
+}
+
+/* Keywords are searched for anywhere; in a field they still are. */
+static void search_anywhere(const struct pipeline_run *run, struct sigma_item *item) {
+    for (size_t i = 0; item->comparison == SIGMA_EQUALS && i < item->count; i++) {
+        struct sigma_strings *strings = &item->values[i].strings;
+        for (size_t k = 0; k < strings->count; k++)
+            strings->items[k] =
+                sigma_string_wrap(run->reader->arena, strings->items[k], true, true);
+    }
+}
+
+/* Renames the item's field; several names make "any of". */
+static bool rename_field(const struct pipeline_run *run, struct sigma_detection *detection,
+                         struct names (*name)(const struct pipeline_run *, struct text)) {
+    struct sigma_item *item = &detection->item;
+    struct arena *arena = run->reader->arena;
+    struct names names = name(run, item->field);
+    if (!names.found || !pipeline_conditions_hold_field(run, item, item->field))
+        return false;
+    if (item->field.data == NULL)
+        search_anywhere(run, item);
+    if (names.count == 1) {
+        item->field = names.items[0];
+        return true;
+    }
+    struct sigma_detection *children = arena_zalloc(arena, names.count + 1, sizeof *children);
+    for (size_t i = 0; i < names.count; i++) {
+        children[i].kind = SIGMA_DETECTION_ITEM;
+        children[i].item = sigma_edit_copy_item(arena, item);
+        children[i].item.field = names.items[i];
+    }
+    sigma_edit_replace(detection, names.count > 0 ? SIGMA_DETECTION_ANY : SIGMA_DETECTION_DROPPED,
+                       children, names.count);
+    return true;
+}
+
+static enum status rename_item(struct pipeline_run *run, struct sigma_detection *detection,
+                               bool *ret_changed,
+                               struct names (*name)(const struct pipeline_run *, struct text)) {
+    bool references = rename_references(run, &detection->item, name);
+    *ret_changed = rename_field(run, detection, name) || references;
+    return STATUS_OK;
+}
+
+static enum status change_by_mapping(struct pipeline_run *run, struct sigma_detection *detection,
+                                     bool *ret_changed) {
+    return rename_item(run, detection, ret_changed, map_name);
+}
+
+static enum status change_by_prefixes(struct pipeline_run *run, struct sigma_detection *detection,
+                                      bool *ret_changed) {
+    return rename_item(run, detection, ret_changed, map_prefix);
+}
+
+static enum status change_prefix(struct pipeline_run *run, struct sigma_detection *detection,
+                                 bool *ret_changed) {
+    return rename_item(run, detection, ret_changed, add_prefix);
+}
+
+static enum status change_suffix(struct pipeline_run *run, struct sigma_detection *detection,
+                                 bool *ret_changed) {
+    return rename_item(run, detection, ret_changed, add_suffix);
+}
+
+static enum status drop(struct pipeline_run *run, struct sigma_detection *detection,
+                        bool *ret_changed) {
+    (void)run;
+    *detection = (struct sigma_detection){.kind = SIGMA_DETECTION_DROPPED};
+    *ret_changed = true;
+    return STATUS_OK;
+}
+
+static enum status fail_item(struct pipeline_run *run, struct sigma_detection *detection,
+                             bool *ret_changed) {
+    struct text message = pipeline_text(run->item->node, "message");
+    (void)ret_changed;
+    return sigma_refuse(run->reader->error, STATUS_UNSUPPORTED, detection->item.line, "%.*s",
+                        TEXT_ARG(message));
+}
+
+static const struct transformation_kind kinds[] = {
+    {"detection_item_failure", NULL, fail_item, "message"},
+    {"drop_detection_item", NULL, drop, NULL},
+    {"field_name_mapping", NULL, change_by_mapping, "mapping"},
+    {"field_name_prefix", NULL, change_prefix, "prefix"},
+    {"field_name_prefix_mapping", NULL, change_by_prefixes, "mapping"},
+    {"field_name_suffix", NULL, change_suffix, "suffix"},
+};
+
+const struct transformation_kind *pipeline_fields_kind(struct text name) {
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
+        if (text_is(name, kinds[i].name))
+            return &kinds[i];
+    return NULL;
+}
