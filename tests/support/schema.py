@@ -73,6 +73,13 @@ def validator(schema):
     return jsonschema.Draft202012Validator(close(schema), format_checker=FORMATS)
 
 
+def header_value(text, kind):
+    """A header's text as what its schema speaks of."""
+    if kind == "integer" and text.isdigit():
+        return int(text)
+    return {"true": True, "false": False}.get(text, text) if kind == "boolean" else text
+
+
 class Response:
     """One described answer: a status of an operation. `common`: headers that every answer may have."""
 
@@ -90,8 +97,7 @@ class Response:
             if value is None and required:
                 raise Undescribed(f"no header {name}")
             if value is not None:
-                number = schema.schema.get("type") == "integer" and value.isdigit()
-                validate(schema, int(value) if number else value)
+                validate(schema, header_value(value, schema.schema.get("type")))
 
     def check(self, headers, body):
         self.check_headers(headers)
