@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static const size_t depths[] = {100, 2000, TOP_SOURCES_DEPTH_MAX};
+static const size_t depths[] = {30, 1000, TOP_SOURCES_DEPTH_MAX};
 #define DEPTHS (sizeof depths / sizeof depths[0])
 
 /* One look at the days, to some depth. */
