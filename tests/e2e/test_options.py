@@ -56,7 +56,7 @@ def test_compose_passes_every_option_on(service):
 
 @pytest.mark.parametrize("service, wrong, said", [
     ("detector", {"SIEM_RULE_DIR": "x"}, "SIEM_RULE_DIR"),
-    ("ingest", {"SIEM_HTTP_WORKERS": "0"}, "SIEM_HTTP_WORKERS"),
+    ("ingest", {"SIEM_HTTP_WORKERS": "65"}, "SIEM_HTTP_WORKERS"),
     ("alerter", {"SIEM_ALERT_RETRY": "soon"}, "SIEM_ALERT_RETRY")])
 def test_a_wrong_option_stops_the_start_and_is_named(service, wrong, said):
     ended = subprocess.run([program(service, BIN)], env=dict(os.environ, **wrong), capture_output=True, text=True, timeout=30)
