@@ -154,7 +154,8 @@ end
 
 -- 3. Threats: each into its incident -------------------------------------------------------------------
 
-local touched, kinds = {}, {}          -- incidents to write, in order; lists of episodes by hash
+local touched, kinds = {}, {}          -- incidents to write, in order; lists of episodes by hash,
+local kept_ms = {}                     -- kept longer where correlations look back
 local index_add, index_remove = {}, {} -- by sorted set
 local to_delete, outbox, answers = {}, {}, {}
 local day_numbers, publisher_seq = {}, nil
@@ -482,15 +483,21 @@ if threat_count > 0 then
 
     -- The incident of a threat, and whether it was opened for it.
     local function find_or_open(threat)
-        if window_ms == 0 then return open(threat), true end
+        local span = spans[threat]
+        if window_ms == 0 and not span then return open(threat), true end
         local hash, first = hashes[threat], times[threat]
-        local last = spans[threat] and spans[threat].to or first
+        local last = span and span.to or first
         local list = kinds[hash]
         if not list then
             local stored = call('GET', key.episode:format(hash))
-            list = stored and cmsgpack.unpack(stored) or {}
+            if stored then
+                list, kept_ms[hash] = cmsgpack.unpack(stored)
+            else
+                list = {}
+            end
             kinds[hash] = list
         end
+        if span then kept_ms[hash] = max(kept_ms[hash] or 0, span.kept_ms) end
         local found = episodes_at(list, first, last)
         if #found == 0 then
             local incident = open(threat)
@@ -794,7 +801,7 @@ for _, incident in ipairs(touched) do
             n = n + 2
         end
     end
-    call('HSET', incident.name, unpack(changes))
+    if n > 0 then call('HSET', incident.name, unpack(changes)) end
     if incident.merged_into then call('PEXPIRE', incident.name, MERGED_KEPT_MS) end
     if #incident.news > 0 then
         call('XADD', key.audit, '*', 'incident', incident.id, 'revision', incident.revision,
@@ -806,7 +813,8 @@ for set, members in pairs(index_remove) do call('ZREM', set, unpack(members)) en
 for set, members in pairs(index_add) do call('ZADD', set, unpack(members)) end
 if #to_delete > 0 then call('DEL', unpack(to_delete)) end
 for hash, list in pairs(kinds) do
-    call('SET', key.episode:format(hash), pack(list), 'PX', window_ms + lateness_ms)
+    local longer = kept_ms[hash] or 0
+    call('SET', key.episode:format(hash), pack(list, longer), 'PX', max(1, window_ms + lateness_ms + longer))
 end
 for day, number in pairs(day_numbers) do call('SET', key.day_incident_number:format(day), number) end
 for _, entry in ipairs(outbox) do call('XADD', key.outbox, '*', unpack(entry)) end

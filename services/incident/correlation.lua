@@ -482,11 +482,13 @@ local function correlate(given, tools)
         for at = first, high do pass_on(group, window, at, trigger) end
     end
 
-    -- The first contribution whose window may have changed, or whose wait is over.
+    -- The first contribution of the first moment whose window may have changed, or whose wait is over.
     local function first_to_judge(group)
         local window, waits = group.window, group.definition[WAITS]
+        local moment = 1
         for at = 1, window.count do
-            if waits and window.dues[at] > 0 or not waits and window.events[at] then return at end
+            if window.times[at] ~= window.times[moment] then moment = at end
+            if waits and window.dues[at] > 0 or not waits and window.events[at] then return moment end
         end
         return window.count + 1
     end
@@ -613,7 +615,7 @@ local function correlate(given, tools)
                      rule, day, run.event.id, definition[TOPIC], false}
         local place = #threats[1] + 1
         for i, column in ipairs(threats) do column[place] = row[i] end
-        tools.spans[place] = {at = run.at, to = run.to}
+        tools.spans[place] = {at = run.at, to = run.to, kept_ms = store_of(definition).lives_ms}
         raised[place], run.place = run, place
     end
 

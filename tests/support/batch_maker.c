@@ -57,6 +57,71 @@ static void encode_event(const struct made_event *made, struct buffer *out) {
         event_encode(&made->event, out);
 }
 
+/* The lists of a frame, with room for all that events of a batch can add. */
+struct lists {
+    struct correlation correlations[CORRELATIONS_MAX];
+    const struct correlation *known[CORRELATIONS_MAX];
+    struct correlation_group groups[CORRELATION_GROUPS_MAX];
+    const struct oracle_group *known_groups[CORRELATION_GROUPS_MAX];
+    struct contribution items[CONTRIBUTIONS_MAX];
+    struct contributions all;
+};
+
+static uint32_t list_correlation(struct lists *lists, const struct correlation *correlation) {
+    uint32_t at = 0;
+    while (at < lists->all.correlation_count && lists->known[at] != correlation)
+        at++;
+    if (at == lists->all.correlation_count) {
+        cr_assert_lt(at, CORRELATIONS_MAX);
+        lists->known[at] = correlation;
+        lists->correlations[at] = *correlation;
+        lists->all.correlation_count++;
+    }
+    return at;
+}
+
+/* A group, and behind it its parents. */
+static uint32_t list_group(struct lists *lists, const struct oracle_group *group) {
+    uint32_t at = 0;
+    while (at < lists->all.group_count && lists->known_groups[at] != group)
+        at++;
+    if (at < lists->all.group_count)
+        return at;
+    cr_assert_lt(at, CORRELATION_GROUPS_MAX);
+    lists->all.group_count++;
+    lists->known_groups[at] = group;
+    lists->groups[at] = (struct correlation_group){
+        .correlation = list_correlation(lists, group->correlation),
+        .key = group->key,
+        .details = group->details,
+        .address = group->address,
+        .user = group->user,
+        .parent_count = group->parent_count,
+    };
+    for (uint32_t i = 0; i < group->parent_count; i++) {
+        uint32_t parent = list_group(lists, group->parents[i].group);
+        lists->groups[at].parents[i] =
+            (struct correlation_parent){parent, group->parents[i].rule, group->parents[i].value};
+    }
+    return at;
+}
+
+static const struct contributions *list_contributions(const struct made_batch *batch) {
+    static struct lists lists;
+    lists.all = (struct contributions){
+        .correlations = lists.correlations, .groups = lists.groups, .items = lists.items};
+    for (uint32_t i = 0; i < batch->count; i++) {
+        const struct made_event *made = &batch->events[i];
+        for (uint32_t j = 0; j < made->contribution_count; j++) {
+            const struct made_contribution *contribution = &made->contributions[j];
+            lists.items[lists.all.count++] =
+                (struct contribution){i, list_group(&lists, contribution->group),
+                                      contribution->rule, contribution->value};
+        }
+    }
+    return &lists.all;
+}
+
 static void encode_findings(const struct made_batch *batch, struct buffer *out) {
     struct findings_encoder encoder;
     findings_encoder_init(&encoder);
@@ -68,6 +133,7 @@ static void encode_findings(const struct made_batch *batch, struct buffer *out) 
         else if (made->finding_count > 0)
             findings_encoder_add(&encoder, i, made->findings, made->finding_count);
     }
+    findings_encoder_contribute(&encoder, list_contributions(batch));
     const struct findings_head head = {.generation = 1, .detector = TEXT("made")};
     findings_encoder_end(&encoder, &head, out);
     findings_encoder_fini(&encoder);

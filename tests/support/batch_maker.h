@@ -8,15 +8,26 @@
 #define SIEM_TESTS_BATCH_MAKER_H
 
 #include "services/incident/commit.h"
+#include "tests/support/correlation_oracle.h"
 
 #define MADE_FINDINGS_MAX 5
+#define MADE_CONTRIBUTIONS_MAX 4
 #define MADE_PRODUCER UINT64_C(0x00c0ffee00c0ffee)
+
+/* What an event adds to a group of a correlation. */
+struct made_contribution {
+    const struct oracle_group *group;
+    uint32_t rule;
+    double value;
+};
 
 /* An event and what detectors said of it. */
 struct made_event {
     struct event event;
     uint32_t finding_count;
     struct finding findings[MADE_FINDINGS_MAX];
+    uint32_t contribution_count;
+    struct made_contribution contributions[MADE_CONTRIBUTIONS_MAX];
     bool is_quarantined;
     bool is_garbage; /* bytes that are no event */
 };

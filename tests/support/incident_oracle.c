@@ -10,14 +10,17 @@
 #define RULES_MAX 64
 #define TAGS_MAX 256
 
-/* A threat with its key. */
+/* A threat with its key, from its first to its last moment. */
 struct fact {
     const struct made_event *made;
     const struct finding *primary;
+    int64_t from_ms;
+    int64_t to_ms;
     char details[1024];
 };
 
-static struct fact facts[ORACLE_EVENTS_MAX];
+static struct fact facts[ORACLE_EVENTS_MAX + ORACLE_WINDOWS_MAX];
+static struct made_event fired[ORACLE_WINDOWS_MAX]; /* windows, as the threats they are */
 
 static const struct finding *primary_of(const struct made_event *made) {
     const struct finding *best = NULL;
@@ -40,8 +43,7 @@ static int compare_keys(const struct fact *a, const struct fact *b) {
 static int compare_facts(const void *left, const void *right) {
     const struct fact *a = left, *b = right;
     int order = compare_keys(a, b);
-    int64_t at = a->made->event.time_ms, bt = b->made->event.time_ms;
-    return order != 0 ? order : (at > bt) - (at < bt);
+    return order != 0 ? order : (a->from_ms > b->from_ms) - (a->from_ms < b->from_ms);
 }
 
 static size_t list_facts(const struct made_event *events, size_t count) {
@@ -51,14 +53,44 @@ static size_t list_facts(const struct made_event *events, size_t count) {
         if (primary == NULL)
             continue;
         struct fact *fact = &facts[found++];
-        *fact = (struct fact){&events[i], primary, ""};
+        *fact = (struct fact){&events[i], primary, events[i].event.time_ms, events[i].event.time_ms,
+                              ""};
         for (uint32_t j = 0; j < events[i].finding_count; j++) {
             size_t used = strlen(fact->details);
             snprintf(fact->details + used, sizeof(fact->details) - used, "%s%.*s",
                      j > 0 ? " | " : "", TEXT_ARG(events[i].findings[j].details));
         }
     }
-    qsort(facts, found, sizeof(facts[0]), compare_facts);
+    return found;
+}
+
+/* The window that fires is a threat of its last moment, in the name of its group. */
+static size_t list_windows(const struct correlation_oracle *correlated, size_t found) {
+    size_t count = 0;
+    for (size_t i = 0; correlated != NULL && i < correlated->window_count; i++) {
+        const struct oracle_window *window = &correlated->windows[i];
+        const struct correlation *correlation = window->group->correlation;
+        if (!correlation->raises || correlation->level == SEVERITY_INFO)
+            continue;
+        cr_assert_lt(count, ORACLE_WINDOWS_MAX);
+        struct made_event *made = &fired[count++];
+        *made = (struct made_event){.event = {.time_ms = window->to_ms,
+                                              .event_type = correlation->event_type,
+                                              .count = window->count,
+                                              .source_ip = window->group->address,
+                                              .username = window->group->user},
+                                    .finding_count = 1,
+                                    .findings = {{.rule_id = correlation->rule_id,
+                                                  .rule_title = correlation->rule_title,
+                                                  .level = correlation->level,
+                                                  .tags = correlation->tags,
+                                                  .details = window->group->details,
+                                                  .incident = correlation->incident,
+                                                  .group_key = window->group->key}}};
+        struct fact *fact = &facts[found++];
+        *fact = (struct fact){made, &made->findings[0], window->from_ms, window->to_ms, ""};
+        snprintf(fact->details, sizeof(fact->details), "%.*s", TEXT_ARG(window->group->details));
+    }
     return found;
 }
 
@@ -179,15 +211,17 @@ static void write_run(const struct fact *first, size_t count, struct buffer *out
     uint64_t occurrences = 0;
     for (size_t i = 0; i < count; i++)
         occurrences += first[i].made->event.count;
-    long long from = (long long)first[0].made->event.time_ms;
+    long long from = (long long)first[0].from_ms;
+    int64_t to = first[0].to_ms;
+    for (size_t i = 1; i < count; i++)
+        to = first[i].to_ms > to ? first[i].to_ms : to;
     buffer_printf(out, "incident %lld %s %s detected ", from,
                   event_type_text(first->made->event.event_type),
                   severity_text(gravest->primary->level));
     write_title(&run, address, user, out);
     buffer_printf(out, " %s %lld %.*s %.*s %llu %lld %lld ", gravest->details,
                   (long long)gravest->made->event.time_ms, TEXT_ARG(address), TEXT_ARG(user),
-                  (unsigned long long)occurrences, from,
-                  (long long)first[count - 1].made->event.time_ms);
+                  (unsigned long long)occurrences, from, (long long)to);
     write_rules(&run, out);
     buffer_append_text(out, TEXT(" "));
     write_tags(&run, out);
@@ -218,12 +252,11 @@ static void count_name(struct counts *counts, int64_t time_ms, const char *kind,
         count(counts, time_ms, what);
 }
 
-static void count_threat(struct counts *counts, const struct fact *fact) {
-    const struct event *event = &fact->made->event;
+static void count_threat(struct counts *counts, const struct event *event, enum severity level) {
     char what[64];
     count(counts, event->time_ms, " threats");
     count_hour(counts, event->time_ms, "threat_hour");
-    snprintf(what, sizeof(what), " severity:%s", severity_text(fact->primary->level));
+    snprintf(what, sizeof(what), " severity:%s", severity_text(level));
     count(counts, event->time_ms, what);
     count_name(counts, event->time_ms, "types", text_of(event_type_text(event->event_type)));
     count_name(counts, event->time_ms, "addresses", event->source_ip);
@@ -233,7 +266,7 @@ static void count_threat(struct counts *counts, const struct fact *fact) {
 static void count_incident(struct counts *counts, const struct fact *first, size_t length) {
     struct run run = {.first = first, .count = length};
     char what[64];
-    int64_t at = first->made->event.time_ms;
+    int64_t at = first->from_ms;
     snprintf(what, sizeof(what), " incidents:severity:%s",
              severity_text(gravest_of(&run)->primary->level));
     count(counts, at, what);
@@ -293,7 +326,48 @@ static void write_counts(struct counts *counts, struct buffer *out) {
     }
 }
 
-void incident_oracle_expect(const struct made_event *events, size_t event_count, int64_t window_ms,
+/* Events that belong to a window, and are no threats without it. */
+static void count_contributions(struct counts *counts,
+                                const struct correlation_oracle *correlated) {
+    for (size_t i = 0; correlated != NULL && i < correlated->count; i++) {
+        const struct oracle_entry *entry = &correlated->entries[i];
+        const struct correlation *correlation = entry->group->correlation;
+        if (!entry->belongs || entry->is_threat || !correlation->raises ||
+            correlation->level == SEVERITY_INFO)
+            continue;
+        const struct event event = {.time_ms = entry->time_ms,
+                                    .event_type = correlation->event_type,
+                                    .source_ip = entry->group->address,
+                                    .username = entry->group->user};
+        count_threat(counts, &event, correlation->level);
+    }
+}
+
+/* Windows that overlap are grouped even when nothing else is. */
+static bool is_window(const struct fact *fact) {
+    return fact->made >= fired && fact->made < fired + ORACLE_WINDOWS_MAX;
+}
+
+/* Facts are in order: threats of one kind that are close enough make an incident. */
+static void write_incidents(struct counts *counts, size_t found, int64_t window_ms,
+                            struct buffer *out) {
+    size_t from = 0;
+    int64_t to_ms = 0;
+    for (size_t i = 0; i < found; i++) {
+        to_ms = i == from || facts[i].to_ms > to_ms ? facts[i].to_ms : to_ms;
+        bool may_group = i + 1 < found && (window_ms > 0 || is_window(&facts[i + 1]));
+        bool goes_on = may_group && compare_keys(&facts[i], &facts[i + 1]) == 0 &&
+                       facts[i + 1].from_ms - to_ms <= window_ms;
+        if (goes_on)
+            continue;
+        write_run(&facts[from], i + 1 - from, out);
+        count_incident(counts, &facts[from], i + 1 - from);
+        from = i + 1;
+    }
+}
+
+void incident_oracle_expect(const struct made_event *events, size_t event_count,
+                            const struct correlation_oracle *correlated, int64_t window_ms,
                             struct buffer *out) {
     cr_assert_leq(event_count, ORACLE_EVENTS_MAX);
     struct counts counts;
@@ -303,19 +377,14 @@ void incident_oracle_expect(const struct made_event *events, size_t event_count,
         count_hour(&counts, events[i].event.time_ms, "hour");
     }
     size_t found = list_facts(events, event_count);
-    write_lists(found, out);
-    size_t from = 0;
-    for (size_t i = 0; i < found; i++) {
-        count_threat(&counts, &facts[i]);
-        bool goes_on = i + 1 < found && window_ms > 0 &&
-                       compare_keys(&facts[i], &facts[i + 1]) == 0 &&
-                       facts[i + 1].made->event.time_ms - facts[i].made->event.time_ms <= window_ms;
-        if (goes_on)
-            continue;
-        write_run(&facts[from], i + 1 - from, out);
-        count_incident(&counts, &facts[from], i + 1 - from);
-        from = i + 1;
-    }
+    if (correlated == NULL)
+        write_lists(found, out);
+    for (size_t i = 0; i < found; i++)
+        count_threat(&counts, &facts[i].made->event, facts[i].primary->level);
+    count_contributions(&counts, correlated);
+    found = list_windows(correlated, found);
+    qsort(facts, found, sizeof(facts[0]), compare_facts);
+    write_incidents(&counts, found, window_ms, out);
     write_counts(&counts, out);
     buffer_fini(&counts.lines);
 }

@@ -12,9 +12,12 @@
 #include "tests/support/commit_fixture.h"
 
 #define ORACLE_EVENTS_MAX 128
+#define ORACLE_WINDOWS_MAX 1024
 
-/* Appends what must be there. Texts of rules must need no escaping in JSON. */
-void incident_oracle_expect(const struct made_event *events, size_t count, int64_t window_ms,
+/* Appends what must be there; `correlated`, judged, may be NULL. Texts of rules must need no
+ * escaping in JSON. */
+void incident_oracle_expect(const struct made_event *events, size_t count,
+                            const struct correlation_oracle *correlated, int64_t window_ms,
                             struct buffer *out);
 
 /* Appends what is there; checks on the way that every incident stands in exactly its indices. */

@@ -151,7 +151,7 @@ static void check_against_oracle(size_t event_count, int64_t window_ms, const ch
     buffer_init(&actual, (size_t)1 << 24);
     buffer_init(&expected, (size_t)1 << 24);
     incident_oracle_read(&fixture, &actual);
-    incident_oracle_expect(events, event_count, window_ms, &expected);
+    incident_oracle_expect(events, event_count, NULL, window_ms, &expected);
     text_lines_expect_equal(&actual, &expected, what);
     buffer_fini(&actual);
     buffer_fini(&expected);
