@@ -37,4 +37,7 @@ void keys_lua_table(struct buffer *out) {
 #include "proto/keys.def"
 #undef KEY
     buffer_append_text(out, TEXT("}\n"));
+    buffer_printf(out, "local DEDUP_PAGE_BITS, DEDUP_AHEAD_MAX = %d, %d\n", DEDUP_PAGE_BITS,
+                  DEDUP_AHEAD_MAX);
+    buffer_printf(out, "local FLOOR_CLOSED = %llu\n", (unsigned long long)FLOOR_CLOSED);
 }

@@ -11,6 +11,13 @@
 #define KEY_PREFIX "siem:{0}:"
 #define KEY_SIZE 256
 
+/* Batches in one page of the bitmap of an epoch (DEDUP), and how far above its floor bits may
+ * stand. */
+#define DEDUP_PAGE_BITS 65536
+#define DEDUP_AHEAD_MAX 1048576
+/* Stands for the floor of an epoch that is closed: above every batch number, and exact in Lua. */
+#define FLOOR_CLOSED UINT64_C(9007199254740991)
+
 enum key_id {
 #define KEY(name, lua, pattern, type, lifetime, writer, readers, meaning) KEY_##name,
 #include "proto/keys.def"
@@ -31,8 +38,8 @@ static inline struct text key_text(const struct key_name *name) {
     return (struct text){name->data, name->length};
 }
 
-/* Appends `local key = {floors = "siem:{0}:floors", day = "siem:{0}:day:%s", ...}` for the scripts.
- */
+/* Appends `local key = {floors = "siem:{0}:floors", day = "siem:{0}:day:%s", ...}` for the scripts,
+ * and the constants above by their names. */
 void keys_lua_table(struct buffer *out);
 
 #endif

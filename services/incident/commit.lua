@@ -19,9 +19,8 @@ local floor_of, min, max = math.floor, math.min, math.max
 local insert, remove, concat = table.insert, table.remove, table.concat
 local ipairs, pairs, tonumber, unpack, type = ipairs, pairs, tonumber, unpack, type
 
-local AHEAD_MAX = 1048576       -- batches above the floor
-local PAGE_BITS = 65536         -- batches in one page of the bitmap
-local LANES_MAX = 100000        -- (producer, epoch) pairs known
+local AHEAD_MAX, PAGE_BITS = DEDUP_AHEAD_MAX, DEDUP_PAGE_BITS
+local LANES_MAX = 100000        -- (producer, epoch) pairs known, and producers
 local RULES_COUNTED_MAX = 100000
 local FIELDS_AT_ONCE = 1000     -- below Lua's bound of arguments
 local QUARANTINE_KEPT = 10000
@@ -41,8 +40,11 @@ local publisher, window_ms, lateness_ms, incidents_max, threats_kept, names_max,
 -- 1. Is the batch new? ------------------------------------------------------------------------------
 
 -- Without a lane it is no batch: correlations that waited are judged.
-local known = '0'
-if lane then known = call('HGET', key.floors, lane) end
+local known, closed = '0', nil
+if lane then
+    local floors = call('HMGET', key.floors, lane, lane:sub(1, 16))
+    known, closed = floors[1], tonumber(floors[2] or 0) > tonumber(lane:sub(18))
+end
 local stored_floor = tonumber(known or 0)
 local floor = stored_floor
 
@@ -99,6 +101,11 @@ end
 -- does not wait for it.
 local floor_after = 0
 if lane then
+    -- Every batch of a closed epoch was committed (close_epochs.lua saw to it, in this very Redis).
+    if closed then
+        floor = FLOOR_CLOSED
+        return duplicate()
+    end
     if kept_from > floor then floor = first_open(kept_from) end
     if seq < floor then return duplicate() end
     if seq > floor + AHEAD_MAX then return {'ahead', floor} end

@@ -231,7 +231,8 @@ static void on_floor(void *context, const struct lane_floor *lane) {
         seen->is_told = true;
 }
 
-/* Lanes that Redis did not name: because it has forgotten them, or because it has too many. */
+/* Lanes that Redis did not name: because they are closed, because it has forgotten them, or because
+ * it has too many. */
 static enum status repeat_seen(struct out_receipts *receipts, struct redis_client *redis) {
     struct lane_floor lanes[SEEN_LANES_MAX];
     size_t count = 0;

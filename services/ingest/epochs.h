@@ -45,6 +45,7 @@ struct epoch {
     struct mono_time doubted_since;
     bool rewound;
     struct mono_time rewound_at;
+    bool taken;               /* its number was that of an earlier start; said once */
     bool gave_up;             /* Redis waits for batch `gave_up_floor`, which is gone from the disk */
     uint64_t gave_up_floor;
     struct receipt_range *committed; /* batches above the cursor to pass over */

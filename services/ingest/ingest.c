@@ -41,6 +41,8 @@ static enum status open_parts(struct ingest *ingest) {
     ingest->writer = out_events_new(service, &ingest->config);
     if (ingest->writer == NULL)
         return STATUS_UNAVAILABLE;
+    ingest->closing = epoch_closing_new(ingest->writer);
+    rounds_add_tick(ingest->rounds, epoch_closing_tick, ingest->closing);
     zloop_timer(service_loop(service), BOOKS_INTERVAL_MS, 0, on_books_due, ingest);
     status = rounds_start(ingest->rounds);
     return status == STATUS_OK ? in_http_open(ingest) : status;
@@ -68,6 +70,7 @@ void ingest_close(struct ingest *ingest) {
         rounds_stop(ingest->rounds);
     http_server_destroy(&ingest->http);
     reads_destroy(&ingest->reads);
+    epoch_closing_destroy(&ingest->closing);
     out_events_destroy(&ingest->writer);
     rounds_destroy(&ingest->rounds);
     admission_close(ingest);

@@ -12,6 +12,7 @@
 #include "services/ingest/access.h"
 #include "services/ingest/admission.h"
 #include "services/ingest/config.h"
+#include "services/ingest/epoch_closing.h"
 #include "services/ingest/out_events.h"
 #include "services/ingest/reads.h"
 #include "services/ingest/rounds.h"
@@ -27,6 +28,7 @@ struct ingest {
     struct access *access;
     struct admission admission;
     struct out_events *writer;
+    struct epoch_closing *closing;
     struct reads *reads;
     struct submissions *submissions;
     struct http_server *http;

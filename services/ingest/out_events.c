@@ -82,6 +82,7 @@ static int on_slow_tick(zloop_t *loop, int timer, void *context) {
     writer_pump(writer);
     writer_publish_books(writer);
     publish_slow_books(writer);
+    writer_make_offer(writer);
     return 0;
 }
 
@@ -213,6 +214,12 @@ enum status out_events_submit(struct out_events *writer, struct submission *list
 void out_events_books(struct out_events *writer, struct ledger_books *ret_books) {
     pthread_mutex_lock(&writer->books_lock);
     *ret_books = writer->books;
+    pthread_mutex_unlock(&writer->books_lock);
+}
+
+void out_events_offer(struct out_events *writer, struct epoch_offer *ret_offer) {
+    pthread_mutex_lock(&writer->books_lock);
+    *ret_offer = writer->offer;
     pthread_mutex_unlock(&writer->books_lock);
 }
 

@@ -21,6 +21,7 @@
 #include "proto/batch.h"
 #include "proto/receipt.h"
 
+struct epoch_offer;
 struct out_events;
 struct ingest_config;
 
@@ -74,6 +75,9 @@ struct ledger_books {
 
 /* Copies the books as they are now. */
 void out_events_books(struct out_events *writer, struct ledger_books *ret_books);
+
+/* Copies which epochs could be closed (epoch_closing.h). */
+void out_events_offer(struct out_events *writer, struct epoch_offer *ret_offer);
 
 /* True when nothing waits to be stored or for its verdict: then the process may stop; what is in
  * flight is safe on the disk. */

@@ -8,6 +8,7 @@
  *   writer_resend.c   what is due, what was lost; what may be deleted
  *   writer_start.c    at start: which epochs are on the disk, and from where to send
  *   writer_metrics.c  what it tells of itself
+ *   writer_offer.c    which epochs are over and all committed
  *
  * Owner: out_events_new/destroy. Threads: the loop's, but for the queue and the books.
  */
@@ -19,6 +20,7 @@
 #include "common/wire.h"
 #include "services/ingest/config.h"
 #include "services/ingest/crashes.h"
+#include "services/ingest/epoch_closing.h"
 #include "services/ingest/epochs.h"
 #include "services/ingest/in_receipts.h"
 #include "services/ingest/out_events.h"
@@ -101,6 +103,7 @@ struct out_events {
     struct batch_view received_view;
     pthread_mutex_t books_lock;
     struct ledger_books books;
+    struct epoch_offer offer; /* under books_lock, too */
     struct writer_metrics metrics;
     struct buffer scratch;  /* heads and delivery frames */
     struct buffer stand_in; /* see writer_send.c */
@@ -116,6 +119,9 @@ void writer_metrics_init(struct writer_metrics *metrics, const struct ingest_con
 
 /* Brings the gauges up to date; once a second. */
 void writer_metrics_set(struct out_events *writer, const struct ledger_books *books);
+
+/* Makes the offer that epoch_closing.h reads that of now. */
+void writer_make_offer(struct out_events *writer);
 
 /* Makes the figures that others read those of now. */
 void writer_publish_books(struct out_events *writer);

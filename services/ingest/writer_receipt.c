@@ -3,6 +3,7 @@
 #include "services/ingest/spool_writer.h"
 
 #include "common/log.h"
+#include "proto/keys.h"
 
 static void on_receipted(void *context, const struct flight *flight) {
     struct out_events *writer = context;
@@ -91,6 +92,20 @@ static void note_crashes(struct out_events *writer, const struct epoch *epoch,
     }
 }
 
+/* A floor of batches that were never made is clamped by whoever uses it. */
+static void note_floor(struct out_events *writer, struct epoch *epoch, uint64_t floor) {
+    bool closed = floor == FLOOR_CLOSED;
+    if (floor <= epoch->end_seq || (closed && epoch != epochs_newest(&writer->epochs)))
+        return;
+    count_drop(STATUS_BAD_VALUE);
+    if (closed && !epoch->taken)
+        log_error("this start has the number of one that is over, so its events count for "
+                  "duplicates: was the state directory restored from a copy?",
+                  LOG_INT("epoch", epoch->epoch),
+                  LOG_STRING("remedy", "stop ingest, delete spool/meta in SIEM_STATE_DIR, start"));
+    epoch->taken = closed;
+}
+
 void writer_on_receipt(void *context, const struct receipt *receipt) {
     struct out_events *writer = context;
     struct epoch *epoch = epochs_find(&writer->epochs, receipt->producer, receipt->epoch);
@@ -101,8 +116,7 @@ void writer_on_receipt(void *context, const struct receipt *receipt) {
     }
     if (epoch == NULL)
         return; /* its batches were deleted long ago */
-    if (receipt->floor > epoch->end_seq)
-        count_drop(STATUS_BAD_VALUE); /* of batches that were never made; clamped below */
+    note_floor(writer, epoch, receipt->floor);
     window_apply(&writer->window, epoch, receipt, now,
                  (struct window_listener){on_receipted, writer});
     skip_committed(writer, epoch, receipt);
