@@ -25,9 +25,10 @@ async function execute(block) {
 async function authorize(page) {
   await page.locator('.auth-wrapper .authorize').click();
   const dialog = page.locator('.modal-ux');
-  await dialog.locator('input').fill(key);
-  await dialog.locator('.auth-btn-wrapper .authorize').click();
-  await dialog.locator('.btn-done').click();
+  const scheme = dialog.locator('.auth-container', { hasText: 'X-API-Key' });
+  await scheme.locator('input').fill(key);
+  await scheme.locator('.auth-btn-wrapper .authorize').click();
+  await scheme.locator('.btn-done').click();
 }
 
 async function sendExample(page) {
