@@ -61,7 +61,7 @@ static const char example[] =
     "\"count\":5,\"description\":\"Failed login attempts\",\"metadata\":{\"service\":\"sshd\"}}";
 
 static void add_invalid(struct json_writer *json, const char *where,
-                        const struct event_error *error) {
+                        const struct input_error *error) {
     char field[64];
     if (error->field != NULL)
         snprintf(field, sizeof field, "%s → %s", where, error->field);
@@ -80,7 +80,7 @@ static void add_invalid(struct json_writer *json, const char *where,
 }
 
 void answer_invalid(struct http_request *request, const char *where,
-                    const struct event_error *errors, size_t count) {
+                    const struct input_error *errors, size_t count) {
     struct json_answer answer;
     struct json_writer *json = answer_begin(&answer);
     json_object_begin(json);

@@ -35,6 +35,6 @@ void answer_error(struct http_request *request, int code, const char *reason);
 
 /* Answers 422 with everything that is wrong with a "body" or a "query". */
 void answer_invalid(struct http_request *request, const char *where,
-                    const struct event_error *errors, size_t count);
+                    const struct input_error *errors, size_t count);
 
 #endif

@@ -20,7 +20,7 @@ void bulk_errors_fini(struct bulk_errors *errors) {
     bulk_errors_init(errors);
 }
 
-void bulk_errors_add(struct bulk_errors *errors, size_t line, const struct event_error *error) {
+void bulk_errors_add(struct bulk_errors *errors, size_t line, const struct input_error *error) {
     if (errors->count >= BULK_ERRORS_LISTED)
         return;
     if (errors->listed == NULL)

@@ -25,7 +25,7 @@ void bulk_errors_init(struct bulk_errors *errors);
 void bulk_errors_fini(struct bulk_errors *errors);
 
 /* Lists an error of a line, or element. Copies its texts. */
-void bulk_errors_add(struct bulk_errors *errors, size_t line, const struct event_error *error);
+void bulk_errors_add(struct bulk_errors *errors, size_t line, const struct input_error *error);
 
 /* Writes the value of "errors". */
 void bulk_errors_write(const struct bulk_errors *errors, struct json_writer *json);

@@ -31,7 +31,7 @@ static enum event_member member_of(struct text name) {
 
 static void field_error(struct event_json *parser, const char *message, const char *type) {
     event_json_add_error(parser,
-                         (struct event_error){members[parser->member].data, message, type, 0});
+                         (struct input_error){members[parser->member].data, message, type, 0});
 }
 
 void event_fields_key(struct event_json *parser, struct text name) {
@@ -179,6 +179,10 @@ bool event_fields_metadata(struct event_json *parser, struct json_value value) {
         return isfinite(number);
     case JSON_BOOL:
         metadata_bool(metadata, value.truth);
+        return true;
+    case JSON_OBJECT:
+    case JSON_ARRAY:
+        metadata_open(metadata, value.kind == JSON_OBJECT);
         return true;
     default:
         metadata_nil(metadata);

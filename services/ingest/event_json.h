@@ -1,13 +1,11 @@
-/* event_json.h: reads one JSON document into the fields of an event, without a tree in between; the
- * only file of this service that sees yajl's parser.
+/* event_json.h: reads one JSON document, as strictly as json_reader.h, into the fields of an event.
  *
- * Strict: RFC 8259, well-formed UTF-8, no lone surrogates, no name twice in any object, nothing
- * behind the value. Members that are no field of an event are checked and passed over. Every field
+ * Members that are no field of an event are checked and passed over. Every field
  * that does not fit is listed; a document that is no JSON gives one error with its position.
  * Numbers in metadata become integers when they are written as one and fit 64 bits, else doubles;
  * one beyond a double is refused. Owner: new/destroy; what a parse gives borrows from the document
  * and the parser until its next parse. Threads: one at a time per parser. Errors: BAD_SYNTAX (the
- * document), BAD_VALUE (its fields), TOO_LARGE. Limits: EVENT_JSON_MAX bytes, EVENT_JSON_DEPTH_MAX
+ * document), BAD_VALUE (its fields), TOO_LARGE. Limits: EVENT_JSON_MAX bytes, JSON_DEPTH_MAX
  * nested, EVENT_ERRORS_MAX errors listed, count up to EVENT_COUNT_MAX (sums of 9 000 such events
  * are still exact in Redis' Lua numbers). Source: RFC 8259; yajl 2.1.
  */
@@ -15,21 +13,12 @@
 #define SIEM_INGEST_EVENT_JSON_H
 
 #include "common/clock.h"
-#include "common/status.h"
+#include "services/ingest/json_reader.h"
 #include "services/ingest/metadata.h"
 
 #define EVENT_JSON_MAX (64 * 1024)
-#define EVENT_JSON_DEPTH_MAX 32
 #define EVENT_ERRORS_MAX 16
 #define EVENT_COUNT_MAX UINT64_C(1000000000000)
-
-/* What is wrong with a document. All texts are static, or the parser's. */
-struct event_error {
-    const char *field;   /* name of the member, or NULL: the document itself */
-    const char *message; /* a sentence */
-    const char *type;    /* a machine's name for it, e.g. "missing" */
-    size_t position;     /* byte in the document, for errors of the document; else 0 */
-};
 
 /* A document that was read; texts not given, or null, are null. */
 struct event_input {
@@ -61,6 +50,6 @@ MUST_CHECK enum status event_json_parse(struct event_json *parser, struct bytes 
                                         struct event_input *ret_input);
 
 /* What was wrong with the last document. */
-size_t event_json_errors(const struct event_json *parser, const struct event_error **ret_errors);
+size_t event_json_errors(const struct event_json *parser, const struct input_error **ret_errors);
 
 #endif

@@ -1,5 +1,5 @@
-/* event_json_private.h: the parser of event_json.h, shared by the file that drives yajl
- * (event_json.c) and the one that knows an event's members (event_fields.c).
+/* event_json_private.h: the parser of event_json.h, shared by the file that takes a document's
+ * parts (event_json.c) and the one that knows an event's members (event_fields.c).
  *
  * Owner, threads, limits: of event_json.h.
  */
@@ -7,7 +7,6 @@
 #define SIEM_INGEST_EVENT_JSON_PRIVATE_H
 
 #include "services/ingest/event_json.h"
-#include "services/ingest/key_set.h"
 
 /* The members an event has in JSON. */
 enum event_member {
@@ -23,37 +22,23 @@ enum event_member {
     MEMBER_OTHER, /* any other: passed over */
 };
 
-/* What kind of value stands in the document. */
-enum json_kind { JSON_NULL, JSON_BOOL, JSON_NUMBER, JSON_TEXT, JSON_OBJECT, JSON_ARRAY };
-
-struct json_value {
-    enum json_kind kind;
-    bool truth;
-    struct text text; /* of a text, or of a number as written */
-};
-
 struct event_json {
-    struct yajl_handle_t *yajl; /* NULL after a failure: made anew by the next parse */
-    const uint8_t *document;
-    int depth;        /* containers open */
-    int values;       /* values at the outermost level */
-    uint32_t objects; /* objects begun so far: their numbers in `keys` */
-    uint32_t object_of[EVENT_JSON_DEPTH_MAX + 1];
+    struct json_reader *reader;
+    struct bytes document;
+    bool is_object;           /* the document is one */
     enum event_member member; /* the one whose value is being read */
     unsigned seen;            /* bits of enum event_member */
     bool in_metadata;
-    struct key_set keys;
     struct metadata metadata;
     struct event_input input;
     char *texts; /* EVENT_JSON_MAX + 1 bytes: decoded texts are never longer than written ones */
     size_t texts_used;
-    struct event_error errors[EVENT_ERRORS_MAX];
+    struct input_error errors[EVENT_ERRORS_MAX];
     size_t error_count;
-    char fault[192]; /* message of a document's own error */
 };
 
 /* Lists an error; those beyond EVENT_ERRORS_MAX are not listed. */
-void event_json_add_error(struct event_json *parser, struct event_error error);
+void event_json_add_error(struct event_json *parser, struct input_error error);
 
 /* A member's name at the outermost level. */
 void event_fields_key(struct event_json *parser, struct text name);
@@ -61,7 +46,7 @@ void event_fields_key(struct event_json *parser, struct text name);
 /* That member's value; for an array or object only its kind. */
 void event_fields_value(struct event_json *parser, struct json_value value);
 
-/* A value within metadata that is no object or array; false when a number is beyond a double. */
+/* A value within metadata; false when a number is beyond a double. */
 bool event_fields_metadata(struct event_json *parser, struct json_value value);
 
 /* All members are there: what is missing is an error. */

@@ -10,7 +10,7 @@
 static void add_error(struct query_errors *errors, const char *name, const char *type,
                       const char *message) {
     assert(errors->count < QUERY_ERRORS_MAX);
-    errors->errors[errors->count++] = (struct event_error){name, message, type, 0};
+    errors->errors[errors->count++] = (struct input_error){name, message, type, 0};
 }
 
 /* The same for a number out of bounds. */

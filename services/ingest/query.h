@@ -19,7 +19,7 @@ struct query_bounds {
 /* What is wrong so far; starts zeroed. */
 struct query_errors {
     size_t count;
-    struct event_error errors[QUERY_ERRORS_MAX];
+    struct input_error errors[QUERY_ERRORS_MAX];
     char messages[QUERY_ERRORS_MAX][64];
 };
 

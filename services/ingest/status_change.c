@@ -1,20 +1,12 @@
-/* status_change.c: reads the body of a status change with yajl, member by member. */
+/* status_change.c: reads the body of a status change, member by member. */
 #include "services/ingest/status_change.h"
 
-#include "services/ingest/json_text.h"
-
 #include <stdlib.h>
-#include <yajl/yajl_parse.h>
-
-#define GO_ON 1
-#define GIVE_UP 0
-#define DEPTH_MAX 32
 
 struct reader {
     struct status_change *change;
-    struct text *place; /* of the member being read; NULL: passed over */
-    const char *field;
-    int depth;
+    const char *member; /* the one being read; NULL: passed over */
+    struct text *place; /* of its text */
 };
 
 void status_change_init(struct status_change *change) {
@@ -22,129 +14,72 @@ void status_change_init(struct status_change *change) {
 }
 
 void status_change_fini(struct status_change *change) {
+    json_reader_destroy(&change->reader);
     free(change->memory);
     status_change_init(change);
 }
 
-static int refuse(struct status_change *change, const char *field, const char *message,
-                  const char *type) {
-    change->error = (struct event_error){field, message, type, 0};
-    return GIVE_UP;
+static void add_error(struct status_change *change, const char *field, const char *message,
+                      const char *type) {
+    change->errors[change->error_count++] = (struct input_error){field, message, type, 0};
 }
 
-static int on_key(void *context, const unsigned char *data, size_t length) {
+static void on_key(void *context, int depth, struct text name) {
     struct reader *reader = context;
     struct status_change *change = reader->change;
-    struct text name = {(const char *)data, length};
-    if (reader->depth != 1)
-        return GO_ON;
-    reader->place = NULL;
-    if (text_is(name, "status")) {
-        reader->place = &change->status;
-        reader->field = "status";
-    } else if (text_is(name, "analyst_notes")) {
-        reader->place = &change->analyst_notes;
-        reader->field = "analyst_notes";
-    } else if (text_is(name, "resolution")) {
-        reader->place = &change->resolution;
-        reader->field = "resolution";
+    const struct {
+        const char *name;
+        struct text *place;
+    } members[] = {{"status", &change->status},
+                   {"analyst_notes", &change->analyst_notes},
+                   {"resolution", &change->resolution}};
+    reader->member = NULL;
+    for (size_t i = 0; depth == 1 && i < sizeof members / sizeof members[0]; i++) {
+        if (text_is(name, members[i].name)) {
+            reader->member = members[i].name;
+            reader->place = members[i].place;
+        }
     }
-    return GO_ON;
 }
 
-static int on_text(void *context, const unsigned char *data, size_t length) {
-    struct reader *reader = context;
+static void keep_text(struct reader *reader, struct text text) {
     struct status_change *change = reader->change;
-    if (reader->depth == 0)
-        return refuse(change, NULL, "Input should be a valid dictionary", "model_attributes_type");
-    if (reader->depth > 1 || reader->place == NULL)
-        return GO_ON;
     char *copy = change->memory + change->memory_used;
-    memcpy(copy, data, length);
-    change->memory_used += length;
-    *reader->place = (struct text){copy, length};
-    return GO_ON;
+    memcpy(copy, text.data, text.length);
+    change->memory_used += text.length;
+    *reader->place = (struct text){copy, text.length};
 }
 
-/* A value of another type than text or null. */
-static int on_other(struct reader *reader) {
-    if (reader->depth == 0)
-        return refuse(reader->change, NULL, "Input should be a valid dictionary",
-                      "model_attributes_type");
-    if (reader->depth == 1 && reader->place != NULL)
-        return refuse(reader->change, reader->field, "Input should be a valid string",
-                      "string_type");
-    return GO_ON;
-}
-
-static int on_null(void *context) {
+static const char *on_value(void *context, int depth, const struct json_value *value) {
     struct reader *reader = context;
-    return reader->depth == 0 ? on_other(reader) : GO_ON;
+    if (depth == 0 && value->kind != JSON_OBJECT)
+        add_error(reader->change, NULL, "Input should be a valid dictionary",
+                  "model_attributes_type");
+    if (depth != 1 || reader->member == NULL)
+        return NULL;
+    if (value->kind == JSON_TEXT)
+        keep_text(reader, value->text);
+    else if (value->kind != JSON_NULL)
+        add_error(reader->change, reader->member, "Input should be a valid string", "string_type");
+    return NULL;
 }
 
-static int on_bool(void *context, int value) {
-    (void)value;
-    return on_other(context);
-}
-
-static int on_number(void *context, const char *data, size_t length) {
-    (void)data;
-    (void)length;
-    return on_other(context);
-}
-
-static int on_array(void *context) {
-    struct reader *reader = context;
-    if (on_other(reader) == GIVE_UP)
-        return GIVE_UP;
-    reader->depth++;
-    return reader->depth <= DEPTH_MAX
-               ? GO_ON
-               : refuse(reader->change, NULL, "nested deeper than 32", "json_invalid");
-}
-
-static int on_object(void *context) {
-    struct reader *reader = context;
-    if (reader->depth > 0)
-        return on_array(context);
-    reader->depth++;
-    return GO_ON;
-}
-
-static int on_end(void *context) {
-    struct reader *reader = context;
-    reader->depth--;
-    return GO_ON;
+static void on_close(void *context, int depth) {
+    (void)context;
+    (void)depth;
 }
 
 enum status status_change_read(struct status_change *change, struct bytes body) {
-    static const yajl_callbacks callbacks = {
-        .yajl_null = on_null,
-        .yajl_boolean = on_bool,
-        .yajl_number = on_number,
-        .yajl_string = on_text,
-        .yajl_start_map = on_object,
-        .yajl_map_key = on_key,
-        .yajl_end_map = on_end,
-        .yajl_start_array = on_array,
-        .yajl_end_array = on_end,
-    };
+    static const struct json_handler handler = {on_key, on_value, on_close};
     struct reader reader = {.change = change};
-    size_t position = 0;
     change->memory = malloc(body.length + 1);
-    yajl_handle parser = yajl_alloc(&callbacks, NULL, &reader);
-    if (parser == NULL || change->memory == NULL)
+    if (change->memory == NULL)
         abort();
-    yajl_status status = yajl_status_error;
-    if (json_text_fault(body, &position) == NULL)
-        status = yajl_parse(parser, body.data, body.length);
-    if (status == yajl_status_ok)
-        status = yajl_complete_parse(parser);
-    yajl_free(parser);
-    if (status == yajl_status_ok)
-        return STATUS_OK;
-    if (status == yajl_status_client_canceled)
-        return STATUS_BAD_VALUE;
-    (void)refuse(change, NULL, "JSON decode error", "json_invalid");
-    return STATUS_BAD_SYNTAX;
+    change->reader = json_reader_new(&handler, &reader);
+    enum status status = json_reader_parse(change->reader, body);
+    if (status == STATUS_OK)
+        return change->error_count == 0 ? STATUS_OK : STATUS_BAD_VALUE;
+    change->errors[0] = json_reader_error(change->reader);
+    change->error_count = 1;
+    return status;
 }

@@ -1,21 +1,25 @@
 /* status_change.h: what POST /incidents/{id}/status asks for, from a JSON body or the query.
  *
- * Owner: init/fini; texts are the change's own. Threads: one at a time. Errors: BAD_SYNTAX (no
- * JSON), BAD_VALUE (a member of another type); `field` and `message` then say what. Limits: the
- * route's body limit.
+ * Owner: init/fini; texts are the change's own. Threads: one at a time. Errors: of json_reader.h,
+ * BAD_VALUE for members of another type; `errors` then lists all that is wrong. Limits: the route's
+ * body limit.
  */
 #ifndef SIEM_INGEST_STATUS_CHANGE_H
 #define SIEM_INGEST_STATUS_CHANGE_H
 
 #include "common/buffer.h"
-#include "services/ingest/event_json.h"
+#include "services/ingest/json_reader.h"
+
+#define STATUS_CHANGE_MEMBERS 3
 
 struct status_change {
     struct text status; /* null when not given */
     struct text analyst_notes;
     struct text resolution;
-    struct event_error error; /* what is wrong, after an error */
-    char *memory;             /* of the texts of a body */
+    size_t error_count; /* what is wrong, after an error */
+    struct input_error errors[STATUS_CHANGE_MEMBERS];
+    struct json_reader *reader; /* of a body; its fault is among the errors */
+    char *memory;               /* of the texts of a body */
     size_t memory_used;
 };
 

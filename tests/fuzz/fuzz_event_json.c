@@ -46,7 +46,7 @@ static void check_answer(struct event_json *reader, const struct event_input *in
     buffer_reset(&out);
     log_answer_finish(&answer, "p-1-2.3", NULL, &out);
     require(buffer_is_whole(&out));
-    const struct event_error *errors = NULL;
+    const struct input_error *errors = NULL;
     enum status status = event_json_parse(reader, buffer_bytes(&out), &again);
     (void)event_json_errors(reader, &errors);
     /* Two levels deeper than the event was, and longer: that may be too much; bad JSON it is never.
@@ -65,7 +65,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     }
     enum status status = event_json_parse(parser, (struct bytes){data, size}, &input);
     if (status != STATUS_OK) {
-        const struct event_error *errors = NULL;
+        const struct input_error *errors = NULL;
         require(event_json_errors(parser, &errors) > 0 && errors[0].message != NULL &&
                 errors[0].position <= size);
         return 0;

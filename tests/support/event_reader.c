@@ -32,7 +32,7 @@ void event_reader_destroy(struct event_reader **reader) {
 }
 
 static void print_errors(const struct event_reader *reader) {
-    const struct event_error *errors;
+    const struct input_error *errors;
     size_t count = event_json_errors(reader->parser, &errors);
     for (size_t i = 0; i < count; i++)
         fprintf(stderr, "event refused: %s: %s\n",

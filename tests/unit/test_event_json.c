@@ -82,7 +82,7 @@ Test(event_json, lists_every_field_that_does_not_fit) {
     };
     for (size_t i = 0; i < sizeof refusals / sizeof refusals[0]; i++) {
         const struct refusal *refusal = &refusals[i];
-        const struct event_error *errors = NULL;
+        const struct input_error *errors = NULL;
         char said[512] = "";
         enum status status = parse(refusal->document);
         size_t count = event_json_errors(parser, &errors);
@@ -116,7 +116,7 @@ Test(event_json, refuses_what_is_no_json_and_says_where) {
         {RAW("{\"event_type\":\"x\",\"username\":\"a\xff\"}"), 31},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        const struct event_error *errors = NULL;
+        const struct input_error *errors = NULL;
         enum status status = parse(cases[i].document);
         cr_expect_neq(status, STATUS_OK, "%.*s", TEXT_ARG(cases[i].document));
         cr_assert_eq(event_json_errors(parser, &errors), 1);
@@ -298,8 +298,8 @@ static enum status parse_nested(int depth) {
 }
 
 Test(event_json, bounds_depth_and_size) {
-    cr_expect_eq(parse_nested(EVENT_JSON_DEPTH_MAX), STATUS_OK);
-    cr_expect_eq(parse_nested(EVENT_JSON_DEPTH_MAX + 1), STATUS_BAD_VALUE);
+    cr_expect_eq(parse_nested(JSON_DEPTH_MAX), STATUS_OK);
+    cr_expect_eq(parse_nested(JSON_DEPTH_MAX + 1), STATUS_BAD_VALUE);
     cr_expect_eq(parse_nested(20000), STATUS_BAD_VALUE);
     for (size_t over = 0; over < 2; over++) {
         size_t length = EVENT_JSON_MAX + over;
