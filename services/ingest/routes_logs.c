@@ -275,7 +275,7 @@ void route_logs(struct http_request *request) {
     } else if (bulk->accepted == 0 || bulk->broken) {
         if (bulk->rejected == 0)
             bulk_errors_add(&bulk->errors, 0,
-                            &(struct event_error){NULL, "Field required", "missing", 0});
+                            &(struct input_error){NULL, "Field required", "missing", 0});
         answer_rejected(bulk);
     } else {
         bulk_submit(bulk);
