@@ -96,6 +96,12 @@ static uint32_t intern(struct plan *plan, uint32_t lane, const struct sigma_patt
     return number;
 }
 
+/* True when Vectorscan can search for it: one that is empty, or begins with a zero byte, it takes for
+ * empty. */
+static bool is_searchable(struct text literal) {
+    return literal.length > 0 && literal.data[0] != '\0';
+}
+
 static enum atom_finder finder_of_literal(const struct plan *plan, uint32_t lane,
                                           const struct sigma_pattern *pattern) {
     bool is_keyword = lane == plan_keywords_lane(plan);
@@ -103,7 +109,7 @@ static enum atom_finder finder_of_literal(const struct plan *plan, uint32_t lane
     if (pattern->cased)
         return sigma_expression_suits(pattern) ? FINDER_EXPRESSION : FINDER_DIRECT;
     if (pattern->kind == SIGMA_PATTERN_CONTAINS)
-        return is_empty ? FINDER_DIRECT : FINDER_CONTAINS;
+        return is_searchable(pattern->literal) ? FINDER_CONTAINS : FINDER_DIRECT;
     if (is_keyword)
         return FINDER_DIRECT;
     if (pattern->kind == SIGMA_PATTERN_EXACT)
@@ -171,7 +177,7 @@ static struct text needed_literal(const struct sigma_pattern *pattern) {
     default:
         return none;
     }
-    return run.length >= HINT_MIN ? run : none;
+    return run.length >= HINT_MIN && is_searchable(run) ? run : none;
 }
 
 /* The atom "contains this literal", folded. */

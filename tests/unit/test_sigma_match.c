@@ -207,6 +207,9 @@ Test(sigma_match, encodings) {
         {"f|wide|base64: foo", "{\"f\":\"ZgBvAG8A\"}", true},
         {"f|utf16be|base64: foo", "{\"f\":\"AGYAbwBv\"}", true},
         {"f|utf16|base64: foo", "{\"f\":\"//5mAG8AbwA=\"}", true},
+        {"f|utf16be|contains: ' -x'", "{\"f\":\"a\\u0000 \\u0000-\\u0000x\"}", true},
+        {"f|utf16be: ' -x'", "{\"f\":\"\\u0000 \\u0000-\\u0000x\"}", true},
+        {"f|utf16be|contains: ' -y'", "{\"f\":\"a\\u0000 \\u0000-\\u0000x\"}", false},
         {"f|wide|base64: '\U0001f600'", "{\"f\":\"PdgA3g==\"}", true},
     };
     CHECK(cases);
