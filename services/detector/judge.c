@@ -88,8 +88,8 @@ struct judgement judge_event(struct judge *judge, const struct enrichments *enri
         enrich_time_apply(enrichments->time, event, fields);
     if (enrichments->reputation != NULL)
         enrich_reputation_apply(enrichments->reputation, event, fields);
-    const struct logsource unknown = {{NULL, 0}, {NULL, 0}, {NULL, 0}};
-    const struct logsource logsource = logsource_find(rules->logsources, fields, &unknown);
+    const struct logsource raw = raw_log_read(rules->raw_log, event->raw_log, fields);
+    const struct logsource logsource = logsource_find(rules->logsources, fields, &raw);
     const uint32_t *matched;
     size_t count = sigma_runner_run(judge->runner, fields, &logsource, &matched);
     for (size_t i = 0; i < count; i++) {

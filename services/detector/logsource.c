@@ -46,6 +46,7 @@ struct narrower_row {
 #define PROVIDER NO_ROW
 #define EVENT_ID NO_ROW
 #define SHAPE NO_ROW
+#define PROGRAM NO_ROW
 #define NARROWER NO_ROW
 
 #undef MEMBER
@@ -79,6 +80,14 @@ static const struct event_id_row event_ids[] = {
 };
 #undef EVENT_ID
 #define EVENT_ID NO_ROW
+
+#undef PROGRAM
+#define PROGRAM(name, product, service) {TEXT_CONSTANT(name), product, service},
+static const struct writer_row programs[] = {
+#include "services/detector/logsource.def"
+};
+#undef PROGRAM
+#define PROGRAM NO_ROW
 
 #undef SHAPE
 #define SHAPE(field, value, category, product, service) {field, value, category, product, service},
@@ -151,12 +160,18 @@ static const struct value *value_in(const struct logsource_finder *finder,
     return NULL;
 }
 
-static const struct writer_row *find_writer(const struct value *name, const struct writer_row *rows,
+static const struct writer_row *find_writer(struct text name, const struct writer_row *rows,
                                             size_t count) {
-    for (size_t i = 0; name != NULL && i < count; i++)
-        if (is_same(rows[i].name, name->text))
+    for (size_t i = 0; name.data != NULL && i < count; i++)
+        if (is_same(rows[i].name, name))
             return &rows[i];
     return NULL;
+}
+
+static struct text text_in(const struct logsource_finder *finder, const struct fields *fields,
+                           enum role role) {
+    const struct value *value = value_in(finder, fields, role);
+    return value != NULL ? value->text : (struct text){NULL, 0};
 }
 
 static const char *find_category(const struct value *number, const char *service) {
@@ -173,9 +188,9 @@ static const char *find_category(const struct value *number, const char *service
 static bool find_by_writer(const struct logsource_finder *finder, const struct fields *fields,
                            struct logsource *logsource) {
     const struct writer_row *row =
-        find_writer(value_in(finder, fields, ROLE_CHANNEL), channels, COUNT(channels));
+        find_writer(text_in(finder, fields, ROLE_CHANNEL), channels, COUNT(channels));
     if (row == NULL)
-        row = find_writer(value_in(finder, fields, ROLE_PROVIDER), providers, COUNT(providers));
+        row = find_writer(text_in(finder, fields, ROLE_PROVIDER), providers, COUNT(providers));
     if (row == NULL)
         return false;
     const char *category = find_category(value_in(finder, fields, ROLE_EVENT_ID), row->service);
@@ -210,6 +225,13 @@ struct logsource logsource_find(const struct logsource_finder *finder, const str
     if (!find_by_writer(finder, fields, &logsource) && !find_by_shape(finder, fields, &logsource))
         logsource = *raw;
     return logsource;
+}
+
+struct logsource logsource_of_program(struct text program) {
+    const struct writer_row *row = find_writer(program, programs, COUNT(programs));
+    if (row == NULL)
+        return (struct logsource){{NULL, 0}, {NULL, 0}, {NULL, 0}};
+    return (struct logsource){{NULL, 0}, text_of(row->product), text_of(row->service)};
 }
 
 /* True when events of the narrow kind are of the wide one, over any number of rows. */

@@ -33,6 +33,9 @@ void logsource_finder_destroy(struct logsource_finder **finder);
 struct logsource logsource_find(const struct logsource_finder *finder, const struct fields *fields,
                                 const struct logsource *raw);
 
+/* Where a program's lines in syslog come from; null: nothing is known. */
+struct logsource logsource_of_program(struct text program);
+
 /* True when the rule is not about such events. */
 bool logsource_conflicts(const struct logsource *rule, const struct logsource *event);
 

@@ -44,6 +44,7 @@ void sigma_rules_destroy(struct sigma_rules **rules) {
     for (size_t i = 0; i < set->regexes.count; i++)
         sigma_regex_destroy(&set->regexes.items[i]);
     free(set->regexes.items);
+    raw_log_reader_destroy(&set->raw_log);
     logsource_finder_destroy(&set->logsources);
     field_names_destroy(&set->names);
     free_sources(set);
@@ -196,4 +197,5 @@ void sigma_rules_finish(struct sigma_rules *rules) {
     if (rules->count > 1)
         qsort(rules->rules, rules->count, sizeof *rules->rules, compare_rules);
     make_engine(rules);
+    rules->raw_log = raw_log_reader_new(rules->names);
 }

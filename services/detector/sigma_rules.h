@@ -11,6 +11,7 @@
 #ifndef SIEM_DETECTOR_SIGMA_RULES_H
 #define SIEM_DETECTOR_SIGMA_RULES_H
 
+#include "services/detector/raw_log.h"
 #include "services/detector/sentence.h"
 #include "services/detector/sigma_engine.h"
 
@@ -56,6 +57,7 @@ struct sigma_rules {
     struct arena arena;
     struct field_names *names;
     struct logsource_finder *logsources;
+    struct raw_log_reader *raw_log; /* NULL until finish */
     struct sigma_regex_list regexes;
     struct sigma_engine *engine; /* of the rules by their index; NULL until finish */
     struct sigma_settings settings;
