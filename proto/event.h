@@ -36,6 +36,9 @@ struct event {
  * EVENT_SIZE_MAX is not appended: the buffer is marked as overflown instead (buffer_is_whole). */
 void event_encode(const struct event *event, struct buffer *out);
 
+/* How many bytes of a run of encoded events the first one takes. */
+size_t event_encoded_size(struct bytes events);
+
 /* Reads an event (the content of the bin), all of it checked, metadata's inside too, but metadata
  * not unpacked: few events are asked for it. `frame` drops what it held and is ready for that. */
 MUST_CHECK enum status event_decode(struct bytes bytes, struct msgpack_frame *frame,

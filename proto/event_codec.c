@@ -3,10 +3,10 @@
  * Layout: a bin whose content is one array, in the order of event.def:
  *
  *   c6 LLLLLLLL                  bin 32, L bytes follow: an event can be passed over unread
- *   9a                           array of 10 (a newer peer may send more, an older one less)
+ *   9b                           array of 11 (a newer peer may send more, an older one less)
  *   uint time_ms   uint received_ms   uint event_type   uint count
  *   str|nil source_ip   str|nil destination_ip   str|nil username
- *   str|nil description   str|nil raw_log   map|nil metadata
+ *   str|nil description   str|nil raw_log   map|nil metadata   str|nil request_tag
  *
  * Encoding is ingest's work for every event, decoding the detectors': one pass each, one bounds
  * check of the output, no memory but the buffer's.
@@ -91,6 +91,15 @@ void event_encode(const struct event *event, struct buffer *out) {
     for (int i = 0; i < 4; i++)
         start[1 + i] = (uint8_t)(length >> (24 - 8 * i));
     out->length += BIN_HEAD_SIZE + length;
+}
+
+size_t event_encoded_size(struct bytes events) {
+    assert(events.length >= BIN_HEAD_SIZE && events.data[0] == BIN_LEAD);
+    size_t length = 0;
+    for (int i = 0; i < 4; i++)
+        length = length << 8 | events.data[1 + i];
+    assert(length <= events.length - BIN_HEAD_SIZE);
+    return BIN_HEAD_SIZE + length;
 }
 
 static enum status take_time(struct msgpack_cursor *cursor, int64_t *ret_time_ms) {

@@ -6,6 +6,7 @@
 #include "services/ingest/ledger.h"
 
 #define BOOKS_INTERVAL_MS 1000
+#define RECOVERY_INTERVAL_MS 20
 
 static int on_books_due(zloop_t *loop, int timer, void *context) {
     (void)loop, (void)timer;
@@ -14,6 +15,25 @@ static int on_books_due(zloop_t *loop, int timer, void *context) {
     out_events_books(ingest->writer, &books);
     ledger_publish(&books);
     return 0;
+}
+
+/* Looks up what a killed process left open, and ends when that is known. */
+static int on_recovery_due(zloop_t *loop, int timer, void *context) {
+    const struct ingest *ingest = context;
+    if (idempotency_recover(ingest->idempotency))
+        zloop_timer_end(loop, timer);
+    return 0;
+}
+
+static void open_idempotency(struct ingest *ingest) {
+    ingest->idempotency = idempotency_new(&(struct idempotency_options){
+        .rounds = ingest->rounds,
+        .writer = ingest->writer,
+        .keep_ms = ingest->config.idempotency_keep_ms,
+        .answers_max = ingest->config.idempotency_max,
+        .bytes_max = ingest->config.idempotency_bytes,
+    });
+    zloop_timer(service_loop(ingest->service), RECOVERY_INTERVAL_MS, 0, on_recovery_due, ingest);
 }
 
 static enum status open_parts(struct ingest *ingest) {
@@ -44,6 +64,7 @@ static enum status open_parts(struct ingest *ingest) {
     ingest->closing = epoch_closing_new(ingest->writer);
     rounds_add_tick(ingest->rounds, epoch_closing_tick, ingest->closing);
     zloop_timer(service_loop(service), BOOKS_INTERVAL_MS, 0, on_books_due, ingest);
+    open_idempotency(ingest);
     status = rounds_start(ingest->rounds);
     return status == STATUS_OK ? in_http_open(ingest) : status;
 }
@@ -58,7 +79,7 @@ enum status ingest_open(struct ingest *ingest, struct service *service) {
 
 bool ingest_drain(struct ingest *ingest) {
     http_server_quiesce(ingest->http);
-    return out_events_is_drained(ingest->writer);
+    return out_events_is_drained(ingest->writer) && idempotency_is_settled(ingest->idempotency);
 }
 
 /* The readers and the rounds end first, whose answers the workers send; what the workers may still
@@ -73,6 +94,7 @@ void ingest_close(struct ingest *ingest) {
     epoch_closing_destroy(&ingest->closing);
     out_events_destroy(&ingest->writer);
     rounds_destroy(&ingest->rounds);
+    idempotency_destroy(&ingest->idempotency);
     admission_close(ingest);
     access_destroy(&ingest->access);
     submissions_destroy(&ingest->submissions);

@@ -13,6 +13,7 @@
 #include "services/ingest/admission.h"
 #include "services/ingest/config.h"
 #include "services/ingest/epoch_closing.h"
+#include "services/ingest/idempotency.h"
 #include "services/ingest/out_events.h"
 #include "services/ingest/reads.h"
 #include "services/ingest/rounds.h"
@@ -30,6 +31,7 @@ struct ingest {
     struct out_events *writer;
     struct epoch_closing *closing;
     struct reads *reads;
+    struct idempotency *idempotency;
     struct submissions *submissions;
     struct http_server *http;
     struct counter *events_invalid;

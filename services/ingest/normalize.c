@@ -114,6 +114,7 @@ enum status normalize_event(const struct event_input *input, const struct normal
     event->username = input->username;
     event->description = input->description;
     event->raw_log = input->raw_log;
+    event->request_tag = (struct text){NULL, 0};
     event->metadata = metadata_finish(input->metadata);
     if (!metadata_is_whole(input->metadata) || event_size(event) > EVENT_SIZE_MAX)
         return STATUS_TOO_LARGE;

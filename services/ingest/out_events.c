@@ -27,6 +27,7 @@ void writer_publish_books(struct out_events *writer) {
         .in_flight_events = writer->window.events,
         .in_flight_batches = writer->window.count,
         .spool_bytes = spool_bytes(writer->spool),
+        .next_seq = epochs_newest(&writer->epochs)->end_seq,
     };
     pthread_mutex_lock(&writer->books_lock);
     books.oldest_ms = books.spooled == 0 ? 0 : writer->books.oldest_ms;

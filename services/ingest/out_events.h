@@ -70,11 +70,39 @@ struct ledger_books {
     int64_t spool_bytes;
     int64_t oldest_ms; /* age of the oldest event not receipted; 0 when none */
     int detectors;     /* connected to EVENTS */
+    uint64_t next_seq; /* what is submitted after this was read stands there or behind it */
     bool receipts;     /* an incident process is connected and spoke in the last 5 s */
 };
 
 /* Copies the books as they are now. */
 void out_events_books(struct out_events *writer, struct ledger_books *ret_books);
+
+/* A request whose process was killed, and what of it stands in the spool. */
+struct request_search {
+    char tag[33];      /* of its events, before the point (event.def: request_tag) */
+    char owner[52];    /* the caller's */
+    uint32_t epoch;    /* of that process */
+    uint64_t from_seq; /* where its events may begin */
+    uint64_t stored;   /* found: events, from the first on */
+    char first_id[EVENT_ID_SIZE];
+    char last_id[EVENT_ID_SIZE];
+};
+
+/* Several of them; begin with zeros but for these three. */
+struct spool_search {
+    uint64_t producer;
+    struct request_search *items;
+    size_t count;
+    size_t at; /* the search's own, from here on */
+    uint64_t seq;
+    bool sorted, begun;
+};
+
+/* Keeps everything in the spool until a search has ended. */
+void out_events_expect_search(struct out_events *writer);
+
+/* Looks through up to `batches` batches; true when the search has ended. Loop's thread. */
+bool out_events_search(struct out_events *writer, struct spool_search *search, size_t batches);
 
 /* Copies which epochs could be closed (epoch_closing.h). */
 void out_events_offer(struct out_events *writer, struct epoch_offer *ret_offer);

@@ -64,18 +64,14 @@ static struct round_job *take_jobs(struct rounds *rounds, struct timespec until)
     return list;
 }
 
-static struct text slot_of(void) {
-    static const char slot[] = KEY_PREFIX "rounds";
-    return (struct text){slot, sizeof slot - 1};
-}
-
 /* Appends up to ROUND_JOBS_MAX jobs of the list to the pipeline; how many. */
 static size_t append_jobs(struct rounds *rounds, struct round_job *job, enum status *ret_status) {
+    struct key_name slot = key_name(KEY_RATES); /* all keys are in one slot */
     size_t count = 0;
     *ret_status = STATUS_OK;
     for (; job != NULL && count < ROUND_JOBS_MAX && *ret_status == STATUS_OK; job = job->next) {
-        *ret_status =
-            redis_script_append(rounds->redis, job->script, slot_of(), job->count, job->arguments);
+        *ret_status = redis_script_append(rounds->redis, job->script, key_text(&slot), job->count,
+                                          job->arguments);
         count += *ret_status == STATUS_OK;
     }
     return count;
@@ -94,11 +90,12 @@ static void settle(struct rounds *rounds, struct round_job *job, enum status sta
 
 /* Runs the jobs that met an unknown script, one by one. */
 static void run_again(struct rounds *rounds, struct round_job *list) {
+    struct key_name slot = key_name(KEY_RATES);
     while (list != NULL) {
         struct round_job *next = list->next;
         struct redis_reply *reply = NULL;
-        enum status status = redis_script_run(rounds->redis, list->script, slot_of(), list->count,
-                                              list->arguments, &reply);
+        enum status status = redis_script_run(rounds->redis, list->script, key_text(&slot),
+                                              list->count, list->arguments, &reply);
         settle(rounds, list, status, reply);
         list = next;
     }

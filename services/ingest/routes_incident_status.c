@@ -18,8 +18,10 @@
 /* Kept with the request until the reader has it. */
 struct wish {
     struct status_change change;
-    struct caller caller; /* who changes it */
-    char revision[24];    /* If-Match; "" when any will do */
+    struct caller caller;           /* who changes it */
+    char revision[24];              /* If-Match; "" when any will do */
+    char tag[IDEMPOTENCY_TAG_SIZE]; /* Idempotency-Key; "" when it has none */
+    char print[DIGEST_HEX_SIZE];    /* of what is asked for */
 };
 
 static void wish_destroy(void *state) {
@@ -83,8 +85,12 @@ static void answer_updated(struct http_request *request, const struct redis_repl
 
 static void answer_reply(struct http_request *request, const struct redis_reply *reply) {
     struct text outcome = redis_reply_text(redis_reply_at(reply, 0));
-    if (text_is(outcome, "ok"))
+    if (text_is(outcome, "again"))
+        http_answer_header(request, "Idempotent-Replayed", "true");
+    if (text_is(outcome, "ok") || text_is(outcome, "again"))
         answer_updated(request, reply);
+    else if (text_is(outcome, "other"))
+        idempotency_answer_other(request);
     else if (text_is(outcome, "conflict"))
         answer_detail(request, 412, "The incident was changed by someone else. Read it again.");
     else
@@ -97,10 +103,13 @@ static void change_status(struct redis_client *redis, struct http_request *reque
     struct text id = http_path_value(request, "id");
     char now[24];
     snprintf(now, sizeof now, "%lld", (long long)clock_wall().ms);
-    struct text arguments[9] = {id, wish->change.status, text_of(now), text_of(wish->caller.id),
-                                text_of(wish->revision)};
+    struct text arguments[STATUS_SCRIPT_ARGUMENTS] = {
+        id, wish->change.status, text_of(now), text_of(wish->caller.id), text_of(wish->revision)};
     put_optional(&arguments[5], wish->change.analyst_notes);
     put_optional(&arguments[7], wish->change.resolution);
+    arguments[9] = text_of(wish->tag);
+    arguments[10] = text_of(wish->print);
+    idempotency_limits(ingest_of(request)->idempotency, &arguments[11]);
     SCOPED_FINI(buffer) struct buffer text;
     buffer_init(&text, STATUS_SCRIPT_MAX);
     status_script_write(&text);
@@ -108,7 +117,8 @@ static void change_status(struct redis_client *redis, struct http_request *reque
     struct redis_script *script = redis_script_new(buffer_text(&text));
     struct key_name slot = key_name(KEY_INCIDENTS);
     struct redis_reply *reply = NULL;
-    enum status status = redis_script_run(redis, script, key_text(&slot), 9, arguments, &reply);
+    enum status status = redis_script_run(redis, script, key_text(&slot), STATUS_SCRIPT_ARGUMENTS,
+                                          arguments, &reply);
     if (status == STATUS_OK) {
         answer_reply(request, reply);
     } else {
@@ -128,14 +138,14 @@ static bool read_wish(struct http_request *request, struct wish *wish) {
     struct status_change *change = &wish->change;
     struct bytes body = http_body(request);
     if (body.length > 0 && status_change_read(change, body) != STATUS_OK) {
-        answer_invalid(request, "body", change->errors, change->error_count);
+        answer_invalid(request, "body", &change->error, 1);
         return false;
     }
     change->status = either(change->status, http_query(request, "status"));
     change->analyst_notes = either(change->analyst_notes, http_query(request, "analyst_notes"));
     change->resolution = either(change->resolution, http_query(request, "resolution"));
     if (change->status.data == NULL) {
-        static const struct input_error missing = {"status", "Field required", "missing", 0};
+        static const struct event_error missing = {"status", "Field required", "missing", 0};
         answer_invalid(request, "query", &missing, 1);
         return false;
     }
@@ -148,6 +158,30 @@ static bool read_wish(struct http_request *request, struct wish *wish) {
         answer_detail(request, 412, "If-Match must be the revision of the incident.");
         return false;
     }
+    return true;
+}
+
+/* The request's Idempotency-Key, and what would be another request under it. False: it was
+ * answered.
+ */
+static bool read_tag(struct http_request *request, struct wish *wish) {
+    const struct status_change *change = &wish->change;
+    enum status status = idempotency_read_tag(request, ingest_of(request)->access, wish->tag);
+    if (status == STATUS_NOT_FOUND)
+        return true;
+    if (status != STATUS_OK) {
+        idempotency_answer_malformed(request);
+        return false;
+    }
+    struct digest_stream stream;
+    digest_begin(&stream);
+    digest_add_text(&stream, http_path(request));
+    digest_add_text(&stream, change->status);
+    digest_add_text(&stream, change->analyst_notes);
+    digest_add_text(&stream, change->resolution);
+    digest_add_text(&stream, text_of(wish->revision));
+    struct digest digest = digest_end(&stream);
+    digest_format(&digest, wish->print);
     return true;
 }
 
@@ -165,5 +199,7 @@ void route_incident_status(struct http_request *request) {
         routes_answer_no_incident(request);
         return;
     }
+    if (!read_tag(request, wish))
+        return;
     reads_submit(ingest_of(request)->reads, request, change_status);
 }

@@ -1,10 +1,12 @@
 /* routes_logs.c: POST /logs: many events, read as they arrive, handed over when the body is whole,
  * so that a broken upload counts nothing. Answered when the disk has them all. */
 #include "common/counters.h"
+#include "common/scoped.h"
 #include "services/ingest/answer.h"
 #include "services/ingest/bulk_errors.h"
 #include "services/ingest/bulk_split.h"
 #include "services/ingest/ingest.h"
+#include "services/ingest/log_answer.h"
 #include "services/ingest/routes.h"
 
 #include <stdio.h>
@@ -19,8 +21,10 @@ struct bulk {
     struct event_json *parser;
     struct bulk_split split;
     struct bulk_errors errors;
-    struct submission *first; /* list of submissions to come */
-    struct submission *last;  /* the one being filled */
+    struct submission *first;      /* list of submissions to come */
+    struct submission *last;       /* the one being filled */
+    struct idempotent *idempotent; /* NULL: no Idempotency-Key */
+    uint64_t stored;               /* events, from the first on; loop's thread */
     size_t accepted;
     size_t rejected;
     size_t bytes;         /* of ingest->bulk_bytes */
@@ -44,6 +48,7 @@ static void bulk_end_reading(struct bulk *bulk) {
 static void bulk_destroy(void *state) {
     struct bulk *bulk = state;
     bulk_end_reading(bulk);
+    idempotent_drop(&bulk->idempotent);
     bulk_errors_fini(&bulk->errors);
     while (bulk->first != NULL) {
         struct submission *next = bulk->first->next;
@@ -72,7 +77,7 @@ static void bulk_encode(struct bulk *bulk, const struct event *event) {
 }
 
 static void bulk_reject(struct bulk *bulk, size_t line, enum status status,
-                        const struct input_error *errors, size_t count) {
+                        const struct event_error *errors, size_t count) {
     bulk->rejected++;
     count_drop(status);
     counter_add(bulk->ingest->events_invalid, 1);
@@ -86,7 +91,7 @@ static bool is_array_fault(const struct bulk *bulk, enum status status) {
 
 /* One line, or element. */
 static bool on_item(void *context, const struct bulk_item *item) {
-    static const struct input_error too_large = {NULL, "an event is at most 64 KiB", "too_large",
+    static const struct event_error too_large = {NULL, "an event is at most 64 KiB", "too_large",
                                                  0};
     struct bulk *bulk = context;
     const struct normalize_limits limits = {bulk->ingest->config.clock_ahead_ms,
@@ -103,11 +108,15 @@ static bool on_item(void *context, const struct bulk_item *item) {
     if (status == STATUS_OK)
         status = normalize_event(&input, &limits, bulk->now, &normalized);
     if (status == STATUS_OK) {
+        char tag[IDEMPOTENCY_EVENT_TAG_SIZE];
+        if (bulk->idempotent != NULL)
+            normalized.event.request_tag =
+                idempotent_event_tag(bulk->idempotent, bulk->accepted, tag);
         bulk_encode(bulk, &normalized.event);
         bulk->accepted++;
         return true;
     }
-    const struct input_error *errors = &too_large;
+    const struct event_error *errors = &too_large;
     size_t count = 1;
     if (status != STATUS_TOO_LARGE)
         count = event_json_errors(bulk->parser, &errors);
@@ -130,12 +139,16 @@ static enum bulk_form form_of(const struct http_request *request) {
 }
 
 void route_logs_begin(struct http_request *request) {
-    if (!routes_check_coding(request))
+    struct ingest *ingest = ingest_of(request);
+    struct idempotent *idempotent;
+    if (!routes_check_coding(request) ||
+        !idempotency_look(ingest->idempotency, ingest->access, request, &idempotent))
         return;
     struct bulk *bulk = calloc(1, sizeof *bulk);
     if (bulk == NULL)
         abort();
-    bulk->ingest = ingest_of(request);
+    bulk->ingest = ingest;
+    bulk->idempotent = idempotent;
     bulk->request = request;
     bulk->parser = submissions_take_parser(bulk->ingest->submissions);
     bulk_split_init(&bulk->split, form_of(request), on_item, bulk);
@@ -148,7 +161,7 @@ static void note_broken_array(struct bulk *bulk) {
     char message[96];
     snprintf(message, sizeof message, "JSON decode error: not an array, at byte %zu",
              bulk_split_position(&bulk->split));
-    struct input_error error = {NULL, message, "json_invalid", 0};
+    struct event_error error = {NULL, message, "json_invalid", 0};
     bulk->broken = true;
     bulk_reject(bulk, bulk->split.number + 1, STATUS_BAD_SYNTAX, &error, 1);
 }
@@ -163,6 +176,8 @@ void route_logs_body(struct http_request *request, struct bytes piece) {
         return;
     }
     bulk->now = clock_wall();
+    if (bulk->idempotent != NULL)
+        idempotent_add(bulk->idempotent, piece);
     if (bulk_split_feed(&bulk->split, piece) != STATUS_OK)
         note_broken_array(bulk);
 }
@@ -185,13 +200,41 @@ static void write_counts(const struct bulk *bulk, size_t accepted, struct json_w
     write_id(json, "last_id", bulk->last_id);
 }
 
+/* Everything is stored: the answer, at once, or when Redis keeps it. Releases the request. */
 static void answer_accepted(struct bulk *bulk) {
+    struct http_request *request = bulk->request;
     struct json_answer answer;
     struct json_writer *json = answer_begin(&answer);
     json_object_begin(json);
     write_counts(bulk, bulk->accepted, json);
     json_object_end(json);
-    answer_send(&answer, bulk->request, 202);
+    if (bulk->idempotent == NULL) {
+        answer_send(&answer, request, 202);
+        http_release(request);
+        return;
+    }
+    SCOPED_FINI(buffer) struct buffer accepted;
+    buffer_init(&accepted, 1024);
+    log_answer_accepted(bulk->first_id, &accepted);
+    json_writer_fini(json);
+    struct idempotent *idempotent = bulk->idempotent;
+    bulk->idempotent = NULL;
+    idempotent_finish(idempotent, 202, &answer.body, buffer_text(&accepted));
+}
+
+/* Not everything is stored; with an Idempotency-Key, a next try goes on where this one ended.
+ * Releases the request. */
+static void answer_failed(struct bulk *bulk, const char *sentence) {
+    struct http_request *request = bulk->request;
+    answer_detail(request, 503, sentence);
+    if (bulk->idempotent != NULL) {
+        struct idempotent_earlier earlier = {.stored = bulk->stored};
+        memcpy(earlier.first_id, bulk->first_id, sizeof earlier.first_id);
+        memcpy(earlier.last_id, bulk->last_id, sizeof earlier.last_id);
+        idempotent_release(bulk->idempotent, &earlier);
+        bulk->idempotent = NULL;
+    }
+    http_release(request);
 }
 
 /* Nothing was accepted: 422, in the shape of errors, with the counts beside it. */
@@ -208,27 +251,27 @@ static void answer_rejected(struct bulk *bulk) {
     answer_send(&answer, bulk->request, 422);
 }
 
-/* Loop's thread: one submission is stored, or not. */
+/* Loop's thread: one submission is stored, or not. Those that are come first. */
 static void on_done(struct submission *submission, const struct outcome *outcome) {
     struct bulk *bulk = submission->context;
-    struct http_request *request = bulk->request;
     if (outcome->status != STATUS_OK)
         bulk->failure = outcome->status;
     else if (bulk->first_id[0] == '\0')
         event_id_format(&outcome->head, outcome->first_index, bulk->first_id);
-    if (outcome->status == STATUS_OK)
+    if (outcome->status == STATUS_OK) {
         event_id_format(&outcome->head, outcome->first_index + submission->count - 1,
                         bulk->last_id);
+        bulk->stored += submission->count;
+    }
     submissions_give(bulk->ingest->submissions, &submission);
     if (--bulk->pending > 0)
         return;
     if (bulk->failure == STATUS_OK) {
         answer_accepted(bulk);
-    } else {
-        count_drop(bulk->failure);
-        answer_detail(request, 503, "Not all events could be stored. Try again later.");
+        return;
     }
-    http_release(request);
+    count_drop(bulk->failure);
+    answer_failed(bulk, "Not all events could be stored. Try again later.");
 }
 
 /* Worker's thread: the disk hangs. */
@@ -238,8 +281,7 @@ static void on_deadline(struct http_request *request) {
 }
 
 /* Hands all of it over. */
-static void bulk_submit(struct bulk *bulk) {
-    struct http_request *request = bulk->request;
+static void hand_over(struct bulk *bulk) {
     struct submission *list = bulk->first;
     struct mono_time now = clock_mono();
     for (struct submission *at = list; at != NULL; at = at->next) {
@@ -248,17 +290,64 @@ static void bulk_submit(struct bulk *bulk) {
         at->submitted_at = now;
         bulk->pending++;
     }
-    http_defer(request, STORE_DEADLINE_MS, on_deadline);
     bulk->first = NULL;
     enum status status = out_events_submit(bulk->ingest->writer, list);
     if (status == STATUS_OK)
         return;
     bulk->first = list;
     count_drop(status);
-    answer_detail(request, 503,
-                  status == STATUS_DISK_FULL ? "The spool's disk is full. Try again later."
-                                             : "Too many events are waiting. Try again later.");
-    http_release(request);
+    answer_failed(bulk, status == STATUS_DISK_FULL
+                            ? "The spool's disk is full. Try again later."
+                            : "Too many events are waiting. Try again later.");
+}
+
+/* Drops the first events of a submission. Each begins with its length (event.h). */
+static void drop_events(struct submission *submission, uint64_t count) {
+    size_t at = 0;
+    for (uint64_t i = 0; i < count; i++)
+        at += event_encoded_size(
+            (struct bytes){submission->events.data + at, submission->events.length - at});
+    submission->events.length -= at;
+    memmove(submission->events.data, submission->events.data + at, submission->events.length);
+    submission->count -= (uint32_t)count;
+}
+
+/* Rounds' thread: the request is ours; an earlier try may have stored some of it. */
+static void on_go(struct http_request *request, const struct idempotent_earlier *earlier) {
+    struct bulk *bulk = http_state(request);
+    uint64_t rest = earlier->stored;
+    bulk->stored = earlier->stored;
+    memcpy(bulk->first_id, earlier->first_id, sizeof bulk->first_id);
+    memcpy(bulk->last_id, earlier->last_id, sizeof bulk->last_id);
+    while (bulk->first != NULL && rest >= bulk->first->count) {
+        struct submission *next = bulk->first->next;
+        rest -= bulk->first->count;
+        submissions_give(bulk->ingest->submissions, &bulk->first);
+        bulk->first = next;
+    }
+    if (bulk->first == NULL) {
+        answer_accepted(bulk);
+        return;
+    }
+    drop_events(bulk->first, rest);
+    hand_over(bulk);
+}
+
+/* Rounds' thread: bulk_destroy gives back the events, the module its own part. */
+static void on_stop(struct http_request *request) {
+    struct bulk *bulk = http_state(request);
+    bulk->idempotent = NULL;
+}
+
+/* Has all of it stored; with an Idempotency-Key once. */
+static void bulk_submit(struct bulk *bulk) {
+    static const struct idempotent_route route = {STORE_DEADLINE_MS, on_deadline, on_go, on_stop};
+    if (bulk->idempotent != NULL) {
+        idempotent_begin(bulk->idempotent, &route);
+        return;
+    }
+    http_defer(bulk->request, STORE_DEADLINE_MS, on_deadline);
+    hand_over(bulk);
 }
 
 void route_logs(struct http_request *request) {
@@ -275,7 +364,7 @@ void route_logs(struct http_request *request) {
     } else if (bulk->accepted == 0 || bulk->broken) {
         if (bulk->rejected == 0)
             bulk_errors_add(&bulk->errors, 0,
-                            &(struct input_error){NULL, "Field required", "missing", 0});
+                            &(struct event_error){NULL, "Field required", "missing", 0});
         answer_rejected(bulk);
     } else {
         bulk_submit(bulk);

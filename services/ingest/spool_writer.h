@@ -6,6 +6,7 @@
  *   writer_send.c     batches → EVENTS, fresh from memory or read back from the disk
  *   writer_receipt.c  receipts → window, cursors, verdicts, crashes; floors that went back
  *   writer_resend.c   what is due, what was lost; what may be deleted
+ *   writer_search.c   at start: what became of requests that were killed
  *   writer_start.c    at start: which epochs are on the disk, and from where to send
  *   writer_metrics.c  what it tells of itself
  *   writer_offer.c    which epochs are over and all committed
@@ -93,6 +94,7 @@ struct out_events {
     int fast_timer;
     int gather_timer; /* 0: none */
     unsigned slow_ticks;
+    bool searching; /* nothing is deleted */
     uint64_t detectors_lost; /* wire_peers_lost as last seen */
     uint64_t incidents_lost;
     bool heard; /* any receipt of ours, and when */

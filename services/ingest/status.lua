@@ -1,8 +1,9 @@
 -- status.lua: an analyst changes an incident's status, notes or resolution: one revision, with who and when.
 --
 --   ARGV     id, status, now_ms, who, revision expected or "", 1 and notes or 0 and "", 1 and resolution or
---            0 and "". Before this text status_script.c puts the tables key, day_field and incident_fields.
---   answer   {"not_found"}, {"conflict"}, or {"ok", value of each of incident_fields, nil where none}
+--            0 and ""; then the request's tag or "", its print, how long, how many and how many bytes of answers
+--            are kept (idempotency_records.lua, which stands before this text, too). Before this text status_script.c puts the tables key, day_field and incident_fields.
+--   answer   {"not_found"}, {"conflict"}, {"other"}: the tag is another request's, or {"ok" (or "again"), value of each of incident_fields, nil where none}
 --
 -- Sections 1 and 2 only read, 3 only writes, as in the commit's script. A merged incident stands for the
 -- one it was merged into.
@@ -10,9 +11,22 @@
 local call = redis.call
 local id, status, now_ms, who, expected = unpack(ARGV, 1, 5)
 local has_notes, notes, has_resolution, resolution = unpack(ARGV, 6, 9)
+local tag, print, keep, kept, bytes_kept = unpack(ARGV, 10, 14)
 
 local MERGES_MAX = 8
 local AUDIT_KEPT = 100000
+
+-- 0. Was it done before ------------------------------------------------------------------------------
+
+if tag ~= '' then
+    local before = idempotency.recall(tag, tonumber(keep))
+    if before and (before.state ~= 'D' or before.code ~= 0 or before.print ~= print) then return {'other'} end
+    if before then
+        local again = cmsgpack.unpack(before.answer)
+        again[1] = 'again'
+        return again
+    end
+end
 
 -- 1. Which incident ----------------------------------------------------------------------------------
 
@@ -66,4 +80,7 @@ call('XADD', key.audit, 'MAXLEN', '~', AUDIT_KEPT, '*', 'incident', id, 'revisio
 -- A nil would end the answer: the values follow one by one, false where there is none.
 local answer = {'ok'}
 for i, value in ipairs(call('HMGET', name, unpack(incident_fields))) do answer[i + 1] = value end
+if tag ~= '' then
+    idempotency.answer(tag, print, 0, cmsgpack.pack(answer), tonumber(keep), tonumber(kept), tonumber(bytes_kept))
+end
 return answer

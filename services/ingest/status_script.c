@@ -7,8 +7,9 @@
 
 #include <assert.h>
 
-/* status.lua, embedded by the build. */
+/* status.lua and what stands before it, embedded by the build. */
 extern const char status_lua[];
+extern const char idempotency_records_lua[];
 
 void status_script_write(struct buffer *out) {
     /* The shebang makes a Redis that is out of memory refuse the script before it writes. */
@@ -21,6 +22,7 @@ void status_script_write(struct buffer *out) {
         buffer_printf(out, "\"%.*s\", ", TEXT_ARG(name));
     }
     buffer_append_text(out, TEXT("}\n"));
+    buffer_append_text(out, text_of(idempotency_records_lua));
     buffer_append_text(out, text_of(status_lua));
     assert(buffer_is_whole(out));
 }

@@ -8,6 +8,7 @@
 #include "common/buffer.h"
 
 #define STATUS_SCRIPT_MAX (64 * 1024)
+#define STATUS_SCRIPT_ARGUMENTS 14
 
 /* Appends the script. */
 void status_script_write(struct buffer *out);

@@ -48,6 +48,8 @@ static bool is_busy(const void *context, const struct epoch *epoch) {
 }
 
 void writer_release(struct out_events *writer) {
+    if (writer->searching)
+        return;
     uint64_t floor = spool_next(writer->spool);
     for (size_t i = 0; i < writer->epochs.count; i++) {
         const struct epoch *epoch = writer->epochs.items[i];

@@ -27,7 +27,8 @@ static const char *const field_names[] = {
 
 /* True for a field of event.def that the API knows under that name. */
 static bool is_field(struct text name) {
-    if (text_is(name, "time_ms") || text_is(name, "received_ms") || text_is(name, "event_type"))
+    if (text_is(name, "time_ms") || text_is(name, "received_ms") || text_is(name, "event_type") ||
+        text_is(name, "request_tag"))
         return false;
     for (size_t i = 0; i < sizeof field_names / sizeof *field_names; i++)
         if (text_is(name, field_names[i]))

@@ -20,6 +20,7 @@ const struct event sample_event = {
     .description = TEXT_CONSTANT("8 failed logins"),
     .raw_log = TEXT_CONSTANT("Failed password for admin"),
     .metadata = {metadata, sizeof metadata},
+    .request_tag = TEXT_CONSTANT("00112233445566778899aabbccddeeff.12"),
 };
 
 const struct event sample_event_minimal = {

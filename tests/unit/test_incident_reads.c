@@ -174,8 +174,14 @@ static struct text change(const char *id, const char *status, const char *revisi
                                notes != NULL ? TEXT("1") : TEXT("0"),
                                text_of(notes ? notes : ""),
                                TEXT("0"),
-                               TEXT("")};
-    cr_assert_eq(redis_script_run(redis, script, key_text(&slot), 9, arguments, ret_reply),
+                               TEXT(""),
+                               TEXT(""),
+                               TEXT(""),
+                               TEXT("1000"),
+                               TEXT("10"),
+                               TEXT("1000000")};
+    cr_assert_eq(redis_script_run(redis, script, key_text(&slot), STATUS_SCRIPT_ARGUMENTS,
+                                  arguments, ret_reply),
                  STATUS_OK, "%s", redis_client_error(redis));
     buffer_fini(&source);
     return redis_reply_text(redis_reply_at(*ret_reply, 0));
