@@ -1,14 +1,9 @@
 /* judge.c: fields, enrichment, rules, findings. */
 #include "services/detector/judge.h"
 
-#include <stdio.h>
+#include "services/detector/group_key.h"
+
 #include <stdlib.h>
-#include <xxhash.h>
-
-/* Room for a comma, "64:" and a value, or "#" and a hash with its NUL. */
-#define GROUP_PART_MAX (GROUP_VALUE_MAX + 4)
-
-_Static_assert(GROUP_VALUE_MAX<100 && GROUP_PART_MAX> 34, "a part holds a length or a hash");
 
 struct judge {
     const struct sigma_rules *ruleset;
@@ -16,6 +11,8 @@ struct judge {
     struct sigma_runner *runner;
     struct finding findings[FINDINGS_PER_EVENT_MAX];
     uint32_t rules[FINDINGS_PER_EVENT_MAX];
+    struct contribution_list *contributions;
+    uint32_t number; /* of the event in its batch */
 };
 
 struct judge *judge_new(const struct sigma_rules *rules) {
@@ -25,6 +22,7 @@ struct judge *judge_new(const struct sigma_rules *rules) {
     judge->ruleset = rules;
     judge->fields = fields_new();
     judge->runner = sigma_runner_new(rules->engine);
+    judge->contributions = contribution_list_new(rules);
     return judge;
 }
 
@@ -33,42 +31,26 @@ void judge_destroy(struct judge **judge) {
         return;
     fields_destroy(&(*judge)->fields);
     sigma_runner_destroy(&(*judge)->runner);
+    contribution_list_destroy(&(*judge)->contributions);
     free(*judge);
     *judge = NULL;
 }
 
-/* Appends one value of a group key: "length:value", "#hash" of a long one, "-" for a missing one.
- */
-static size_t append_value(char *out, const struct value *value) {
-    if (value == NULL || value->text.data == NULL || value->kind == VALUE_OTHER) {
-        out[0] = '-';
-        return 1;
-    }
-    struct text text = value->text;
-    if (text.length > GROUP_VALUE_MAX) {
-        XXH128_hash_t hash = XXH3_128bits(text.data, text.length);
-        return (size_t)snprintf(out, GROUP_PART_MAX, "#%016llx%016llx",
-                                (unsigned long long)hash.high64, (unsigned long long)hash.low64);
-    }
-    size_t at = 0;
-    if (text.length >= 10)
-        out[at++] = (char)('0' + text.length / 10);
-    out[at++] = (char)('0' + text.length % 10);
-    out[at++] = ':';
-    memcpy(out + at, text.data, text.length);
-    return at + text.length;
+/* A value of a group key. */
+static struct text key_value(const struct fields *fields, uint32_t number) {
+    const struct value *value = fields_first(fields, number);
+    bool has_text = value != NULL && value->kind != VALUE_OTHER;
+    return has_text ? value->text : (struct text){NULL, 0};
 }
 
 /* The event type and the values the rule groups by, joined so that no two lists look alike. */
 static struct text make_group_key(const struct sigma_loaded_rule *rule, struct fields *fields) {
     char *out = arena_alloc(&fields->arena, (rule->group_by_count + 1) * GROUP_PART_MAX);
-    size_t at = append_value(out, fields_first(fields, FIELD_NUMBER_event_type));
-    for (size_t i = 0; i < rule->group_by_count; i++) {
-        out[at++] = ',';
-        at += append_value(out + at, fields_first(fields, rule->group_by[i]));
-    }
-    arena_trim(&fields->arena, out, at);
-    return (struct text){out, at};
+    size_t length = group_key_append(out, 0, key_value(fields, FIELD_NUMBER_event_type));
+    for (size_t i = 0; i < rule->group_by_count; i++)
+        length = group_key_append(out, length, key_value(fields, rule->group_by[i]));
+    arena_trim(&fields->arena, out, length);
+    return (struct text){out, length};
 }
 
 static struct finding make_finding(const struct sigma_loaded_rule *rule, struct fields *fields) {
@@ -93,14 +75,31 @@ struct judgement judge_event(struct judge *judge, const struct enrichments *enri
     const uint32_t *matched;
     size_t count = sigma_runner_run(judge->runner, fields, &logsource, &matched);
     for (size_t i = 0; i < count; i++) {
+        const struct sigma_loaded_rule *rule = &rules->rules[matched[i]];
+        if (rule->link_count > 0)
+            contribution_list_add(judge->contributions, rule, fields, judge->number);
+        if (rule->is_silent)
+            continue;
         if (judgement.count == FINDINGS_PER_EVENT_MAX) {
             judgement.dropped++;
             continue;
         }
         judge->rules[judgement.count] = matched[i];
-        judge->findings[judgement.count++] = make_finding(&rules->rules[matched[i]], fields);
+        judge->findings[judgement.count++] = make_finding(rule, fields);
     }
     return judgement;
+}
+
+void judge_begin_batch(struct judge *judge) {
+    contribution_list_begin(judge->contributions);
+}
+
+void judge_number_event(struct judge *judge, uint32_t number) {
+    judge->number = number;
+}
+
+const struct contributions *judge_contributions(const struct judge *judge) {
+    return contribution_list_all(judge->contributions);
 }
 
 uint64_t judge_searches_given_up(const struct judge *judge) {

@@ -2,18 +2,18 @@
  *
  * Findings come gravest level first, then by rule id; INFO ones too (what they raise is not decided
  * here). Owner: new/destroy; a judge borrows its rules for its life, a judgement borrows from both
- * until the next event. Threads: a judge belongs to one thread, rules and enrichments may be shared. Errors: none: every
- * event has a judgement. Limits: FINDINGS_PER_EVENT_MAX findings, the gravest kept, the rest
- * counted in `dropped`. GROUP_VALUE_MAX bytes of a value in a group key, longer ones by their hash.
+ * until the next event. Threads: a judge belongs to one thread, rules and enrichments may be
+ * shared. Errors: none: every event has a judgement. Limits: FINDINGS_PER_EVENT_MAX findings, the
+ * gravest kept, the rest counted in `dropped`. GROUP_VALUE_MAX bytes of a value in a group key,
+ * longer ones by their hash.
  */
 #ifndef SIEM_DETECTOR_JUDGE_H
 #define SIEM_DETECTOR_JUDGE_H
 
+#include "services/detector/contribution_list.h"
 #include "services/detector/enrich_reputation.h"
 #include "services/detector/enrich_time.h"
 #include "services/detector/sigma_rules.h"
-
-#define GROUP_VALUE_MAX 64
 
 struct judge;
 
@@ -39,6 +39,16 @@ void judge_destroy(struct judge **judge);
 /* Judges one event. */
 struct judgement judge_event(struct judge *judge, const struct enrichments *enrichments,
                              const struct event *event);
+
+/* Begins a batch: what its events contribute to correlations is collected from here on. */
+void judge_begin_batch(struct judge *judge);
+
+/* The next event's number in its batch, not below that of the one before. */
+void judge_number_event(struct judge *judge, uint32_t number);
+
+/* What the batch's events have contributed so far; borrowed until the next batch. Between begins no
+ * more than BATCH_EVENTS_MAX numbers are used. */
+const struct contributions *judge_contributions(const struct judge *judge);
 
 /* Searches by regular expression that passed a limit and so did not match, since the judge was
  * made. */

@@ -131,8 +131,8 @@ static void judge_one(struct judge_batch *judge, uint32_t index, size_t *room) {
         quarantine(judge, index);
         return;
     }
-    struct judgement judgement =
-        judge_event(judge->judge, judge->enrichments, &event);
+    judge_number_event(judge->judge, index);
+    struct judgement judgement = judge_event(judge->judge, judge->enrichments, &event);
     if (judgement.count > 0)
         add_findings(judge, index, &judgement, room);
 }
@@ -175,7 +175,9 @@ enum status judge_batch_run(struct judge_batch *judge, const struct delivery *de
         return status;
     }
     findings_encoder_begin(&judge->encoder);
+    judge_begin_batch(judge->judge);
     judge_all(judge, delivery);
+    findings_encoder_contribute(&judge->encoder, judge_contributions(judge->judge));
     buffer_reset(&judge->findings);
     findings_encoder_end(&judge->encoder, &head, &judge->findings);
     assert(buffer_is_whole(&judge->findings)); /* FINDINGS_BYTES_MAX sees to it */

@@ -133,11 +133,6 @@ enum status sigma_add_filter(struct sigma_adding *adding, const struct sigma_nod
     return STATUS_OK;
 }
 
-enum status sigma_add_correlation(struct sigma_adding *adding, const struct sigma_node *root) {
-    return sigma_refuse(adding->reader.error, STATUS_UNSUPPORTED, root->line,
-                        "correlation rules are not supported");
-}
-
 void sigma_add_unused_filters(struct sigma_rules *rules, const struct sigma_filters *filters) {
     struct sigma_error error;
     for (size_t i = 0; i < filters->count; i++) {

@@ -31,7 +31,8 @@ MUST_CHECK enum status sigma_add_rule(struct sigma_adding *adding, const struct 
 /* Reads a filter. */
 MUST_CHECK enum status sigma_add_filter(struct sigma_adding *adding, const struct sigma_node *root);
 
-/* Reads a correlation rule. */
+/* Reads a correlation rule; what it refers to is found when the set is finished.
+ * (sigma_correlation_add.c) */
 MUST_CHECK enum status sigma_add_correlation(struct sigma_adding *adding,
                                              const struct sigma_node *root);
 

@@ -50,6 +50,7 @@ void sigma_rules_destroy(struct sigma_rules **rules) {
     free_sources(set);
     arena_fini(&set->arena);
     free(set->rules);
+    free(set->correlations);
     free(set->refusals);
     free(set);
     *rules = NULL;
@@ -196,6 +197,7 @@ void sigma_rules_finish(struct sigma_rules *rules) {
     rules->settings = (struct sigma_settings){NULL, NULL};
     if (rules->count > 1)
         qsort(rules->rules, rules->count, sizeof *rules->rules, compare_rules);
+    sigma_correlations_link(rules);
     make_engine(rules);
     rules->raw_log = raw_log_reader_new(rules->names);
 }

@@ -13,6 +13,7 @@
 
 #include "services/detector/raw_log.h"
 #include "services/detector/sentence.h"
+#include "services/detector/sigma_correlation.h"
 #include "services/detector/sigma_engine.h"
 
 #define SIGMA_RULES_MAX 20000
@@ -36,6 +37,9 @@ struct sigma_loaded_rule {
     struct sentence details;
     size_t group_by_count;
     uint32_t group_by[SIGMA_GROUP_BY_MAX];
+    bool is_silent; /* it only contributes to correlations */
+    uint32_t link_count;
+    const struct sigma_link *links; /* what it contributes */
     const char *file;
     int line;
 };
@@ -67,6 +71,9 @@ struct sigma_rules {
     struct sigma_loaded_rule *rules;
     size_t count;
     size_t capacity;
+    struct sigma_correlation *correlations; /* those that are not linked were refused */
+    size_t correlation_count;
+    size_t correlation_capacity;
     struct sigma_refusal *refusals;
     size_t refusal_count;
     size_t refusal_capacity;

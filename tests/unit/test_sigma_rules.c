@@ -57,7 +57,7 @@ static const struct refusal_case refusals[] = {
     {HEAD "detection: {s: {a|fieldref: 'x*'}, condition: s}\n", STATUS_BAD_SYNTAX, 3, "wildcards"},
     {HEAD "detection: {s: {a|windash: '-a -b -c -d -e -f'}, condition: s}\n", STATUS_BAD_SYNTAX, 3,
      "dashes"},
-    {"title: T\ncorrelation: {type: event_count}\n", STATUS_UNSUPPORTED, 1, "correlation"},
+    {"title: T\ncorrelation: {type: event_count}\n", STATUS_BAD_SYNTAX, 2, "no 'timespan'"},
     {"title: T\nlogsource: {}\nfilter: {}\n", STATUS_BAD_SYNTAX, 3, "no 'rules'"},
     {HEAD "action: never\n" BODY, STATUS_BAD_SYNTAX, 3, "'action'"},
     {HEAD "action: repeat\n" BODY, STATUS_BAD_SYNTAX, 3, "behind a rule"},
