@@ -3,6 +3,8 @@
 
 #include <stdio.h>
 
+#define ALLOW_SIZE 64
+
 /* Compares a path with a route's, noting the segments that stand for names. */
 static bool path_matches(const char *pattern, struct text path, struct text *values) {
     const char *at = path.data;
@@ -30,9 +32,17 @@ static bool method_matches(const char *method, struct text asked) {
     return text_is(asked, method) || (text_is(asked, "HEAD") && strcmp(method, "GET") == 0);
 }
 
+/* Adds a method to the list of Allow, once: several routes may match one path. */
+static void allow_method(char allow[ALLOW_SIZE], const char *method) {
+    size_t length = strlen(allow);
+    if (strstr(allow, method) == NULL)
+        snprintf(allow + length, ALLOW_SIZE - length, "%s%s%s", length > 0 ? ", " : "", method,
+                 strcmp(method, "GET") == 0 ? ", HEAD" : "");
+}
+
 int http_route_find(struct http_request *request) {
     const struct http_options *options = &request->worker->server->options;
-    char allow[64] = "";
+    char allow[ALLOW_SIZE] = "";
     for (size_t i = 0; i < options->routes_count; i++) {
         const struct http_route *route = &options->routes[i];
         if (!path_matches(route->path, request->path, request->path_values))
@@ -42,9 +52,7 @@ int http_route_find(struct http_request *request) {
             request->route_index = i;
             return 0;
         }
-        size_t length = strlen(allow);
-        snprintf(allow + length, sizeof allow - length, "%s%s%s", length > 0 ? ", " : "",
-                 route->method, strcmp(route->method, "GET") == 0 ? ", HEAD" : "");
+        allow_method(allow, route->method);
     }
     request->route_index = options->routes_count;
     if (allow[0] == '\0')

@@ -158,7 +158,7 @@ void idempotency_answer_malformed(struct http_request *request) {
 
 void idempotency_answer_other(struct http_request *request) {
     count_drop(STATUS_CONFLICT);
-    static const struct event_error error = {
+    static const struct input_error error = {
         HEADER, "This key was used with another request. Use a new key.", "idempotency_key_reused",
         0};
     answer_invalid(request, "header", &error, 1);

@@ -36,7 +36,10 @@ void route_incidents_stats(struct http_request *request);
 /* GET /incidents/{id} (routes_incidents.c). */
 void route_incident(struct http_request *request);
 
-/* POST /incidents/{id}/status (routes_incident_status.c). */
+/* POST /incidents/{id}/status, at its headers (routes_incident_status.c). */
+void route_incident_status_begin(struct http_request *request);
+
+/* POST /incidents/{id}/status: changes it, unless someone was faster. */
 void route_incident_status(struct http_request *request);
 
 /* 404 for an incident that is not there. */

@@ -138,14 +138,14 @@ static bool read_wish(struct http_request *request, struct wish *wish) {
     struct status_change *change = &wish->change;
     struct bytes body = http_body(request);
     if (body.length > 0 && status_change_read(change, body) != STATUS_OK) {
-        answer_invalid(request, "body", &change->error, 1);
+        answer_invalid(request, "body", change->errors, change->error_count);
         return false;
     }
     change->status = either(change->status, http_query(request, "status"));
     change->analyst_notes = either(change->analyst_notes, http_query(request, "analyst_notes"));
     change->resolution = either(change->resolution, http_query(request, "resolution"));
     if (change->status.data == NULL) {
-        static const struct event_error missing = {"status", "Field required", "missing", 0};
+        static const struct input_error missing = {"status", "Field required", "missing", 0};
         answer_invalid(request, "query", &missing, 1);
         return false;
     }
@@ -183,6 +183,10 @@ static bool read_tag(struct http_request *request, struct wish *wish) {
     struct digest digest = digest_end(&stream);
     digest_format(&digest, wish->print);
     return true;
+}
+
+void route_incident_status_begin(struct http_request *request) {
+    (void)routes_check_coding(request);
 }
 
 void route_incident_status(struct http_request *request) {

@@ -221,7 +221,7 @@ void route_log(struct http_request *request) {
     if (status == STATUS_TOO_LARGE) {
         answer_detail(request, 413, "An event is at most 64 KiB.");
     } else {
-        const struct event_error *errors = NULL;
+        const struct input_error *errors = NULL;
         size_t count = event_json_errors(parser, &errors);
         answer_invalid(request, "body", errors, count);
     }

@@ -77,7 +77,7 @@ static void bulk_encode(struct bulk *bulk, const struct event *event) {
 }
 
 static void bulk_reject(struct bulk *bulk, size_t line, enum status status,
-                        const struct event_error *errors, size_t count) {
+                        const struct input_error *errors, size_t count) {
     bulk->rejected++;
     count_drop(status);
     counter_add(bulk->ingest->events_invalid, 1);
@@ -91,7 +91,7 @@ static bool is_array_fault(const struct bulk *bulk, enum status status) {
 
 /* One line, or element. */
 static bool on_item(void *context, const struct bulk_item *item) {
-    static const struct event_error too_large = {NULL, "an event is at most 64 KiB", "too_large",
+    static const struct input_error too_large = {NULL, "an event is at most 64 KiB", "too_large",
                                                  0};
     struct bulk *bulk = context;
     const struct normalize_limits limits = {bulk->ingest->config.clock_ahead_ms,
@@ -116,7 +116,7 @@ static bool on_item(void *context, const struct bulk_item *item) {
         bulk->accepted++;
         return true;
     }
-    const struct event_error *errors = &too_large;
+    const struct input_error *errors = &too_large;
     size_t count = 1;
     if (status != STATUS_TOO_LARGE)
         count = event_json_errors(bulk->parser, &errors);
@@ -161,7 +161,7 @@ static void note_broken_array(struct bulk *bulk) {
     char message[96];
     snprintf(message, sizeof message, "JSON decode error: not an array, at byte %zu",
              bulk_split_position(&bulk->split));
-    struct event_error error = {NULL, message, "json_invalid", 0};
+    struct input_error error = {NULL, message, "json_invalid", 0};
     bulk->broken = true;
     bulk_reject(bulk, bulk->split.number + 1, STATUS_BAD_SYNTAX, &error, 1);
 }
@@ -364,7 +364,7 @@ void route_logs(struct http_request *request) {
     } else if (bulk->accepted == 0 || bulk->broken) {
         if (bulk->rejected == 0)
             bulk_errors_add(&bulk->errors, 0,
-                            &(struct event_error){NULL, "Field required", "missing", 0});
+                            &(struct input_error){NULL, "Field required", "missing", 0});
         answer_rejected(bulk);
     } else {
         bulk_submit(bulk);
