@@ -2,6 +2,7 @@
  * FINDINGS. */
 #include "services/detector/detector.h"
 
+#include "common/counters.h"
 #include "common/log.h"
 
 #define REFRESH_MS 500
@@ -26,17 +27,59 @@ static int on_refresh(zloop_t *loop, int timer, void *context) {
     return 0;
 }
 
-static enum status load_rules(struct detector *detector, struct sigma_rules **ret_rules) {
-    const struct detector_config *config = detector->config;
-    const struct rule_set_paths paths = {config->rules_dir, config->pipelines,
-                                         config->placeholders};
-    return rule_set_load(&paths, ret_rules);
+static struct rule_set_paths paths_of(const struct detector_config *config) {
+    return (struct rule_set_paths){config->rules_dir, config->pipelines, config->placeholders};
+}
+
+/* Judges by these rules from the next batch on. */
+static void use_rules(struct detector *detector, struct sigma_rules *rules) {
+    judge_batch_use(detector->judge, rules, &detector->enrichments);
+    sigma_rules_destroy(&detector->rules);
+    detector->rules = rules;
+    rule_set_announce(rules);
+}
+
+/* Rules were loaded again. A set in which something is refused that was not before is somebody's
+ * mistake: by taking it, the rules that were refused would be lost without a word. */
+static void on_reloaded(void *context, struct sigma_rules *rules) {
+    struct detector *detector = context;
+    const struct sigma_refusal *broken =
+        rules != NULL ? rule_set_find_new_refusal(rules, detector->rules) : NULL;
+    if (rules != NULL && broken == NULL) {
+        counter_add(detector->reloads_applied, 1);
+        use_rules(detector, rules);
+        return;
+    }
+    counter_add(detector->reloads_refused, 1);
+    log_error("the rules stay as they were, because the new ones are broken",
+              LOG_STRING("file", broken != NULL ? broken->file : ""),
+              LOG_INT("loaded", detector->rules->count),
+              LOG_STRING("remedy", "correct or remove the files that were refused"));
+    sigma_rules_destroy(&rules);
+}
+
+static void on_files_changed(void *context) {
+    detector_reload(context);
+}
+
+static void init_reload(struct detector *detector) {
+    static const char name[] = "siem_rule_reloads_total";
+    static const char help[] = "Loads of the rules after the first, by outcome";
+    const struct rule_set_paths paths = paths_of(detector->config);
+    zloop_t *loop = service_loop(detector->service);
+    detector->reloads_applied = counter_new(name, "outcome=\"applied\"", help);
+    detector->reloads_refused = counter_new(name, "outcome=\"refused\"", help);
+    detector->reload =
+        rule_reload_new(loop, &paths, &(struct rule_reload_handler){detector, on_reloaded});
+    detector->watch =
+        rule_watch_new(loop, &paths, &(struct rule_watch_handler){detector, on_files_changed});
 }
 
 /* What can be wrong with the configuration comes first, before any connection. */
 static enum status init_judge(struct detector *detector) {
     const struct detector_config *config = detector->config;
-    if (load_rules(detector, &detector->rules) != STATUS_OK)
+    const struct rule_set_paths paths = paths_of(config);
+    if (rule_set_load(&paths, &detector->rules) != STATUS_OK)
         return STATUS_NOT_FOUND;
     detector->time = enrich_time_new(config->off_hours, config->time_zone);
     detector->reputation = enrich_reputation_new(config->bad_addresses);
@@ -48,6 +91,7 @@ static enum status init_judge(struct detector *detector) {
     detector->enrichments = (struct enrichments){detector->time, detector->reputation};
     detector->judge = judge_batch_new(text_of(service_instance(detector->service)), detector->page);
     judge_batch_use(detector->judge, detector->rules, &detector->enrichments);
+    rule_set_announce(detector->rules);
     return STATUS_OK;
 }
 
@@ -83,6 +127,7 @@ enum status detector_init(struct detector *detector, struct service *service,
         detector_fini(detector);
         return status;
     }
+    init_reload(detector);
     report_crash(detector);
     if (!out_findings_is_full(detector->out))
         on_room(detector);
@@ -91,6 +136,8 @@ enum status detector_init(struct detector *detector, struct service *service,
 }
 
 void detector_fini(struct detector *detector) {
+    rule_watch_destroy(&detector->watch);
+    rule_reload_destroy(&detector->reload);
     in_events_destroy(&detector->in);
     out_findings_destroy(&detector->out);
     judge_batch_destroy(&detector->judge);
@@ -101,14 +148,7 @@ void detector_fini(struct detector *detector) {
 }
 
 void detector_reload(struct detector *detector) {
-    struct sigma_rules *rules;
-    if (load_rules(detector, &rules) != STATUS_OK) {
-        log_warning("the rules stay as they were", LOG_INT("loaded", detector->rules->count));
-        return;
-    }
-    judge_batch_use(detector->judge, rules, &detector->enrichments);
-    sigma_rules_destroy(&detector->rules);
-    detector->rules = rules;
+    rule_reload_request(detector->reload);
 }
 
 bool detector_drain(struct detector *detector) {

@@ -7,7 +7,8 @@
 #define SIEM_DETECTOR_DETECTOR_H
 
 #include "services/detector/in_events.h"
-#include "services/detector/rule_set.h"
+#include "services/detector/rule_reload.h"
+#include "services/detector/rule_watch.h"
 
 #include <stdatomic.h>
 
@@ -22,6 +23,9 @@ struct detector {
     struct service *service;
     struct scratch_page *page;
     struct sigma_rules *rules;
+    struct rule_reload *reload;
+    struct rule_watch *watch;
+    struct counter *reloads_applied, *reloads_refused;
     struct enrich_time *time;
     struct enrich_reputation *reputation;
     struct enrichments enrichments;
@@ -39,7 +43,7 @@ MUST_CHECK enum status detector_init(struct detector *detector, struct service *
 /* Frees its parts. */
 void detector_fini(struct detector *detector);
 
-/* Loads the rules again; a set without a rule leaves the present one. */
+/* Loads the rules again, while judging goes on; a broken set leaves the present one. */
 void detector_reload(struct detector *detector);
 
 /* True when nothing is in hand; stops reading. */

@@ -22,8 +22,9 @@ static void log_refusals(const struct sigma_rules *rules) {
 
 static void set_gauges(const struct sigma_rules *rules) {
     gauge_set(gauge_new("siem_rules_loaded", NULL, "Rules in use"), (int64_t)rules->count);
-    gauge_set(gauge_new("siem_rules_refused", NULL, "Rules refused at the last load"),
-              (int64_t)rules->refusal_count);
+    gauge_set(
+        gauge_new("siem_rules_refused", NULL, "Rules refused when the rules in use were loaded"),
+        (int64_t)rules->refusal_count);
 }
 
 /* Hands each part of a list with commas to `load`, until one fails. */
@@ -94,9 +95,31 @@ enum status rule_set_load(const struct rule_set_paths *paths, struct sigma_rules
     sigma_placeholders_destroy(&placeholders);
     if (status != STATUS_OK)
         return status;
+    *ret_rules = rules;
+    return STATUS_OK;
+}
+
+static bool is_refused_in(const struct sigma_rules *rules, const struct sigma_refusal *refusal) {
+    for (size_t i = 0; i < rules->refusal_count; i++) {
+        const struct sigma_refusal *known = &rules->refusals[i];
+        if (strcmp(known->file, refusal->file) == 0 &&
+            strcmp(known->error.reason, refusal->error.reason) == 0)
+            return true;
+    }
+    return false;
+}
+
+const struct sigma_refusal *rule_set_find_new_refusal(const struct sigma_rules *rules,
+                                                      const struct sigma_rules *present) {
+    for (size_t i = 0; i < rules->refusal_count; i++) {
+        if (!is_refused_in(present, &rules->refusals[i]))
+            return &rules->refusals[i];
+    }
+    return NULL;
+}
+
+void rule_set_announce(const struct sigma_rules *rules) {
     set_gauges(rules);
     log_info("rules loaded", LOG_INT("loaded", rules->count),
              LOG_INT("refused", rules->refusal_count));
-    *ret_rules = rules;
-    return STATUS_OK;
 }

@@ -1,9 +1,9 @@
-/* rule_set.h: the rules this process judges by, loaded at start and again on SIGHUP, through the
- * pipelines and with the placeholders it was told of.
+/* rule_set.h: the rules this process judges by, loaded at start, on SIGHUP and when their files
+ * change, through the pipelines and with the placeholders it was told of.
  *
- * Owner: load/destroy. Threads: the loop's. Errors: each refused rule is one log line; a directory
- * that cannot be read, or in which no rule loads, and a pipeline or a file of placeholders with a
- * mistake in it, is an error with its remedy.
+ * Owner: load/destroy. Threads: any may load; announce is the loop's. Errors: each refused rule is
+ * one log line; a directory that cannot be read, or in which no rule loads, and a pipeline or a
+ * file of placeholders with a mistake in it, is an error with its remedy.
  */
 #ifndef SIEM_DETECTOR_RULE_SET_H
 #define SIEM_DETECTOR_RULE_SET_H
@@ -17,8 +17,16 @@ struct rule_set_paths {
     const char *placeholders; /* the same */
 };
 
-/* Loads rules and sets the gauges siem_rules_loaded and siem_rules_refused. */
+/* Loads rules. */
 MUST_CHECK enum status rule_set_load(const struct rule_set_paths *paths,
                                      struct sigma_rules **ret_rules);
+
+/* A refusal that the present set has not: the new one is broken. NULL: there is none. */
+const struct sigma_refusal *rule_set_find_new_refusal(const struct sigma_rules *rules,
+                                                      const struct sigma_rules *present);
+
+/* Says that these are in use now: a log line, and the gauges siem_rules_loaded and
+ * siem_rules_refused. */
+void rule_set_announce(const struct sigma_rules *rules);
 
 #endif

@@ -35,11 +35,15 @@ static const char *path_of(const char *name) {
     return path;
 }
 
-static void write_rule(const char *text) {
-    FILE *file = fopen(path_of("rules/rule.yml"), "w");
+static void write_file(const char *name, const char *text) {
+    FILE *file = fopen(path_of(name), "w");
     cr_assert_not_null(file);
     fputs(text, file);
     fclose(file);
+}
+
+static void write_rule(const char *text) {
+    write_file("rules/rule.yml", text);
 }
 
 static void write_level(const char *level) {
@@ -109,6 +113,7 @@ static void stop(void) {
     wire_destroy(&events);
     wire_destroy(&findings);
     static const char *const names[] = {"rules/rule.yml",
+                                        "rules/broken.yml",
                                         "scratch/detector-1.page",
                                         "log",
                                         "events",
@@ -249,6 +254,30 @@ Test(detector, reads_its_rules_again_on_sighup_and_keeps_them_when_the_new_ones_
     send_batch(3);
     cr_expect_eq(receive_findings(&level), 3);
     cr_expect_eq(level, SEVERITY_LOW);
+}
+
+Test(detector, reads_its_rules_again_when_a_file_changes_unless_one_is_broken_by_it) {
+    enum severity level;
+    bind_findings();
+    start_detector();
+    send_batch(1);
+    receive_findings(&level);
+    write_level("low");
+    wait_for_log("rules loaded", 2);
+    send_batch(2);
+    cr_expect_eq(receive_findings(&level), 2);
+    cr_expect_eq(level, SEVERITY_LOW);
+    write_file("rules/broken.yml", "title: [");
+    write_level("critical");
+    wait_for_log("stay as they were", 1);
+    send_batch(3);
+    cr_expect_eq(receive_findings(&level), 3);
+    cr_expect_eq(level, SEVERITY_LOW, "the whole set stays as it was");
+    remove(path_of("rules/broken.yml"));
+    wait_for_log("rules loaded", 3);
+    send_batch(4);
+    cr_expect_eq(receive_findings(&level), 4);
+    cr_expect_eq(level, SEVERITY_CRITICAL);
 }
 
 Test(detector, reports_the_event_a_predecessor_died_over_before_all_else) {
