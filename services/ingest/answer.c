@@ -60,6 +60,11 @@ static const char example[] =
     "{\"event_type\":\"login_failed\",\"source_ip\":\"192.168.1.100\",\"username\":\"admin\","
     "\"count\":5,\"description\":\"Failed login attempts\",\"metadata\":{\"service\":\"sshd\"}}";
 
+void answer_write_example(struct json_writer *json) {
+    json_key(json, "example");
+    json_raw(json, text_of(example));
+}
+
 static void add_invalid(struct json_writer *json, const char *where,
                         const struct input_error *error) {
     char field[64];
@@ -91,8 +96,7 @@ void answer_invalid(struct http_request *request, const char *where,
     for (size_t i = 0; i < count; i++)
         add_invalid(json, where, &errors[i]);
     json_array_end(json);
-    json_key(json, "example");
-    json_raw(json, text_of(example));
+    answer_write_example(json);
     json_object_end(json);
     answer_send(&answer, request, 422);
 }

@@ -33,6 +33,9 @@ void answer_detail(struct http_request *request, int code, const char *sentence)
 /* The server's own errors (http_options.on_error). The cause of a 500 is only said with DEBUG. */
 void answer_error(struct http_request *request, int code, const char *reason);
 
+/* Writes an event that would have been right, as a member. */
+void answer_write_example(struct json_writer *json);
+
 /* Answers 422 with everything that is wrong with a "body" or a "query". */
 void answer_invalid(struct http_request *request, const char *where,
                     const struct input_error *errors, size_t count);

@@ -246,6 +246,7 @@ static void answer_rejected(struct bulk *bulk) {
     json_string(json, "Validation Error");
     json_key(json, "details");
     bulk_errors_write_details(&bulk->errors, json);
+    answer_write_example(json);
     write_counts(bulk, 0, json);
     json_object_end(json);
     answer_send(&answer, bulk->request, 422);
