@@ -33,12 +33,20 @@ struct http_connection *http_connection_new(struct http_server *server, int fd,
     return connection;
 }
 
+/* Worker 0 looks for it where a connection may take the place of another. */
+static void set_oldest(struct http_worker *worker, struct http_connection *connection) {
+    worker->oldest = connection;
+    atomic_store_explicit(&worker->oldest_ns,
+                          connection != NULL ? connection->stepped_at.ns : INT64_MAX,
+                          memory_order_relaxed);
+}
+
 static void unlist(struct http_connection *connection) {
     struct http_worker *worker = connection->worker;
     if (connection->prev != NULL)
         connection->prev->next = connection->next;
     else
-        worker->oldest = connection->next;
+        set_oldest(worker, connection->next);
     if (connection->next != NULL)
         connection->next->prev = connection->prev;
     else
@@ -62,38 +70,57 @@ void http_connection_drop(struct http_connection *connection) {
     connection_free(connection);
 }
 
-void http_connection_open(struct http_connection *connection) {
+void http_connection_add(struct http_connection *connection) {
     struct http_worker *worker = connection->worker;
     worker->adding = connection;
+    connection->has_mhd = true;
     if (MHD_add_connection(worker->daemon, connection->fd, (struct sockaddr *)&connection->address,
                            connection->address_length) == MHD_YES)
         return;
     /* libmicrohttpd closed it already; when it had told of it, that is over, too. */
     count_drop(STATUS_FULL);
-    if (worker->adding != NULL)
-        connection_free(connection);
+    if (worker->adding == NULL)
+        return;
     worker->adding = NULL;
+    connection->has_mhd = false;
+    connection->fd = -1;
+    http_connection_part(connection);
+}
+
+void http_connection_open(struct http_connection *connection) {
+    if (connection->worker->tls != NULL)
+        http_tls_open(connection);
+    else
+        http_connection_add(connection);
+}
+
+void http_connection_part(struct http_connection *connection) {
+    if (!connection->has_mhd && connection->tls == NULL)
+        connection_free(connection);
 }
 
 void http_connection_notify(void *context, struct MHD_Connection *mhd, void **socket_context,
                             enum MHD_ConnectionNotificationCode code) {
     (void)mhd;
     struct http_worker *worker = context;
-    if (code == MHD_CONNECTION_NOTIFY_CLOSED) {
-        connection_free(*socket_context);
+    if (code == MHD_CONNECTION_NOTIFY_STARTED) {
+        assert(worker->adding != NULL);
+        *socket_context = worker->adding;
+        http_connection_step(worker->adding, worker->now);
+        worker->adding = NULL;
         return;
     }
-    assert(worker->adding != NULL);
-    *socket_context = worker->adding;
-    http_connection_step(worker->adding, worker->now);
-    worker->adding = NULL;
+    struct http_connection *connection = *socket_context;
+    connection->has_mhd = false;
+    connection->fd = -1;
+    http_connection_part(connection);
 }
 
 void http_connection_step(struct http_connection *connection, struct mono_time now) {
     struct http_worker *worker = connection->worker;
     connection->stepped_at = now;
     if (connection->is_listed) {
-        if (worker->newest == connection)
+        if (worker->newest == connection && worker->oldest != connection)
             return;
         unlist(connection);
     }
@@ -102,7 +129,7 @@ void http_connection_step(struct http_connection *connection, struct mono_time n
     if (worker->newest != NULL)
         worker->newest->next = connection;
     else
-        worker->oldest = connection;
+        set_oldest(worker, connection);
     worker->newest = connection;
     connection->is_listed = true;
 }
@@ -122,10 +149,13 @@ void http_connection_wait(struct http_connection *connection) {
 
 void http_connection_end(struct http_connection *connection) {
     http_connection_pause(connection);
-    shutdown(connection->fd, SHUT_RDWR);
+    if (connection->tls != NULL)
+        http_tls_end(connection->tls);
+    else
+        shutdown(connection->fd, SHUT_RDWR);
 }
 
-void http_connection_say(struct http_connection *connection, int code, const char *reason) {
+void http_connection_say_plain(struct http_connection *connection, int code, const char *reason) {
     char answer[512];
     int length = snprintf(answer, sizeof answer,
                           "HTTP/1.1 %d %s\r\nConnection: close\r\n"
@@ -145,4 +175,9 @@ void http_connection_say(struct http_connection *connection, int code, const cha
             break;
         seen += (size_t)count;
     }
+}
+
+void http_connection_say(struct http_connection *connection, int code, const char *reason) {
+    if (connection->tls == NULL || http_tls_is_open(connection->tls))
+        http_connection_say_plain(connection, code, reason);
 }

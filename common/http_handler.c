@@ -28,6 +28,11 @@ static void request_begin(struct http_request *request, const char *version) {
         http_handler_fail(request, code, reason);
         return;
     }
+    request->is_secure = request->worker->tls != NULL;
+    http_forwarded_read(request);
+    if (http_https_redirect(request) ||
+        (request->worker->server->has_cors && http_cors_preflight(request)))
+        return;
     code = http_route_find(request);
     if (code != 0) {
         http_handler_fail(request, code, code == 404 ? "Not Found" : "Method Not Allowed");

@@ -13,6 +13,8 @@
 static uint64_t bytes_received(const struct http_connection *connection) {
     struct tcp_info info = {0};
     socklen_t length = sizeof info;
+    if (connection->tls != NULL)
+        return http_tls_received(connection->tls);
     if (getsockopt(connection->fd, IPPROTO_TCP, TCP_INFO, &info, &length) != 0)
         return 0;
     return info.tcpi_bytes_received;
@@ -51,9 +53,22 @@ static void scan_waiting(struct http_connection *connection, struct mono_time no
     }
 }
 
+/* A connection with TLS of which only that is left, or whose client takes nothing. */
+static bool is_overdue(const struct http_connection *connection, struct mono_time now) {
+    if (connection->tls == NULL)
+        return false;
+    struct mono_time stuck_since = http_tls_stuck_since(connection->tls);
+    return (stuck_since.ns != 0 && elapsed_ms(stuck_since, now) > allowed_ms(connection, 0)) ||
+           (connection->fd < 0 && elapsed_ms(connection->stepped_at, now) > HTTP_LINGER_MS);
+}
+
 static void scan(struct http_connection *connection, struct mono_time now) {
     const struct http_request *request = connection->request;
-    if (request == NULL) {
+    if (is_overdue(connection, now)) {
+        http_connection_end(connection);
+    } else if (connection->fd < 0) {
+        return;
+    } else if (request == NULL) {
         scan_waiting(connection, now);
     } else if (request->phase == HTTP_PHASE_ANSWERED) {
         uint64_t length = request->answer.length + request->constant.length;

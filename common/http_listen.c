@@ -196,7 +196,8 @@ static bool make_room(struct http_worker *worker, const struct http_connection *
 
 /* Says 503 without reading; the sender may come again. */
 static void turn_away(struct http_connection *connection) {
-    http_connection_say(connection, 503, "Too many connections");
+    if (connection->worker->tls == NULL)
+        http_connection_say_plain(connection, 503, "Too many connections");
     count_drop(STATUS_FULL);
     http_connection_drop(connection);
 }

@@ -2,14 +2,15 @@
  *
  * http_server.c opens the listening socket and the workers · http_worker.c is a worker's loop ·
  * http_listen.c accepts connections and deals them out · http_origin.c counts them by address ·
- * http_connection.c holds them · http_limits.c ends those that take too long ·
- * http_handler.c is the way of one request through libmicrohttpd · http_guard.c and http_framing.c
- * refuse what two readers could see differently · http_refusal.c words libmicrohttpd's own refusals
- * · http_route.c finds the route · http_hold.c has a route wait · http_request.c holds requests,
- * answers and their accessors · http_metrics.c counts. Owner: a server owns its workers, a worker
- * its connections and its free requests. A request belongs to its worker, but for the reference
- * http_defer gave away. Threads: everything of a worker is its thread's, except what is marked
- * atomic. Limits: as named here.
+ * http_connection.c holds them · http_tls*.c is the TLS of them · http_limits.c ends those that
+ * take too long · http_handler.c is the way of one request through libmicrohttpd · http_guard.c and
+ * http_framing.c refuse what two readers could see differently · http_refusal.c words
+ * libmicrohttpd's own refusals · http_forwarded.c believes trusted proxies · http_https.c and
+ * http_cors.c speak to browsers · http_route.c finds the route · http_hold.c has a route wait ·
+ * http_request.c holds requests, answers and their accessors · http_metrics.c counts. Owner: a
+ * server owns its workers, a worker its connections and its free requests. A request belongs to its
+ * worker, but for the reference http_defer gave away. Threads: everything of a worker is its
+ * thread's, except what is marked atomic. Limits: as named here.
  */
 #ifndef SIEM_COMMON_HTTP_PRIVATE_H
 #define SIEM_COMMON_HTTP_PRIVATE_H
@@ -29,6 +30,8 @@
 #define HTTP_CONNECTION_MEMORY (16 * 1024)
 /* Bytes of a refused body that are read and dropped, so that the sender gets to see the answer. */
 #define HTTP_SWALLOW_MAX (64 * 1024 * 1024)
+/* A connection whose answer is given may take this long to close. */
+#define HTTP_LINGER_MS 2000
 /* A connection may wait this long for its next request. */
 #define HTTP_IDLE_MS 60000
 /* How often connections are looked over for time limits. */
@@ -47,6 +50,9 @@
 struct gauge;
 struct http_origin;
 struct http_origins;
+struct http_tls;
+struct http_tls_context;
+struct http_tls_worker;
 struct http_worker;
 struct http_route_metrics;
 
@@ -74,6 +80,8 @@ struct http_request {
     bool close_after; /* the connection ends with this answer */
     bool has_body;    /* the headers announce one */
     bool expects;     /* the sender waits for 100 Continue */
+    bool is_secure;   /* came by TLS, here or to a trusted proxy */
+    bool came_plain;  /* a trusted proxy says that it did not */
     uint64_t head_length;
     uint64_t body_length; /* announced; UINT64_MAX when chunked */
     uint64_t body_seen;
@@ -84,7 +92,7 @@ struct http_request {
     struct buffer body;
     void *state;
     void (*state_destroy)(void *state);
-    char peer[INET6_ADDRSTRLEN];
+    char peer[NETWORK_ADDRESS_TEXT_SIZE];
 
     atomic_int references;
     atomic_int hold;        /* see http_hold.c */
@@ -107,9 +115,11 @@ struct http_connection {
     struct http_connection *prev, *next; /* in the worker's list; `next` also on the way to it */
     struct http_request *request;        /* the one under way */
     struct http_origin *origin;          /* its address among the others; NULL: not counted */
-    int fd;
+    struct http_tls *tls;                /* NULL: plain, or closed on that side already */
+    int fd;                              /* what libmicrohttpd has; -1: closed */
     enum http_replace replaces;
     bool is_listed;              /* waits for its peer: is in the worker's list */
+    bool has_mhd;                /* libmicrohttpd knows it */
     bool is_proxy;               /* may say for whom it speaks */
     bool served;                 /* has completed a request */
     const char *target_end;      /* of the request line under way; NULL: it is not clean */
@@ -130,6 +140,7 @@ struct http_worker {
     int index;
     int epoll_fd;
     int wake_fd;
+    struct http_tls_worker *tls; /* NULL: connections are plain */
     struct http_connection *oldest,
         *newest;                    /* those that wait for their peer, by their last step */
     struct http_connection *adding; /* libmicrohttpd is about to tell of this one */
@@ -153,7 +164,10 @@ struct http_server {
     struct http_route_metrics *metrics; /* one per route, and some for no route */
     struct gauge *connections;
     struct http_origins *origins;
-    struct networks proxies; /* may say for whom they speak, and are not counted by address */
+    bool has_cors;
+    struct http_tls_context *tls; /* NULL: connections are plain */
+    char hsts[48];                /* what answers over TLS say about staying with it; "": nothing */
+    struct networks proxies;      /* may say for whom they speak, and are not counted by address */
     int listen_fd;
     int port;
     bool accepting;                   /* worker 0 only: the listening socket is in its epoll */
@@ -239,8 +253,14 @@ struct http_connection *http_connection_new(struct http_server *server, int fd,
                                             const struct sockaddr_storage *address,
                                             socklen_t address_length);
 
-/* Hands it to libmicrohttpd, or frees it. */
+/* Its worker takes it over. */
 void http_connection_open(struct http_connection *connection);
+
+/* Hands it to libmicrohttpd. */
+void http_connection_add(struct http_connection *connection);
+
+/* One of the sides that had it is done; frees it when it was the last. */
+void http_connection_part(struct http_connection *connection);
 
 /* Ends one that libmicrohttpd does not have: closes its socket. */
 void http_connection_drop(struct http_connection *connection);
@@ -261,8 +281,55 @@ void http_connection_wait(struct http_connection *connection);
 /* Has libmicrohttpd find it closed. */
 void http_connection_end(struct http_connection *connection);
 
-/* Sends an answer around libmicrohttpd, which is still reading a request from it. */
+/* Sends an answer without TLS, to a client that spoke without it. */
+void http_connection_say_plain(struct http_connection *connection, int code, const char *reason);
+
+/* Sends an answer around libmicrohttpd, which is still reading a request from it; nothing before
+ * TLS is there. */
 void http_connection_say(struct http_connection *connection, int code, const char *reason);
+
+/* http_tls.c */
+
+/* Begins a handshake on the connection's socket, which it takes. */
+void http_tls_open(struct http_connection *connection);
+
+/* Ends a connection, without waiting for its client. */
+void http_tls_end(struct http_tls *tls);
+
+/* Whether its handshake is done. */
+bool http_tls_is_open(const struct http_tls *tls);
+
+/* Bytes of plain text it has received. */
+uint64_t http_tls_received(const struct http_tls *tls);
+
+/* Since when the client has not taken what it gets; 0: it does. */
+struct mono_time http_tls_stuck_since(const struct http_tls *tls);
+
+/* Makes the worker's side of TLS; NULL when descriptors have run out. */
+struct http_tls_worker *http_tls_worker_new(struct http_worker *worker);
+
+/* The descriptor that becomes readable when there is something to do. */
+int http_tls_worker_fd(const struct http_tls_worker *tls_worker);
+
+/* Does what there is to do. */
+void http_tls_turn(struct http_tls_worker *tls_worker);
+
+/* Closes its connections. */
+void http_tls_worker_destroy(struct http_tls_worker **tls_worker);
+
+/* http_tls_context.c */
+
+/* Loads certificate and key; logs the remedy and gives NULL when it can not. Borrows the paths. */
+struct http_tls_context *http_tls_context_new(const char *certificate, const char *key);
+
+/* Frees them; sessions that exist keep theirs. */
+void http_tls_context_destroy(struct http_tls_context **tls);
+
+/* A new session with the certificate of now; the caller frees it. Any thread. */
+struct ssl_st *http_tls_context_session(struct http_tls_context *tls);
+
+/* Loads the files again if they changed; one thread at a time. */
+void http_tls_context_check(struct http_tls_context *tls, bool even_if_unchanged);
 
 /* http_limits.c */
 
@@ -316,6 +383,30 @@ void http_refusal_init(void);
 /* libmicrohttpd's own MHD_queue_response. */
 enum MHD_Result http_refusal_queue(struct MHD_Connection *mhd, unsigned code,
                                    struct MHD_Response *response);
+
+/* http_forwarded.c */
+
+/* Behind a trusted proxy: the client's address, and whether it came by TLS. */
+void http_forwarded_read(struct http_request *request);
+
+/* http_https.c */
+
+/* Writes what HSTS says. */
+void http_https_prepare(struct http_server *server);
+
+/* Answers with a redirection to https if that is due; false when it is not. */
+bool http_https_redirect(struct http_request *request);
+
+/* http_cors.c */
+
+/* Whether the lists are lists; logs the remedy. */
+MUST_CHECK enum status http_cors_check(const struct http_cors *cors);
+
+/* Answers a preflight request; false when it is none. */
+bool http_cors_preflight(struct http_request *request);
+
+/* Adds to an answer what its origin may. */
+void http_cors_mark(const struct http_request *request, struct MHD_Response *response);
 
 /* http_route.c */
 

@@ -174,6 +174,11 @@ static void response_add_headers(const struct http_request *request,
     MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
     if (request->code == 503)
         MHD_add_response_header(response, "Retry-After", "1");
+    const struct http_server *server = request->worker->server;
+    if (request->is_secure && server->hsts[0] != '\0')
+        MHD_add_response_header(response, "Strict-Transport-Security", server->hsts);
+    if (server->has_cors)
+        http_cors_mark(request, response);
     if (request->content_type != NULL)
         MHD_add_response_header(response, "Content-Type", request->content_type);
     if (request->close_after)

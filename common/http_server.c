@@ -11,6 +11,7 @@ void http_server_release(struct http_server *server) {
     if (atomic_fetch_sub(&server->references, 1) != 1)
         return;
     http_origins_destroy(&server->origins);
+    http_tls_context_destroy(&server->tls);
     free(server->workers);
     free(server);
 }
@@ -35,6 +36,7 @@ static void server_finish(struct http_server *server) {
 
 static void server_init(struct http_server *server, const struct http_options *options) {
     server->options = *options;
+    server->listen_fd = -1;
     atomic_store(&server->references, 1);
     server->metrics = http_metrics_new(options);
     server->connections = http_metrics_connections();
@@ -64,14 +66,38 @@ static enum status start_workers(struct http_server *server) {
     return status;
 }
 
+/* Reads the options that are text; logs the remedy. */
+static enum status read_options(struct http_server *server) {
+    const struct http_options *options = &server->options;
+    const char *proxies = options->trusted_proxies != NULL ? options->trusted_proxies : "";
+    if (networks_parse(text_of(proxies), &server->proxies) != STATUS_OK) {
+        log_error("SIEM_TRUSTED_PROXIES is no list of networks", LOG_STRING("value", proxies),
+                  LOG_STRING("remedy", "write e.g. 10.1.0.0/16, ::1"));
+        return STATUS_BAD_SYNTAX;
+    }
+    server->has_cors = options->cors.origins != NULL && options->cors.origins[0] != '\0';
+    http_https_prepare(server);
+    const char *certificate = options->tls_certificate != NULL ? options->tls_certificate : "";
+    const char *key = options->tls_key != NULL ? options->tls_key : "";
+    if (certificate[0] != '\0' || key[0] != '\0') {
+        server->tls = http_tls_context_new(certificate, key);
+        if (server->tls == NULL)
+            return STATUS_BAD_VALUE;
+    }
+    return server->has_cors ? http_cors_check(&options->cors) : STATUS_OK;
+}
+
 struct http_server *http_server_new(const struct http_options *options) {
     assert(options->workers > 0 && options->connections_max > 0);
     struct http_server *server = calloc(1, sizeof *server);
     if (server == NULL)
         abort();
     server_init(server, options);
-    server->listen_fd = http_listen_open(options->listen, &server->port);
-    enum status status = server->listen_fd < 0 ? STATUS_UNAVAILABLE : STATUS_OK;
+    enum status status = read_options(server);
+    if (status == STATUS_OK)
+        server->listen_fd = http_listen_open(options->listen, &server->port);
+    if (status == STATUS_OK && server->listen_fd < 0)
+        status = STATUS_UNAVAILABLE;
     if (status == STATUS_OK)
         status = start_workers(server);
     if (status != STATUS_OK) {
@@ -91,6 +117,11 @@ void http_server_destroy(struct http_server **server) {
 void http_server_quiesce(struct http_server *server) {
     atomic_store(&server->quiesced, true);
     http_worker_wake(&server->workers[0]);
+}
+
+void http_server_check_certificate(struct http_server *server, bool even_if_unchanged) {
+    if (server->tls != NULL)
+        http_tls_context_check(server->tls, even_if_unchanged);
 }
 
 int http_server_port(const struct http_server *server) {

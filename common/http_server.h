@@ -38,6 +38,13 @@ struct http_route {
     void (*on_complete)(struct http_request *request);
 };
 
+/* Pages of which other origins may use the server from a browser (CORS): lists with commas. */
+struct http_cors {
+    const char *origins; /* "https://soc.example, ..."; "*": all; NULL or "": none, and CORS is off */
+    const char *methods;
+    const char *headers;
+};
+
 struct http_options {
     const char *listen;        /* "0.0.0.0:8000", "[::]:8000", "127.0.0.1:0" */
     int workers;               /* threads */
@@ -45,6 +52,14 @@ struct http_options {
     int connections_per_address; /* the same among those of one address; 0: no limit of its own */
     int64_t request_timeout_ms;/* from the first byte to the whole request, and for an answer to be fetched */
     int64_t bytes_per_second_min; /* what bodies and answers must keep up beyond that time; 0: nothing is added */
+    const char *tls_certificate; /* files in PEM form, the server's own certificate first; NULL or "": plain HTTP */
+    const char *tls_key;
+    const char *trusted_proxies; /* networks whose X-Forwarded-For and -Proto count; NULL: none */
+    struct http_cors cors;
+    int64_t hsts_ms;           /* how long browsers shall stay with https, said when they came by it; 0: unsaid */
+    bool redirect;             /* serves nothing: sends everybody to https */
+    bool https_only;           /* sends those to https that a trusted proxy got without TLS */
+    int https_port;            /* where https is; 0: where it usually is */
     const struct http_route *routes;
     size_t routes_count;
     void *context;             /* for http_context */
@@ -62,6 +77,10 @@ void http_server_destroy(struct http_server **server);
 
 /* Stops accepting new connections; those that exist are served on. */
 void http_server_quiesce(struct http_server *server);
+
+/* Loads certificate and key again if their files changed, or anyway; connections that exist keep theirs. What
+ * can not be used is logged and left. The owner's thread. */
+void http_server_check_certificate(struct http_server *server, bool even_if_unchanged);
 
 /* The port it listens on (useful after ":0"). */
 int http_server_port(const struct http_server *server);
@@ -90,7 +109,8 @@ struct text http_header(const struct http_request *request, const char *name);
 /* The whole body; empty for a route that takes it piece by piece. */
 struct bytes http_body(const struct http_request *request);
 
-/* The client's address as text, without its port; empty when it is unknown. */
+/* The client's address as text, without its port; empty when it is unknown. Behind a trusted proxy, the one
+ * it names. */
 struct text http_peer(const struct http_request *request);
 
 /* The route's own state for this request; `destroy` is called when the request is released. */

@@ -116,11 +116,13 @@ static void worker_listen(struct http_worker *worker, struct mono_time now) {
         http_listen_watch(worker, true);
 }
 
-/* For worker 0, which looks for a connection that another may take the place of. */
-static void worker_tell_oldest(struct http_worker *worker) {
-    atomic_store_explicit(&worker->oldest_ns,
-                          worker->oldest != NULL ? worker->oldest->stepped_at.ns : INT64_MAX,
-                          memory_order_relaxed);
+/* Requests come in and answers go out; with TLS, through it. */
+static void worker_run(struct http_worker *worker) {
+    if (worker->tls != NULL)
+        http_tls_turn(worker->tls);
+    MHD_run(worker->daemon);
+    if (worker->tls != NULL)
+        http_tls_turn(worker->tls);
 }
 
 static void worker_turn(struct http_worker *worker) {
@@ -135,11 +137,10 @@ static void worker_turn(struct http_worker *worker) {
     }
     http_listen_take_arrivals(worker);
     worker_resume(worker);
-    MHD_run(worker->daemon);
+    worker_run(worker);
     worker->now = clock_mono();
     worker_expire(worker, worker->now);
     http_limits_scan(worker, worker->now);
-    worker_tell_oldest(worker);
 }
 
 /* The server stops: everything deferred is answered 503, and what can be sent at once is sent. */
@@ -154,7 +155,7 @@ static void worker_wind_up(struct http_worker *worker) {
         worker_resume(worker);
     http_listen_take_arrivals(worker);
     for (int i = 0; i < 3; i++)
-        MHD_run(worker->daemon);
+        worker_run(worker);
 }
 
 static void *worker_main(void *context) {
@@ -164,6 +165,7 @@ static void *worker_main(void *context) {
         worker_turn(worker);
     worker_wind_up(worker);
     MHD_stop_daemon(worker->daemon);
+    http_tls_worker_destroy(&worker->tls);
     return NULL;
 }
 
@@ -195,6 +197,12 @@ enum status http_worker_open(struct http_worker *worker) {
     worker->daemon = worker_daemon(worker);
     if (worker->epoll_fd < 0 || worker->wake_fd < 0 || worker->daemon == NULL)
         return STATUS_UNAVAILABLE;
+    if (worker->server->tls != NULL) {
+        worker->tls = http_tls_worker_new(worker);
+        if (worker->tls == NULL)
+            return STATUS_UNAVAILABLE;
+        worker_add(worker, http_tls_worker_fd(worker->tls), EPOLLIN);
+    }
     int daemon_fd = MHD_get_daemon_info(worker->daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd;
     worker_add(worker, daemon_fd, EPOLLIN);
     worker_add(worker, worker->wake_fd, EPOLLIN | EPOLLET);
@@ -215,6 +223,7 @@ void http_worker_close(struct http_worker *worker) {
     if (!worker->started && worker->daemon != NULL)
         MHD_stop_daemon(worker->daemon);
     http_listen_drop_arrivals(worker);
+    http_tls_worker_destroy(&worker->tls);
     if (worker->epoll_fd >= 0)
         close(worker->epoll_fd);
     if (worker->wake_fd >= 0)

@@ -8,9 +8,8 @@
 
 #include <unistd.h>
 
-#define REQUEST_TIMEOUT_MS 10000
-#define BYTES_PER_SECOND_MIN 32768
-#define CONNECTIONS_PER_ADDRESS 500
+#define REDIRECT_CONNECTIONS_MAX 200
+#define CERTIFICATE_CHECK_MS 1000
 #define BODY_MAX (EVENT_JSON_MAX + 1024) /* an event, and white space around it */
 #define BULK_BODY_MAX (16 * 1024 * 1024)
 #define STATUS_BODY_MAX (64 * 1024)
@@ -52,19 +51,61 @@ static int count_workers(int64_t configured) {
     return processors < 2 ? 1 : processors < 128 ? (int)processors / 2 : 64;
 }
 
-enum status in_http_open(struct ingest *ingest) {
-    ingest->http = http_server_new(&(struct http_options){
-        .listen = ingest->config.listen,
-        .workers = count_workers(ingest->config.http_workers),
-        .connections_max = (int)ingest->config.connections_max,
-        .connections_per_address = CONNECTIONS_PER_ADDRESS,
-        .request_timeout_ms = REQUEST_TIMEOUT_MS,
-        .bytes_per_second_min = BYTES_PER_SECOND_MIN,
-        .routes = routes,
-        .routes_count = sizeof routes / sizeof routes[0],
+/* What both servers are told. */
+static struct http_options common_options(struct ingest *ingest) {
+    const struct ingest_config *config = &ingest->config;
+    return (struct http_options){
+        .connections_per_address = (int)config->connections_per_address,
+        .request_timeout_ms = config->request_timeout_ms,
+        .bytes_per_second_min = config->rate_min,
+        .trusted_proxies = config->trusted_proxies,
+        .https_port = (int)config->https_port,
         .context = ingest,
-        .authorize = admission_check,
         .on_error = answer_error,
-    });
-    return ingest->http != NULL ? STATUS_OK : STATUS_UNAVAILABLE;
+    };
+}
+
+/* The plain port that sends everybody to the API's, when one is wanted. */
+static enum status open_redirect(struct ingest *ingest) {
+    const struct ingest_config *config = &ingest->config;
+    if (config->redirect_listen[0] == '\0')
+        return STATUS_OK;
+    struct http_options options = common_options(ingest);
+    options.listen = config->redirect_listen;
+    options.workers = 1;
+    options.connections_max = REDIRECT_CONNECTIONS_MAX;
+    options.redirect = true;
+    if (options.https_port == 0 && config->tls_certificate[0] != '\0')
+        options.https_port = http_server_port(ingest->http);
+    ingest->redirect = http_server_new(&options);
+    return ingest->redirect != NULL ? STATUS_OK : STATUS_UNAVAILABLE;
+}
+
+static int on_certificate_due(zloop_t *loop, int timer, void *context) {
+    (void)loop, (void)timer;
+    const struct ingest *ingest = context;
+    http_server_check_certificate(ingest->http, false);
+    return 0;
+}
+
+enum status in_http_open(struct ingest *ingest) {
+    const struct ingest_config *config = &ingest->config;
+    struct http_options options = common_options(ingest);
+    options.listen = config->listen;
+    options.workers = count_workers(config->http_workers);
+    options.connections_max = (int)config->connections_max;
+    options.tls_certificate = config->tls_certificate;
+    options.tls_key = config->tls_key;
+    options.hsts_ms = config->hsts_ms;
+    options.https_only = config->https_only;
+    options.cors =
+        (struct http_cors){config->cors_origins, config->cors_methods, config->cors_headers};
+    options.routes = routes;
+    options.routes_count = sizeof routes / sizeof routes[0];
+    options.authorize = admission_check;
+    ingest->http = http_server_new(&options);
+    if (ingest->http == NULL)
+        return STATUS_UNAVAILABLE;
+    zloop_timer(service_loop(ingest->service), CERTIFICATE_CHECK_MS, 0, on_certificate_due, ingest);
+    return open_redirect(ingest);
 }

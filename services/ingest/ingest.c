@@ -77,6 +77,10 @@ enum status ingest_open(struct ingest *ingest, struct service *service) {
     return status;
 }
 
+void ingest_reload(struct ingest *ingest) {
+    http_server_check_certificate(ingest->http, true);
+}
+
 bool ingest_drain(struct ingest *ingest) {
     http_server_quiesce(ingest->http);
     return out_events_is_drained(ingest->writer) && idempotency_is_settled(ingest->idempotency);
@@ -89,6 +93,7 @@ void ingest_close(struct ingest *ingest) {
         reads_stop(ingest->reads);
     if (ingest->rounds != NULL)
         rounds_stop(ingest->rounds);
+    http_server_destroy(&ingest->redirect);
     http_server_destroy(&ingest->http);
     reads_destroy(&ingest->reads);
     epoch_closing_destroy(&ingest->closing);

@@ -34,12 +34,16 @@ struct ingest {
     struct idempotency *idempotency;
     struct submissions *submissions;
     struct http_server *http;
+    struct http_server *redirect; /* NULL: none */
     struct counter *events_invalid;
     atomic_size_t bulk_bytes; /* memory of bulk uploads under way; bound: SIEM_QUEUE_BYTES */
 };
 
 /* Opens all parts. On failure the remedy was logged, and nothing stays open. */
 MUST_CHECK enum status ingest_open(struct ingest *ingest, struct service *service);
+
+/* Takes a new certificate, if there is one. */
+void ingest_reload(struct ingest *ingest);
 
 /* Takes no new connections; true when nothing waits to be stored. */
 bool ingest_drain(struct ingest *ingest);

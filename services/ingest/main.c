@@ -32,6 +32,11 @@ static void stop(struct service *service) {
     ingest_close(&ingest);
 }
 
+static void reload(struct service *service) {
+    (void)service;
+    ingest_reload(&ingest);
+}
+
 static bool drained(struct service *service) {
     (void)service;
     return ingest_drain(&ingest);
@@ -51,6 +56,7 @@ int main(int argc, char **argv) {
                                       .config = &ingest.config,
                                       .start = start,
                                       .stop = stop,
+                                      .reload = reload,
                                       .drained = drained,
                                       .ready = ready,
                                       .own_http = true,

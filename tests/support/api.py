@@ -21,11 +21,19 @@ class Answer:
         return f"{self.status} {self.body[:500]!r}"
 
 
-class Api:
-    """Requests to http://host:port with an API key; OSError or HTTPException when there is no reply."""
+def connect(host, port, timeout, tls):
+    """A connection for HTTP, or HTTPS with that context."""
+    if tls is None:
+        return http.client.HTTPConnection(host, port, timeout=timeout)
+    return http.client.HTTPSConnection(host, port, timeout=timeout, context=tls)
 
-    def __init__(self, host, port, key=None, timeout=15.0):
-        self.host, self.port, self.key, self.timeout = host, port, key, timeout
+
+class Api:
+    """Requests to http://host:port (https:// with `tls`, an ssl.SSLContext) with an API key; OSError or
+    HTTPException when there is no reply."""
+
+    def __init__(self, host, port, key=None, timeout=15.0, tls=None):
+        self.host, self.port, self.key, self.timeout, self.tls = host, port, key, timeout, tls
         self.connection = None
 
     def request(self, method, path, body=None, headers=None):
@@ -38,7 +46,7 @@ class Api:
         if body is not None:
             sent.setdefault("Content-Type", "application/json")
         if self.connection is None:
-            self.connection = http.client.HTTPConnection(self.host, self.port, timeout=self.timeout)
+            self.connection = connect(self.host, self.port, self.timeout, self.tls)
         try:
             self.connection.request(method, path, body=body, headers=sent)
             reply = self.connection.getresponse()
@@ -72,14 +80,14 @@ class Api:
 class Connections:
     """One Api per thread and key, so that polling does not open a connection each time."""
 
-    def __init__(self, host, port):
-        self.host, self.port, self.kept, self.lock = host, port, {}, threading.Lock()
+    def __init__(self, host, port, tls=None):
+        self.host, self.port, self.tls, self.kept, self.lock = host, port, tls, {}, threading.Lock()
 
     def get(self, key):
         place = (threading.get_ident(), key)
         with self.lock:
             if place not in self.kept:
-                self.kept[place] = Api(self.host, self.port, key)
+                self.kept[place] = Api(self.host, self.port, key, tls=self.tls)
             return self.kept[place]
 
     def close(self):

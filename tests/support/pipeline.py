@@ -122,19 +122,22 @@ class Process:
 
 
 class Pipeline:
-    """with Pipeline(detectors=2) as pipeline: ... ; options: {"SIEM_NAME": "value"} for all services."""
+    """with Pipeline(detectors=2) as pipeline: ... ; options: {"SIEM_NAME": "value"} for all services;
+    certificate: what the API shows its clients (support/certificates.py), who then speak HTTPS."""
 
-    def __init__(self, detectors=1, options=None, webhook=False, binaries=None):
+    def __init__(self, detectors=1, options=None, webhook=False, binaries=None, certificate=None):
         self.directory = tempfile.mkdtemp(prefix="siem-test-", dir=os.environ.get("SIEM_TEST_DIR", "/tmp"))
         os.mkdir(os.path.join(self.directory, "logs"))
         os.mkdir(os.path.join(self.directory, "redis"))
         os.mkdir(os.path.join(self.directory, "ingest"))
         self.binaries = binaries or BIN
         self.options = dict(options or {})
+        if certificate:
+            self.options.update(SIEM_TLS_CERTIFICATE=certificate.path, SIEM_TLS_KEY=certificate.key_path)
         self.webhook = Webhook() if webhook else None
         self.listeners, self.processes = [], {}
         self.port = free_port()
-        self.connections = Connections("127.0.0.1", self.port)
+        self.connections = Connections("127.0.0.1", self.port, certificate.client() if certificate else None)
         self.redis_path = os.path.join(self.directory, "redis.sock")
         self.redis = redis.Redis(unix_socket_path=self.redis_path, decode_responses=True)
         self.redis_bytes = redis.Redis(unix_socket_path=self.redis_path)
