@@ -46,33 +46,11 @@ def selectors(expression):
     return found
 
 
-class Prometheus:
-    """with Prometheus(pipeline) as prometheus: scrapes every process of it each `interval`, with our rules."""
+class PrometheusApi:
+    """Questions to a Prometheus on a port of 127.0.0.1."""
 
-    def __init__(self, pipeline, interval="500ms"):
-        self.pipeline, self.port = pipeline, free_port()
-        self.directory = os.path.join(pipeline.directory, "prometheus")
-        os.mkdir(self.directory)
-        jobs = {}
-        for name in pipeline.services:
-            jobs.setdefault("siem-" + name.split("-")[0], []).append("%s:%d" % pipeline.metrics_address(name))
-        config = {"global": {"scrape_interval": interval, "evaluation_interval": interval}, "rule_files": [RULES],
-                  "scrape_configs": [{"job_name": job, "static_configs": [{"targets": targets}]}
-                                     for job, targets in jobs.items()]}
-        path = os.path.join(self.directory, "prometheus.yml")
-        with open(path, "w") as file:
-            yaml.safe_dump(config, file)
-        self.process = Process("prometheus", [
-            tools.find("prometheus"), f"--config.file={path}", f"--storage.tsdb.path={self.directory}/data",
-            f"--web.listen-address=127.0.0.1:{self.port}"], dict(os.environ), pipeline.directory)
-
-    def __enter__(self):
-        self.process.start()
-        wait_until(self.is_ready, lambda: "Prometheus is ready:\n" + self.process.log()[-2000:], 30)
-        return self
-
-    def __exit__(self, kind, value, trace):
-        self.process.stop()
+    def __init__(self, port):
+        self.port = port
 
     def get(self, path):
         with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=10) as reply:
@@ -95,3 +73,32 @@ class Prometheus:
         samples = self.query(expression)
         assert len(samples) <= 1, (expression, samples)
         return samples[0][1] if samples else None
+
+
+class Prometheus(PrometheusApi):
+    """with Prometheus(pipeline) as prometheus: scrapes every process of it each `interval`, with our rules."""
+
+    def __init__(self, pipeline, interval="500ms"):
+        super().__init__(free_port())
+        self.directory = os.path.join(pipeline.directory, "prometheus")
+        os.mkdir(self.directory)
+        jobs = {}
+        for name in pipeline.services:
+            jobs.setdefault("siem-" + name.split("-")[0], []).append("%s:%d" % pipeline.metrics_address(name))
+        config = {"global": {"scrape_interval": interval, "evaluation_interval": interval}, "rule_files": [RULES],
+                  "scrape_configs": [{"job_name": job, "static_configs": [{"targets": targets}]}
+                                     for job, targets in jobs.items()]}
+        path = os.path.join(self.directory, "prometheus.yml")
+        with open(path, "w") as file:
+            yaml.safe_dump(config, file)
+        self.process = Process("prometheus", [
+            tools.find("prometheus"), f"--config.file={path}", f"--storage.tsdb.path={self.directory}/data",
+            f"--web.listen-address=127.0.0.1:{self.port}"], dict(os.environ), pipeline.directory)
+
+    def __enter__(self):
+        self.process.start()
+        wait_until(self.is_ready, lambda: "Prometheus is ready:\n" + self.process.log()[-2000:], 30)
+        return self
+
+    def __exit__(self, kind, value, trace):
+        self.process.stop()
