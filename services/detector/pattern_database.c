@@ -1,9 +1,12 @@
-/* pattern_database.c: Vectorscan, in block mode. */
+/* pattern_database.c: Hyperscan or Vectorscan, in block mode. */
 #include "services/detector/pattern_database.h"
 
 #include <assert.h>
 #include <hs/hs.h>
 #include <stdlib.h>
+
+/* Patterns of a known case, at most. */
+#define CHECKED_MAX 3
 
 struct pattern_database {
     hs_database_t *handle;
@@ -133,6 +136,8 @@ void pattern_database_destroy(struct pattern_database **database) {
 
 void pattern_scratch_prepare(struct pattern_scratch **scratch,
                              const struct pattern_database *database) {
+    if (database == NULL)
+        return;
     if (*scratch == NULL)
         *scratch = calloc(1, sizeof **scratch);
     if (*scratch == NULL || hs_alloc_scratch(database->handle, &(*scratch)->handle) != HS_SUCCESS)
@@ -159,4 +164,53 @@ void pattern_database_scan(const struct pattern_database *database, struct patte
     hs_error_t result = hs_scan(database->handle, text.data, (unsigned)text.length, 0,
                                 scratch->handle, on_match, hits);
     assert(result == HS_SUCCESS);
+}
+
+/* True when pattern 0 of the database is found in the text. */
+static bool finds_first(const struct pattern_database *database, struct text text) {
+    struct pattern_scratch *scratch = NULL;
+    struct hit_set hits;
+    hit_set_init(&hits, CHECKED_MAX);
+    pattern_scratch_prepare(&scratch, database);
+    pattern_database_scan(database, scratch, text, &hits);
+    bool found = hit_set_has(&hits, 0);
+    hit_set_fini(&hits);
+    pattern_scratch_destroy(&scratch);
+    return found;
+}
+
+/* True when a byte is found wherever it stands, beside a longer literal. */
+static bool finds_byte(void) {
+    static const struct database_pattern literals[] = {
+        {.text = TEXT_CONSTANT("b"), .number = 0}, {.text = TEXT_CONSTANT("kkaaba"), .number = 1}};
+    struct pattern_database *database = pattern_database_of_literals(literals, 2);
+    bool found = true;
+    for (size_t length = 1; found && length <= 128; length++) {
+        char text[128];
+        memset(text, 'z', sizeof text);
+        text[length - 1] = 'b';
+        found = finds_first(database, (struct text){text, length}) &&
+                finds_first(database, (struct text){text, sizeof text});
+    }
+    pattern_database_destroy(&database);
+    return found;
+}
+
+/* True when the first of two or three expressions is found in the text. */
+static bool finds_expression(const char *const *expressions, uint32_t count, struct text text) {
+    struct database_pattern patterns[CHECKED_MAX];
+    for (uint32_t i = 0; i < count; i++)
+        patterns[i] = (struct database_pattern){.text = text_of(expressions[i]), .number = i};
+    struct pattern_database *database = pattern_database_of_expressions(patterns, count);
+    bool found = database != NULL && finds_first(database, text);
+    pattern_database_destroy(&database);
+    return found;
+}
+
+bool pattern_database_is_exact(void) {
+    /* A pair of bytes at the end of a text that is longer than a vector. */
+    static const char *const ends[CHECKED_MAX] = {"kA\\z", "\\.\\z", "\\\\K/k\\.\\z"};
+    static const char *const pairs[] = {"\\W[ab]1", "cmd\\."};
+    return finds_byte() && finds_expression(ends, CHECKED_MAX, TEXT("aBa2k1bb1AaAs*b?KkA")) &&
+           finds_expression(pairs, 2, TEXT("s1bS11kSSkk 1s1 a1"));
 }

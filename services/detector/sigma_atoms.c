@@ -3,6 +3,7 @@
 #include "services/detector/sigma_plan.h"
 
 #include "services/detector/casefold.h"
+#include "services/detector/reduced_text.h"
 
 /* A literal of a glob shorter than this tells too little. */
 #define HINT_MIN 3
@@ -96,10 +97,15 @@ static uint32_t intern(struct plan *plan, uint32_t lane, const struct sigma_patt
     return number;
 }
 
-/* True when Vectorscan can search for it: one that is empty, or begins with a zero byte, it takes for
- * empty. */
+/* True when a database can hold it: one that is empty, or begins with a zero byte, is taken for
+ * empty there. */
 static bool is_searchable(struct text literal) {
     return literal.length > 0 && literal.data[0] != '\0';
+}
+
+/* Which database is searched for a literal. */
+static enum atom_finder finder_of_part(struct text literal) {
+    return text_is_ascii(literal) ? FINDER_CONTAINS : FINDER_CONTAINS_WIDE;
 }
 
 static enum atom_finder finder_of_literal(const struct plan *plan, uint32_t lane,
@@ -109,7 +115,7 @@ static enum atom_finder finder_of_literal(const struct plan *plan, uint32_t lane
     if (pattern->cased)
         return sigma_expression_suits(pattern) ? FINDER_EXPRESSION : FINDER_DIRECT;
     if (pattern->kind == SIGMA_PATTERN_CONTAINS)
-        return is_searchable(pattern->literal) ? FINDER_CONTAINS : FINDER_DIRECT;
+        return is_searchable(pattern->literal) ? finder_of_part(pattern->literal) : FINDER_DIRECT;
     if (is_keyword)
         return FINDER_DIRECT;
     if (pattern->kind == SIGMA_PATTERN_EXACT)
@@ -188,7 +194,7 @@ static uint32_t contains_atom(struct plan *plan, uint32_t lane, struct text lite
     arena_trim(plan->lasting, folded, length);
     struct sigma_pattern *pattern = arena_zalloc(plan->lasting, 1, sizeof *pattern);
     *pattern = (struct sigma_pattern){.kind = SIGMA_PATTERN_CONTAINS, .literal = {folded, length}};
-    uint32_t number = intern(plan, lane, pattern, FINDER_CONTAINS, &is_new);
+    uint32_t number = intern(plan, lane, pattern, finder_of_part(pattern->literal), &is_new);
     plan->atoms[number].hint = number;
     return number;
 }

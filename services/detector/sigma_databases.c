@@ -56,7 +56,7 @@ static struct database_pattern *collect(const struct work *work, const struct jo
         if (work->plan->atoms[number].finder != job->finder)
             continue;
         patterns[count++] =
-            job->finder == FINDER_CONTAINS
+            job->finder != FINDER_EXPRESSION
                 ? (struct database_pattern){.text = pattern->literal, .number = number}
                 : sigma_expression_make(pattern, number, arena);
     }
@@ -85,11 +85,13 @@ static void do_job(const struct work *work, const struct job *job) {
     struct sigma_lane *lane = &work->lanes->items[job->lane];
     arena_init(&arena);
     struct database_pattern *patterns = collect(work, job, &arena);
-    if (job->finder == FINDER_CONTAINS) {
-        lane->literals = pattern_database_of_literals(patterns, job->count);
-    } else {
+    if (job->finder == FINDER_EXPRESSION) {
         lane->expressions = pattern_database_of_expressions(patterns, job->count);
         keep_expressions(work->plan, lane, patterns, job->count);
+    } else if (job->finder == FINDER_CONTAINS) {
+        lane->literals = pattern_database_of_literals(patterns, job->count);
+    } else {
+        lane->wide_literals = pattern_database_of_literals(patterns, job->count);
     }
     free(patterns);
     arena_fini(&arena);
@@ -123,11 +125,12 @@ void sigma_databases_make(struct sigma_lanes *lanes, struct plan *plan,
     pthread_t helpers[ENGINE_THREADS_MAX];
     size_t count = 0;
     struct work work = {.lanes = lanes, .plan = plan, .atoms = atoms};
-    work.jobs = calloc(2 * (size_t)lanes->count, sizeof *work.jobs);
+    work.jobs = calloc(3 * (size_t)lanes->count, sizeof *work.jobs);
     if (work.jobs == NULL)
         abort();
     for (uint32_t i = 0; i < lanes->count; i++) {
         add_job(&work, i, FINDER_CONTAINS, 1);
+        add_job(&work, i, FINDER_CONTAINS_WIDE, 1);
         add_job(&work, i, FINDER_EXPRESSION, EXPRESSION_COST);
     }
     if (work.count > 1)

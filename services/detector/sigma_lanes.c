@@ -92,6 +92,7 @@ void sigma_lanes_fini(struct sigma_lanes *lanes) {
         affix_tree_destroy(&lane->prefixes);
         affix_tree_destroy(&lane->suffixes);
         pattern_database_destroy(&lane->literals);
+        pattern_database_destroy(&lane->wide_literals);
         pattern_database_destroy(&lane->expressions);
         free(lane->tries);
     }
@@ -104,6 +105,7 @@ uint32_t sigma_lanes_database_count(const struct sigma_lanes *lanes) {
     uint32_t count = 0;
     for (uint32_t i = 0; i < lanes->count; i++) {
         count += lanes->items[i].literals != NULL;
+        count += lanes->items[i].wide_literals != NULL;
         count += lanes->items[i].expressions != NULL;
     }
     return count;
@@ -112,10 +114,10 @@ uint32_t sigma_lanes_database_count(const struct sigma_lanes *lanes) {
 struct pattern_scratch *sigma_lanes_scratch(const struct sigma_lanes *lanes) {
     struct pattern_scratch *scratch = NULL;
     for (uint32_t i = 0; i < lanes->count; i++) {
-        if (lanes->items[i].literals != NULL)
-            pattern_scratch_prepare(&scratch, lanes->items[i].literals);
-        if (lanes->items[i].expressions != NULL)
-            pattern_scratch_prepare(&scratch, lanes->items[i].expressions);
+        const struct sigma_lane *lane = &lanes->items[i];
+        pattern_scratch_prepare(&scratch, lane->literals);
+        pattern_scratch_prepare(&scratch, lane->wide_literals);
+        pattern_scratch_prepare(&scratch, lane->expressions);
     }
     return scratch;
 }

@@ -21,9 +21,10 @@ struct sigma_try {
 struct sigma_lane {
     uint32_t present;            /* the atom "has a value", or SIGMA_NONE */
     bool has_texts, has_numbers; /* in the tables */
-    struct affix_tree *prefixes; /* this and the next three: NULL when there is none */
+    struct affix_tree *prefixes; /* this and the next four: NULL when there is none */
     struct affix_tree *suffixes;
     struct pattern_database *literals;
+    struct pattern_database *wide_literals; /* for values that are not ASCII */
     struct pattern_database *expressions;
     uint32_t expression_count; /* of atoms in `expressions` */
     struct sigma_try *tries;   /* the same atoms, for values that cannot be reduced */

@@ -170,29 +170,3 @@ bool sigma_pattern_matches(const struct sigma_pattern *pattern, uint32_t field,
     return field == SIGMA_KEYWORDS ? matches_event(pattern, fields, workspace)
                                    : matches_field(pattern, field, fields, workspace);
 }
-
-static bool matcher_matches(const struct sigma_matcher *matcher, struct fields *fields,
-                            struct sigma_workspace *workspace) {
-    for (size_t i = 0; i < matcher->group_count; i++) {
-        bool any = false;
-        for (size_t k = 0; !any && k < matcher->groups[i].count; k++)
-            any = sigma_pattern_matches(&matcher->groups[i].items[k], matcher->field, fields,
-                                        workspace);
-        if (!any)
-            return false;
-    }
-    return true;
-}
-
-bool sigma_match(const struct sigma_expression *program, struct fields *fields,
-                 struct sigma_workspace *workspace) {
-    if (program->kind == SIGMA_EXPRESSION_MATCHER)
-        return matcher_matches(&program->matcher, fields, workspace);
-    if (program->kind == SIGMA_EXPRESSION_NOT)
-        return !sigma_match(program->children[0], fields, workspace);
-    bool stops_at = program->kind == SIGMA_EXPRESSION_OR;
-    for (size_t i = 0; i < program->count; i++)
-        if (sigma_match(program->children[i], fields, workspace) == stops_at)
-            return stops_at;
-    return !stops_at;
-}

@@ -16,14 +16,15 @@
 
 /* Who finds out whether an atom is there. */
 enum atom_finder {
-    FINDER_TEXT_EQUAL,   /* the table of texts */
-    FINDER_NUMBER_EQUAL, /* the table of numbers */
-    FINDER_PREFIX,       /* the tree of beginnings */
-    FINDER_SUFFIX,       /* the tree of ends */
-    FINDER_CONTAINS,     /* the database of literals */
-    FINDER_PRESENT,      /* the field has a value */
-    FINDER_EXPRESSION,   /* the database of expressions, when asked */
-    FINDER_DIRECT,       /* its pattern is tried, when asked */
+    FINDER_TEXT_EQUAL,    /* the table of texts */
+    FINDER_NUMBER_EQUAL,  /* the table of numbers */
+    FINDER_PREFIX,        /* the tree of beginnings */
+    FINDER_SUFFIX,        /* the tree of ends */
+    FINDER_CONTAINS,      /* the database of ASCII literals */
+    FINDER_CONTAINS_WIDE, /* that of the others, for values that are not ASCII */
+    FINDER_PRESENT,       /* the field has a value */
+    FINDER_EXPRESSION,    /* the database of expressions, when asked */
+    FINDER_DIRECT,        /* its pattern is tried, when asked */
 };
 
 struct plan_atom {

@@ -143,10 +143,6 @@ static inline void sigma_workspace_reset(struct sigma_workspace *workspace) {
 bool sigma_pattern_matches(const struct sigma_pattern *pattern, uint32_t field,
                            struct fields *fields, struct sigma_workspace *workspace);
 
-/* True when the program matches the event. */
-bool sigma_match(const struct sigma_expression *program, struct fields *fields,
-                 struct sigma_workspace *workspace);
-
 /* sigma_glob.c: true when the glob is the whole text. */
 bool sigma_glob_matches(const struct sigma_glob *glob, struct text text);
 

@@ -46,7 +46,7 @@ static void need_atom(struct sigma_route_bits *bits, const struct plan_atom *ato
     if (atom->finder == FINDER_EXPRESSION || atom->finder == FINDER_DIRECT)
         return;
     sigma_bit_set(bits->lanes, atom->lane);
-    if (atom->finder == FINDER_CONTAINS)
+    if (atom->finder == FINDER_CONTAINS || atom->finder == FINDER_CONTAINS_WIDE)
         sigma_bit_set(bits->scanned, atom->lane);
 }
 

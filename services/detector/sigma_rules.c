@@ -1,5 +1,6 @@
 /* sigma_rules.c: files collected, then their documents read, filtered, compiled and put in order.
  */
+#include "services/detector/pattern_database.h"
 #include "services/detector/sigma_add.h"
 #include "services/detector/sigma_collection.h"
 #include "services/detector/sigma_pipeline.h"
@@ -171,14 +172,27 @@ static int compare_rules(const void *a, const void *b) {
     return text_compare(first->rule_id, second->rule_id);
 }
 
+/* Rules that would miss events in silence are refused, all of them. */
+static void check_library(struct sigma_rules *rules) {
+    struct sigma_error error;
+    if (rules->count == 0 || pattern_database_is_exact())
+        return;
+    rules->count = 0;
+    if (sigma_refuse(
+            &error, STATUS_UNSUPPORTED, 0,
+            "this library misses matches (Vectorscan 5.4.9 does): install libhyperscan5") !=
+        STATUS_OK)
+        sigma_rules_refuse(rules, "libhs.so.5", &error);
+}
+
 /* Compiles the rules, in their order, to one engine. */
 static void make_engine(struct sigma_rules *rules) {
+    check_library(rules);
     struct sigma_engine_rule *items = calloc(rules->count + 1, sizeof *items);
     if (items == NULL)
         abort();
     for (size_t i = 0; i < rules->count; i++)
-        items[i] =
-            (struct sigma_engine_rule){rules->rules[i].program, &rules->rules[i].logsource};
+        items[i] = (struct sigma_engine_rule){rules->rules[i].program, &rules->rules[i].logsource};
     rules->engine =
         sigma_engine_new(items, (uint32_t)rules->count, field_names_count(rules->names));
     free(items);

@@ -94,6 +94,15 @@ static void spread_atoms(struct sigma_runner *runner) {
     }
 }
 
+/* Searches a folded text for a lane's literals. */
+static void scan(struct sigma_runner *runner, const struct sigma_lane *lane, struct text text,
+                 bool is_ascii) {
+    if (lane->literals != NULL)
+        pattern_database_scan(lane->literals, runner->scratch, text, &runner->atoms);
+    if (lane->wide_literals != NULL && !is_ascii)
+        pattern_database_scan(lane->wide_literals, runner->scratch, text, &runner->atoms);
+}
+
 static void find_in_value(struct sigma_runner *runner, const struct sigma_route_bits *route,
                           const struct value *value) {
     uint32_t number = (uint32_t)value->field;
@@ -105,25 +114,27 @@ static void find_in_value(struct sigma_runner *runner, const struct sigma_route_
         return;
     struct text folded = fields_folded(runner->fields, value);
     sigma_lanes_look_up(lanes, number, value, folded, &runner->atoms);
-    if (lane->literals != NULL && sigma_bit(route->scanned, number))
-        pattern_database_scan(lane->literals, runner->scratch, folded, &runner->atoms);
+    if (sigma_bit(route->scanned, number))
+        scan(runner, lane, folded, lane->wide_literals == NULL || text_is_ascii(folded));
 }
 
 /* Searches all values for keywords, in one pass. */
 static void find_keywords(struct sigma_runner *runner) {
     struct fields *fields = runner->fields;
     const struct sigma_lanes *lanes = &runner->engine->lanes;
+    bool is_ascii = true;
     buffer_reset(&runner->joined);
     for (uint32_t i = 0; i < fields->searched; i++) {
         if (!value_is_comparable(&fields->values[i]))
             continue;
-        buffer_append_text(&runner->joined, fields_folded(fields, &fields->values[i]));
+        struct text folded = fields_folded(fields, &fields->values[i]);
+        is_ascii = is_ascii && text_is_ascii(folded);
+        buffer_append_text(&runner->joined, folded);
         buffer_append(&runner->joined, BETWEEN_VALUES, 1);
     }
     struct text joined = {(const char *)runner->joined.data, runner->joined.length};
     if (joined.length > 0)
-        pattern_database_scan(lanes->items[lanes->count - 1].literals, runner->scratch, joined,
-                              &runner->atoms);
+        scan(runner, &lanes->items[lanes->count - 1], joined, is_ascii);
 }
 
 static void find_atoms(struct sigma_runner *runner, const struct sigma_route_bits *route) {
@@ -246,7 +257,6 @@ void sigma_runner_scan(struct sigma_runner *runner, struct fields *fields) {
         const struct value *value = &fields->values[i];
         const struct sigma_lane *lane = value->field >= 0 ? &lanes->items[value->field] : NULL;
         if (lane != NULL && lane->literals != NULL && value_is_comparable(value))
-            pattern_database_scan(lane->literals, runner->scratch, fields_folded(fields, value),
-                                  &runner->atoms);
+            scan(runner, lane, fields_folded(fields, value), true);
     }
 }
