@@ -12,7 +12,8 @@ struct judge {
     struct finding findings[FINDINGS_PER_EVENT_MAX];
     uint32_t rules[FINDINGS_PER_EVENT_MAX];
     struct contribution_list *contributions;
-    uint32_t number; /* of the event in its batch */
+    struct logsource logsource; /* of the event judged last */
+    uint32_t number;            /* of the event in its batch */
 };
 
 struct judge *judge_new(const struct sigma_rules *rules) {
@@ -71,9 +72,11 @@ struct judgement judge_event(struct judge *judge, const struct enrichments *enri
     if (enrichments->reputation != NULL)
         enrich_reputation_apply(enrichments->reputation, event, fields);
     const struct logsource raw = raw_log_read(rules->raw_log, event->raw_log, fields);
-    const struct logsource logsource = logsource_find(rules->logsources, fields, &raw);
+    judge->logsource = logsource_find(rules->logsources, fields, &raw);
     const uint32_t *matched;
-    size_t count = sigma_runner_run(judge->runner, fields, &logsource, &matched);
+    size_t count = sigma_runner_run(judge->runner, fields, &judge->logsource, &matched);
+    judgement.matched_count = count;
+    judgement.matched = matched;
     for (size_t i = 0; i < count; i++) {
         const struct sigma_loaded_rule *rule = &rules->rules[matched[i]];
         if (rule->link_count > 0)
@@ -88,6 +91,14 @@ struct judgement judge_event(struct judge *judge, const struct enrichments *enri
         judge->findings[judgement.count++] = make_finding(rule, fields);
     }
     return judgement;
+}
+
+struct fields *judge_fields(struct judge *judge) {
+    return judge->fields;
+}
+
+struct logsource judge_logsource(const struct judge *judge) {
+    return judge->logsource;
 }
 
 void judge_begin_batch(struct judge *judge) {

@@ -28,6 +28,8 @@ struct judgement {
     const struct finding *findings;
     const uint32_t *rules; /* of each finding: the rule's index in the set */
     uint32_t dropped;      /* further rules that matched */
+    size_t matched_count;
+    const uint32_t *matched; /* every rule that matched, also those that say nothing */
 };
 
 /* The memory of one thread's judging by these rules, which are finished. */
@@ -39,6 +41,10 @@ void judge_destroy(struct judge **judge);
 /* Judges one event. */
 struct judgement judge_event(struct judge *judge, const struct enrichments *enrichments,
                              const struct event *event);
+
+/* The fields of the event judged last, and where it comes from: for those who explain. */
+struct fields *judge_fields(struct judge *judge);
+struct logsource judge_logsource(const struct judge *judge);
 
 /* Begins a batch: what its events contribute to correlations is collected from here on. */
 void judge_begin_batch(struct judge *judge);

@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <sys/stat.h>
 
 static void log_refusals(const struct sigma_rules *rules) {
     for (size_t i = 0; i < rules->refusal_count; i++) {
@@ -53,15 +54,63 @@ static enum status load_placeholders(void *into, const char *path, struct sigma_
     return sigma_placeholders_load(into, path, error);
 }
 
-static enum status read_rules(const struct rule_set_paths *paths,
-                              const struct sigma_settings *settings,
-                              struct sigma_rules **ret_rules) {
-    struct sigma_rules *rules = sigma_rules_new();
-    sigma_rules_use(rules, settings);
-    if (sigma_rules_add_directory(rules, paths->rules) != STATUS_OK)
+/* The rules of a directory, or of one file. */
+static enum status read_rules(const char *path, struct sigma_rules *rules) {
+    struct stat found;
+    if (stat(path, &found) == 0 && S_ISREG(found.st_mode))
+        sigma_rules_add_file(rules, path);
+    else if (sigma_rules_add_directory(rules, path) != STATUS_OK) {
         log_error("SIEM_RULES_DIR cannot be read: name the directory of the Sigma rules",
-                  LOG_STRING("directory", paths->rules), LOG_STRING("reason", strerror(errno)));
+                  LOG_STRING("directory", path), LOG_STRING("reason", strerror(errno)));
+        return STATUS_NOT_FOUND;
+    }
     sigma_rules_finish(rules);
+    return STATUS_OK;
+}
+
+/* What rules are read with. */
+static enum status load_settings(const struct rule_set_paths *paths,
+                                 struct sigma_pipelines *pipelines,
+                                 struct sigma_placeholders *placeholders) {
+    struct sigma_error error;
+    enum status status = load_list(paths->pipelines, pipelines, load_pipelines, &error);
+    if (status != STATUS_OK) {
+        log_error("SIEM_PIPELINES: correct the pipeline, or leave it out",
+                  LOG_STRING("reason", error.reason));
+        return status;
+    }
+    status = load_list(paths->placeholders, placeholders, load_placeholders, &error);
+    if (status != STATUS_OK)
+        log_error("SIEM_PLACEHOLDERS: correct the file, or leave it out",
+                  LOG_STRING("reason", error.reason));
+    return status;
+}
+
+enum status rule_set_read(const struct rule_set_paths *paths,
+                          struct sigma_explanations *explanations, struct sigma_rules **ret_rules) {
+    struct sigma_pipelines *pipelines = sigma_pipelines_new();
+    struct sigma_placeholders *placeholders = sigma_placeholders_new();
+    struct sigma_rules *rules = sigma_rules_new();
+    enum status status = load_settings(paths, pipelines, placeholders);
+    if (status == STATUS_OK) {
+        sigma_rules_use(rules, &(struct sigma_settings){placeholders, pipelines});
+        rules->explanations = explanations;
+        status = read_rules(paths->rules, rules);
+    }
+    sigma_pipelines_destroy(&pipelines);
+    sigma_placeholders_destroy(&placeholders);
+    if (status == STATUS_OK)
+        *ret_rules = rules;
+    else
+        sigma_rules_destroy(&rules);
+    return status;
+}
+
+enum status rule_set_load(const struct rule_set_paths *paths, struct sigma_rules **ret_rules) {
+    struct sigma_rules *rules = NULL;
+    enum status status = rule_set_read(paths, NULL, &rules);
+    if (status != STATUS_OK)
+        return status;
     log_refusals(rules);
     if (rules->count == 0) {
         log_error("no rule could be loaded: put at least one *.yml Sigma rule into SIEM_RULES_DIR",
@@ -69,32 +118,6 @@ static enum status read_rules(const struct rule_set_paths *paths,
         sigma_rules_destroy(&rules);
         return STATUS_NOT_FOUND;
     }
-    *ret_rules = rules;
-    return STATUS_OK;
-}
-
-enum status rule_set_load(const struct rule_set_paths *paths, struct sigma_rules **ret_rules) {
-    struct sigma_pipelines *pipelines = sigma_pipelines_new();
-    struct sigma_placeholders *placeholders = sigma_placeholders_new();
-    const struct sigma_settings settings = {placeholders, pipelines};
-    struct sigma_rules *rules = NULL;
-    struct sigma_error error;
-    enum status status = load_list(paths->pipelines, pipelines, load_pipelines, &error);
-    if (status != STATUS_OK)
-        log_error("SIEM_PIPELINES: correct the pipeline, or leave it out",
-                  LOG_STRING("reason", error.reason));
-    if (status == STATUS_OK) {
-        status = load_list(paths->placeholders, placeholders, load_placeholders, &error);
-        if (status != STATUS_OK)
-            log_error("SIEM_PLACEHOLDERS: correct the file, or leave it out",
-                      LOG_STRING("reason", error.reason));
-    }
-    if (status == STATUS_OK)
-        status = read_rules(paths, &settings, &rules);
-    sigma_pipelines_destroy(&pipelines);
-    sigma_placeholders_destroy(&placeholders);
-    if (status != STATUS_OK)
-        return status;
     *ret_rules = rules;
     return STATUS_OK;
 }

@@ -17,7 +17,13 @@ struct rule_set_paths {
     const char *placeholders; /* the same */
 };
 
-/* Loads rules. */
+/* Reads rules, whatever is refused; also one file of them. NOT_FOUND when there is nothing to be
+ * read. `explanations` may be NULL; else it lives as long as the rules. */
+MUST_CHECK enum status rule_set_read(const struct rule_set_paths *paths,
+                                     struct sigma_explanations *explanations,
+                                     struct sigma_rules **ret_rules);
+
+/* Loads rules to judge by: at least one. */
 MUST_CHECK enum status rule_set_load(const struct rule_set_paths *paths,
                                      struct sigma_rules **ret_rules);
 

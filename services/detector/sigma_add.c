@@ -2,6 +2,7 @@
 #include "services/detector/sigma_add.h"
 
 #include "services/detector/sigma_expand.h"
+#include "services/detector/sigma_explain.h"
 #include "services/detector/sigma_filter_guard.h"
 #include "services/detector/sigma_pipeline.h"
 
@@ -94,6 +95,8 @@ static enum status take_rule(struct sigma_adding *adding, const struct sigma_nod
     enum status status = sigma_compile(rule, &target, &loaded->program, adding->reader.error);
     if (status == STATUS_OK)
         status = compile_siem(rules, rule, loaded, adding->reader.error);
+    if (status == STATUS_OK && rules->explanations != NULL)
+        status = sigma_explanations_add(rules->explanations, rule, &target, adding->reader.error);
     if (status == STATUS_OK) {
         copy_head(rules, rule, loaded);
         rules->count++;

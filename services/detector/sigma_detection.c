@@ -65,6 +65,7 @@ static enum status read_item(const struct sigma_reader *reader, struct text name
     if (length > FIELD_NAME_SIZE_MAX)
         return sigma_refuse(reader->error, STATUS_TOO_LARGE, line, "the field's name is too long");
     item->line = line;
+    item->written = name;
     item->field = length > 0 ? (struct text){name.data, length} : (struct text){NULL, 0};
     enum status status = read_values(reader, values, item);
     if (status == STATUS_OK && item->field.data == NULL)

@@ -19,8 +19,7 @@ static void on_unreadable(void *context, const char *path) {
     refuse_file(context, path, STATUS_IO_ERROR);
 }
 
-static void on_file(void *context, const char *path) {
-    struct sigma_rules *rules = context;
+void sigma_rules_add_file(struct sigma_rules *rules, const char *path) {
     struct buffer source;
     buffer_init(&source, SIGMA_FILE_MAX);
     enum status status = file_text_read(path, &source);
@@ -29,6 +28,10 @@ static void on_file(void *context, const char *path) {
     else
         refuse_file(rules, path, status);
     buffer_fini(&source);
+}
+
+static void on_file(void *context, const char *path) {
+    sigma_rules_add_file(context, path);
 }
 
 enum status sigma_rules_add_directory(struct sigma_rules *rules, const char *directory) {

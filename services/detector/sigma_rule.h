@@ -61,7 +61,8 @@ struct sigma_applied {
 /* One line of a selection: field|modifiers: values. */
 struct sigma_item {
     int line;
-    struct text field; /* null: keywords, searched in the whole event */
+    struct text written; /* the key it stands under, with its modifiers; null: none */
+    struct text field;   /* null: keywords, searched in the whole event */
     enum sigma_comparison comparison;
     enum time_part part;                   /* of a date is compared, with EQUALS, LESS.. */
     bool expands;                          /* %name% in it is a placeholder */

@@ -21,6 +21,7 @@
 
 struct sigma_placeholders;
 struct sigma_pipelines;
+struct sigma_explanations;
 
 /* What rules are read with; NULL: none. Borrowed until finish. */
 struct sigma_settings {
@@ -77,6 +78,7 @@ struct sigma_rules {
     struct sigma_refusal *refusals;
     size_t refusal_count;
     size_t refusal_capacity;
+    struct sigma_explanations *explanations; /* NULL, or where it is noted how rules are made up */
     uint64_t generation; /* of names and contents of all files, in their order */
 };
 
@@ -96,6 +98,9 @@ void sigma_rules_add_text(struct sigma_rules *rules, const char *file, struct te
  * that start with a dot are passed over. A file that cannot be read is a refusal. NOT_FOUND when
  * the directory cannot be read (errno says why). (sigma_load.c) */
 MUST_CHECK enum status sigma_rules_add_directory(struct sigma_rules *rules, const char *directory);
+
+/* The same with one file, whatever its name. (sigma_load.c) */
+void sigma_rules_add_file(struct sigma_rules *rules, const char *path);
 
 /* Puts a file on the list of refusals, for sigma_load.c. */
 void sigma_rules_refuse(struct sigma_rules *rules, const char *file,

@@ -29,6 +29,7 @@ extern const struct command command_incidents;
 extern const struct command command_status;
 extern const struct command command_replay;
 extern const struct command command_keys;
+extern const struct command command_rules;
 
 /* Prints a complaint and how to get help; EXIT_USAGE. */
 int command_usage_error(const struct command *command, const char *format, ...)

@@ -4,6 +4,7 @@
  *   arguments -> a row of the table -> cmd_NAME.c -> HTTP (send, incidents, status, replay)
  *                                                 -> THREATS and Redis (tail, status)
  *                                                 -> Redis (keys)
+ *                                                 -> the detector's library (rules: offline)
  * State: none. Exit status: 0 done, 1 failed, 2 wrong usage.
  */
 #include "common/log.h"
@@ -12,9 +13,9 @@
 #include <signal.h>
 #include <stdio.h>
 
-static const struct command *const commands[] = {&command_send,      &command_tail,
-                                                 &command_incidents, &command_status,
-                                                 &command_replay,    &command_keys};
+static const struct command *const commands[] = {
+    &command_send,   &command_tail, &command_incidents, &command_status,
+    &command_replay, &command_keys, &command_rules};
 #define COMMANDS (sizeof commands / sizeof *commands)
 
 static struct siemctl_config config;

@@ -1,0 +1,65 @@
+/* cmd_rules.c: siemctl rules: checks, tries out and watches over rules. */
+#include "services/siemctl/rules.h"
+
+static struct rules_arguments arguments;
+
+#define CONF_STRUCT struct rules_arguments
+static const struct conf_option options[] = {
+#define OPTION CONF_ROW
+#include "services/siemctl/rules.def"
+#undef OPTION
+};
+#undef CONF_STRUCT
+
+static int check(const struct siemctl_config *config, char **operands) {
+    (void)config;
+    return rules_check(&arguments, operands[0]);
+}
+
+static int test(const struct siemctl_config *config, char **operands) {
+    (void)config;
+    return rules_test(&arguments, operands[0], operands[1]);
+}
+
+static int backtest(const struct siemctl_config *config, char **operands) {
+    (void)config;
+    return rules_backtest(&arguments, operands[0], operands[1]);
+}
+
+static const struct {
+    const char *name;
+    int operands;
+    const char *wants;
+    int (*run)(const struct siemctl_config *config, char **operands);
+} parts[] = {
+    {"check", 1, "check takes a directory of rules", check},
+    {"test", 2, "test takes a rule and an event", test},
+    {"backtest", 2, "backtest takes a directory of rules and a file of events", backtest},
+};
+
+static int run(const struct siemctl_config *config, int count, char **operands) {
+    const char *word = count > 0 ? operands[0] : "";
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
+        if (strcmp(parts[i].name, word) != 0)
+            continue;
+        if (count - 1 != parts[i].operands)
+            return command_usage_error(&command_rules, "%s", parts[i].wants);
+        return parts[i].run(config, operands + 1);
+    }
+    return command_usage_error(&command_rules, "\"%s\" is none of check, test, backtest", word);
+}
+
+const struct command command_rules = {
+    .name = "rules",
+    .summary = "Checks Sigma rules, and tries them on events.",
+    .usage = "check DIR | test RULE EVENT | backtest DIR FILE",
+    .examples =
+        "  siemctl rules check deploy/rules                  0: all load, 1: some are refused\n"
+        "  siemctl rules test rule.yml event.json            0: it matches, 1: it does not\n"
+        "  siemctl rules test rule.yml '{\"EventID\": 4625}'\n"
+        "  siemctl rules backtest deploy/rules old.ndjson    hits by rule\n",
+    .options = options,
+    .options_count = sizeof options / sizeof *options,
+    .arguments = &arguments,
+    .run = run,
+};

@@ -1,0 +1,111 @@
+/* rules_inputs.c: what the parts of siemctl rules read: rules, lists for enrichment, events. */
+#include "services/siemctl/rules.h"
+
+#include "services/ingest/event_json.h"
+#include "services/ingest/normalize.h"
+#include "services/siemctl/json_tree.h"
+
+#include <stdlib.h>
+
+/* Every timestamp is taken as it is written. */
+#define ANY_TIME_MS (200ll * 366 * 24 * 3600 * 1000)
+
+#define AROUND TEXT("{\"event_type\":\"unknown\",\"metadata\":}")
+
+struct rules_events {
+    struct event_json *parser;
+    struct normalized normalized;
+    struct buffer document;
+    char error[JSON_TREE_ERROR_SIZE];
+};
+
+struct sigma_rules *rules_read(const struct rules_arguments *arguments, const char *path,
+                               struct sigma_explanations *explanations) {
+    const struct rule_set_paths paths = {path, arguments->pipelines, arguments->placeholders};
+    struct sigma_rules *rules = NULL;
+    if (rule_set_read(&paths, explanations, &rules) != STATUS_OK)
+        return NULL; /* the log, which is on stderr, has said why */
+    return rules;
+}
+
+bool rules_enrichments_init(struct rules_enrichments *enrichments,
+                            const struct rules_arguments *arguments) {
+    *enrichments = (struct rules_enrichments){
+        .time = enrich_time_new(arguments->off_hours, arguments->time_zone),
+        .reputation = enrich_reputation_new(arguments->bad_addresses),
+    };
+    enrichments->all = (struct enrichments){enrichments->time, enrichments->reputation};
+    return enrichments->time != NULL && enrichments->reputation != NULL;
+}
+
+void rules_enrichments_fini(struct rules_enrichments *enrichments) {
+    enrich_time_destroy(&enrichments->time);
+    enrich_reputation_destroy(&enrichments->reputation);
+}
+
+struct rules_events *rules_events_new(void) {
+    struct rules_events *events = calloc(1, sizeof *events);
+    if (events == NULL)
+        abort();
+    events->parser = event_json_new();
+    buffer_init(&events->document, EVENT_JSON_MAX + 2 * AROUND.length);
+    return events;
+}
+
+void rules_events_destroy(struct rules_events **events) {
+    if (*events == NULL)
+        return;
+    event_json_destroy(&(*events)->parser);
+    buffer_fini(&(*events)->document);
+    free(*events);
+    *events = NULL;
+}
+
+/* Makes the document one that could be posted; false when it is no JSON object. */
+static bool make_document(struct rules_events *events, struct text document) {
+    struct json_node *root = NULL;
+    if (json_tree_parse(document, &root, events->error) != STATUS_OK)
+        return false;
+    bool is_object = json_node_is_object(root);
+    const struct json_node *type = json_node_member(root, "event_type");
+    bool is_posted = json_node_text(type).data != NULL && !json_node_is_number(type);
+    json_node_destroy(&root);
+    snprintf(events->error, sizeof events->error, "an event is a JSON object");
+    buffer_reset(&events->document);
+    if (!is_posted)
+        buffer_append(&events->document, AROUND.data, AROUND.length - 1);
+    buffer_append_text(&events->document, document);
+    if (!is_posted)
+        buffer_append(&events->document, "}", 1);
+    return is_object;
+}
+
+/* The first thing that was wrong. */
+static void note_error(struct rules_events *events, enum status status) {
+    const struct input_error *errors;
+    size_t count = event_json_errors(events->parser, &errors);
+    if (count > 0)
+        snprintf(events->error, sizeof events->error, "%s%s%s",
+                 errors[0].field != NULL ? errors[0].field : "",
+                 errors[0].field != NULL ? ": " : "", errors[0].message);
+    else
+        snprintf(events->error, sizeof events->error, "%s", status_sentence(status));
+}
+
+const struct event *rules_events_read(struct rules_events *events, struct text document,
+                                      const char **ret_error) {
+    const struct normalize_limits limits = {ANY_TIME_MS, ANY_TIME_MS};
+    struct event_input input;
+    *ret_error = events->error;
+    if (!make_document(events, document))
+        return NULL;
+    enum status status = STATUS_TOO_LARGE;
+    if (buffer_is_whole(&events->document))
+        status = event_json_parse(events->parser, buffer_bytes(&events->document), &input);
+    if (status == STATUS_OK)
+        status = normalize_event(&input, &limits, clock_wall(), &events->normalized);
+    if (status == STATUS_OK)
+        return &events->normalized.event;
+    note_error(events, status);
+    return NULL;
+}

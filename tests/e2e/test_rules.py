@@ -1,0 +1,133 @@
+"""siemctl rules: what it says of rules offline, and its exit status, which scripts build on."""
+import concurrent.futures
+import json
+import os
+import subprocess
+
+import pytest
+from support.pipeline import BIN, TOP
+
+DATA = os.path.join(os.environ.get("SIEM_SHARED") or os.path.join(TOP, "..", "shared"), "data")
+MATCH, NO_MATCH, ERROR = 0, 1, 2
+RULE = """title: A shell from a web server
+id: 6f1d8a52-0000-4000-8000-000000000001
+logsource: {category: process_creation}
+detection:
+    parent:
+        ParentImage|endswith: [/nginx, /httpd]
+    shell:
+        Image|endswith: /sh
+        CommandLine|contains: ' -c '
+    admin: {User: root}
+    condition: parent and shell and not admin
+"""
+
+
+# Settings of the machine are none of the tests'.
+ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith("SIEM_")}
+
+
+def rules(*arguments, given=None):
+    """(exit status, stdout, stderr)"""
+    ended = subprocess.run([os.path.join(BIN, "siemctl"), "rules", *arguments], cwd=TOP, input=given, env=ENVIRONMENT,
+                           stdin=None if given is not None else subprocess.DEVNULL, capture_output=True, text=True, timeout=120)
+    return ended.returncode, ended.stdout, ended.stderr
+
+
+@pytest.fixture
+def rule(tmp_path):
+    path = tmp_path / "rule.yml"
+    path.write_text(RULE)
+    return str(path)
+
+
+EVENT = {"ParentImage": "/usr/sbin/nginx", "Image": "/bin/sh", "CommandLine": "sh -c id", "User": "www"}
+
+
+def test_check_lists_what_is_refused_with_file_line_and_reason(tmp_path, rule):
+    assert rules("check", "deploy/rules")[0] == 0
+    (tmp_path / "broken.yml").write_text(RULE.replace("endswith", "endswiht").replace("0001", "0002", 1))
+    status, out, _ = rules("check", str(tmp_path))
+    assert status == 1 and f"{tmp_path}/broken.yml:6: " in out and out.endswith("1 rules and 0 correlations load, 1 are refused\n")
+    answer = json.loads(rules("check", str(tmp_path), "--json")[1])
+    assert answer["loaded"] == 1 and [refused["line"] for refused in answer["refused"]] == [6]
+    assert rules("check", str(tmp_path / "nowhere"))[0] == 2
+    (tmp_path / "empty").mkdir()
+    assert rules("check", str(tmp_path / "empty"))[0] == 2
+
+
+def test_test_says_why_selection_by_selection(rule):
+    status, out, _ = rules("test", rule, json.dumps(EVENT))
+    assert status == MATCH and out.startswith("MATCH  A shell from a web server")
+    status, out, _ = rules("test", rule, json.dumps(dict(EVENT, User="ROOT")), "--json")
+    answer = json.loads(out)["rules"][0]
+    assert status == NO_MATCH and not answer["match"] and not answer["condition_holds"]
+    assert {selection["name"]: selection["detection"]["holds"] for selection in answer["selections"]} == {"parent": True, "shell": True, "admin": True}
+    status, out, _ = rules("test", rule, json.dumps(dict(EVENT, CommandLine="sh")))
+    assert status == NO_MATCH and "no   line 9    CommandLine|contains:  -c    [the event has sh]" in out
+    assert "yes  line 8    Image|endswith: /sh   [the event has /bin/sh]" in out
+
+
+def test_test_takes_an_event_from_a_file_from_stdin_and_as_it_is_posted(rule, tmp_path):
+    (tmp_path / "event.json").write_text(json.dumps(EVENT))
+    assert rules("test", rule, str(tmp_path / "event.json"))[0] == MATCH
+    assert rules("test", rule, "-", given=json.dumps(EVENT))[0] == MATCH
+    assert rules("test", rule, json.dumps({"event_type": "unknown", "metadata": EVENT}))[0] == MATCH
+    assert rules("test", rule, json.dumps({"event_type": "unknown", "ParentImage": "/nginx"}))[0] == NO_MATCH
+
+
+def test_test_tells_a_logsource_that_conflicts(rule):
+    event = {"event_type": "unknown", "metadata": dict(EVENT, logsource={"category": "dns"})}
+    status, out, _ = rules("test", rule, json.dumps(event))
+    assert status == NO_MATCH and "for another logsource" in out
+
+
+@pytest.mark.parametrize("event", ["{", "[]", '{"a":1},"x":{"b":1}', "/nowhere.json", '{"event_type":"x","count":"many"}'])
+def test_test_has_a_status_of_its_own_for_errors(rule, event):
+    status, out, err = rules("test", rule, event)
+    assert status == ERROR and not out and err
+
+
+def test_test_refuses_a_rule_that_does_not_load(tmp_path):
+    (tmp_path / "bad.yml").write_text(RULE.replace("and not admin", "and nobody"))
+    status, _, err = rules("test", str(tmp_path / "bad.yml"), json.dumps(EVENT))
+    assert status == ERROR and "bad.yml:11: " in err
+    assert rules("test", "/nowhere.yml", json.dumps(EVENT))[0] == ERROR
+    assert rules("test", str(tmp_path / "bad.yml"))[0] == 2 and rules("tset")[0] == 2
+
+
+@pytest.mark.parametrize("threads", ["1", "4"])
+def test_backtest_counts_hits_by_rule(tmp_path, rule, threads):
+    events = [json.dumps(EVENT if i % 3 == 0 else dict(EVENT, User="root")) for i in range(3000)]
+    (tmp_path / "events.ndjson").write_text("\n".join(events + ["{nonsense", "", '{"event_type":"login_failed"}']))
+    status, out, err = rules("backtest", rule, str(tmp_path / "events.ndjson"), "--json", "--threads", threads)
+    answer = json.loads(out)
+    assert status == 1 and "line 3001: " in err
+    assert (answer["events"], answer["matched"], answer["unreadable"]) == (3001, 1000, 1)
+    assert [(hit["id"], hit["hits"]) for hit in answer["hits"]] == [("6f1d8a52-0000-4000-8000-000000000001", 1000)]
+    status, out, _ = rules("backtest", rule, "-", given=events[0] + "\n")
+    assert status == 0 and "1     medium" in out and "1 of 1 events matched" in out
+    assert rules("backtest", rule, "/nowhere")[0] == ERROR
+
+
+@pytest.mark.skipif(not os.path.isdir(DATA), reason=f"no data of others at {DATA}; set SIEM_SHARED")
+def test_every_case_of_others_is_judged_as_its_authors_expect(tmp_path):
+    """As a detector does, and the explanation comes to the same."""
+    cases = []
+    for suite in ("sigma-semantics", "sigma-regression"):
+        with open(os.path.join(DATA, "cases", suite + ".jsonl"), encoding="utf-8") as lines:
+            cases += map(json.loads, lines)
+
+    def run(numbered):
+        number, case = numbered
+        path = tmp_path / f"{number}.yml"
+        path.write_text(case["input"]["rule"], encoding="utf-8")
+        status, out, err = rules("test", str(path), "-", "--json", given=json.dumps(case["input"]["event"]))
+        if status != (MATCH if case["expect"]["match"] else NO_MATCH):
+            return f"{case['id']}: status {status} {err}"
+        answer = json.loads(out)["rules"]
+        return None if all(rule["match"] == rule["condition_holds"] for rule in answer) else f"{case['id']}: the explanation differs"
+
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        wrong = [problem for problem in pool.map(run, enumerate(cases)) if problem]
+    assert cases and not wrong, f"{len(wrong)} of {len(cases)}:\n" + "\n".join(wrong)
