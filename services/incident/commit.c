@@ -11,6 +11,8 @@
 /* The script's answer: see commit.lua. */
 #define ANSWER_THREATS 3
 #define ANSWER_THREAT_PARTS 5
+#define ANSWER_CORRELATED 4
+#define ANSWER_CORRELATED_PARTS 4
 
 void commit_init(struct commit *commit) {
     memset(commit, 0, sizeof(*commit));
@@ -140,6 +142,24 @@ bool commit_threat(const struct commit *commit, size_t position,
         .alert_queued = redis_reply_integer(redis_reply_at(list, at + 2)) != 0,
         .topic = redis_reply_text(redis_reply_at(list, at + 3)),
         .body = redis_reply_text(redis_reply_at(list, at + 4)),
+    };
+    return true;
+}
+
+bool commit_correlated(const struct commit *commit, size_t position,
+                       struct correlated_event *ret_event) {
+    if (redis_reply_count(commit->reply) <= ANSWER_CORRELATED)
+        return false;
+    const struct redis_reply *list = redis_reply_at(commit->reply, ANSWER_CORRELATED);
+    size_t at = position * ANSWER_CORRELATED_PARTS;
+    if (at + ANSWER_CORRELATED_PARTS > redis_reply_count(list))
+        return false;
+    *ret_event = (struct correlated_event){
+        .index = (uint32_t)redis_reply_integer(redis_reply_at(list, at)),
+        .group =
+            (uint32_t)redis_reply_integer(redis_reply_at(list, at + 1)) - 1, /* as Lua counts */
+        .incident_id = redis_reply_text(redis_reply_at(list, at + 2)),
+        .alert_queued = redis_reply_integer(redis_reply_at(list, at + 3)) != 0,
     };
     return true;
 }

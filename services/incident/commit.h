@@ -53,6 +53,14 @@ struct committed_threat {
     struct text body;
 };
 
+/* An event that a correlation made a threat, as the script answered it. */
+struct correlated_event {
+    uint32_t index;
+    uint32_t group; /* place among the contributions' groups */
+    struct text incident_id;
+    bool alert_queued;
+};
+
 /* Makes it ready for commit_take. */
 void commit_init(struct commit *commit);
 
@@ -76,5 +84,9 @@ bool commit_has_verdicts(const struct commit *commit);
 /* The threats the script answered, one by one from position 0; false past the last. */
 bool commit_threat(const struct commit *commit, size_t position,
                    struct committed_threat *ret_threat);
+
+/* The same for events that correlations made threats; in no order, an event once for each. */
+bool commit_correlated(const struct commit *commit, size_t position,
+                       struct correlated_event *ret_event);
 
 #endif

@@ -6,6 +6,7 @@
 #include "proto/receipt.h"
 #include "proto/wiring.h"
 #include "services/incident/committer.h"
+#include "services/incident/correlated_verdicts.h"
 #include "services/incident/seen_lanes.h"
 
 #include <assert.h>
@@ -110,7 +111,7 @@ static struct verdict make_verdict(const struct judgement *judgement,
 }
 
 /* Writes the verdicts of a batch to `verdicts`. Judgements and threats both ascend. */
-static struct batch_verdicts list_verdicts(const struct commit *commit, struct verdict *verdicts) {
+static struct batch_verdicts list_verdicts(struct commit *commit, struct verdict *verdicts) {
     struct committed_threat threat = {0};
     size_t position = 0;
     bool has_threat = commit_threat(commit, position, &threat);
@@ -124,6 +125,7 @@ static struct batch_verdicts list_verdicts(const struct commit *commit, struct v
         if (is_threat)
             has_threat = commit_threat(commit, ++position, &threat);
     }
+    count = correlated_verdicts_add(commit, verdicts, count);
     return (struct batch_verdicts){commit->batch.head.seq, count, verdicts};
 }
 
@@ -143,7 +145,7 @@ static void add_range(struct lane_receipt *lane, uint64_t seq) {
 }
 
 /* Adds what one commit has to say; returns the place behind the verdicts used. */
-static struct verdict *add_commit(struct lane_receipt *lane, const struct commit *commit,
+static struct verdict *add_commit(struct lane_receipt *lane, struct commit *commit,
                                   struct verdict *free_verdicts) {
     const struct batch_head *head = &commit->batch.head;
     lane->receipt.floor = commit->floor;

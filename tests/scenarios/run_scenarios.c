@@ -79,7 +79,22 @@ static size_t check_coverage(const struct sigma_rules *rules, const struct scena
                rules->rules[i].file, seen->fired[i] ? "keeps silent" : "fires");
         failures++;
     }
+    for (size_t i = 0; i < rules->correlation_count; i++) {
+        bool is_seen = seen->correlations_fired[i] && seen->correlations_silent[i];
+        if (is_seen || !rules->correlations[i].correlation.raises)
+            continue;
+        printf("FAIL %s: no scenario that covers it has an event on which its correlation %s\n",
+               rules->correlations[i].file, seen->correlations_fired[i] ? "keeps silent" : "fires");
+        failures++;
+    }
     return failures;
+}
+
+static bool *new_flags(size_t count) {
+    bool *flags = calloc(count + 1, sizeof *flags);
+    if (flags == NULL)
+        abort();
+    return flags;
 }
 
 int main(int argc, char **argv) {
@@ -90,14 +105,18 @@ int main(int argc, char **argv) {
     log_init("scenarios", LOG_LEVEL_WARNING);
     size_t failures = 0;
     struct sigma_rules *rules = load_rules(argv[1], &failures);
-    struct scenario_seen seen = {calloc(rules->count + 1, sizeof(bool)),
-                                 calloc(rules->count + 1, sizeof(bool))};
+    struct scenario_seen seen = {new_flags(rules->count), new_flags(rules->count),
+                                 new_flags(rules->correlation_count),
+                                 new_flags(rules->correlation_count)};
     failures += run_all(argv[2], argc - 3, argv + 3, rules, &seen);
     if (argc == 3)
         failures += check_coverage(rules, &seen);
-    printf("%zu rules, %zu failures\n", rules->count, failures);
+    printf("%zu rules, %zu correlations, %zu failures\n", rules->count, rules->correlation_count,
+           failures);
     free(seen.fired);
     free(seen.silent);
+    free(seen.correlations_fired);
+    free(seen.correlations_silent);
     sigma_rules_destroy(&rules);
     return failures == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -2,6 +2,7 @@
 #include "tests/scenarios/scenario.h"
 
 #include "services/detector/file_text.h"
+#include "tests/scenarios/correlated.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -128,6 +129,7 @@ struct run {
     struct enrichments enrichments;
     struct event_reader *reader;
     struct judge *judge;
+    struct correlated *correlated;
     size_t differences;
 };
 
@@ -165,22 +167,23 @@ static void compare_list(struct run *run, size_t line, const char *list, yajl_va
         print_difference(run, line, list, expected, judgement);
 }
 
-/* True when the scenario says it covers the rule's file. */
-static bool covers(const struct run *run, const struct sigma_loaded_rule *rule) {
+/* True when the scenario says it covers the file. */
+static bool covers(const struct run *run, const char *file) {
     yajl_val list = member(run->scenario->expect, "covers", yajl_t_array);
-    const char *slash = strrchr(rule->file, '/');
+    const char *slash = strrchr(file, '/');
     for (size_t i = 0; i < length_of(list); i++)
-        if (strcmp(text_at(list, i), slash != NULL ? slash + 1 : rule->file) == 0)
+        if (strcmp(text_at(list, i), slash != NULL ? slash + 1 : file) == 0)
             return true;
     return false;
 }
 
-static void note_seen(struct run *run, const struct judgement *judgement) {
+/* A rule that is silent fires when it contributes. */
+static void note_seen(struct run *run, size_t line, const struct judgement *judgement) {
     for (size_t rule = 0; rule < run->rules->count; rule++) {
-        bool fired = false;
+        bool fired = correlated_uses(run->correlated, line, &run->rules->rules[rule]);
         for (size_t i = 0; i < judgement->count; i++)
             fired |= judgement->rules[i] == rule;
-        if (covers(run, &run->rules->rules[rule])) {
+        if (covers(run, run->rules->rules[rule].file)) {
             run->seen->fired[rule] |= fired;
             run->seen->silent[rule] |= !fired;
         }
@@ -209,14 +212,49 @@ static void run_line(struct run *run, struct text document, size_t line) {
         run->differences++;
         return;
     }
+    judge_begin_batch(run->judge);
     struct judgement judgement = judge_event(run->judge, &run->enrichments, event);
-    note_seen(run, &judgement);
+    correlated_add(run->correlated, line, event, judge_contributions(run->judge));
+    note_seen(run, line, &judgement);
     compare_list(run, line, "rules", titles, &judgement);
     for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++) {
         yajl_val list = member(expectation, lists[i], yajl_t_array);
         if (list != NULL)
             compare_list(run, line, lists[i], list, &judgement);
     }
+}
+
+static bool is_expected(yajl_val titles, struct text title) {
+    for (size_t i = 0; i < length_of(titles); i++)
+        if (text_is(title, text_at(titles, i)))
+            return true;
+    return false;
+}
+
+/* Which correlations the event of a line completes; all of them are known by now. */
+static void compare_correlations(struct run *run, size_t line) {
+    yajl_val expected = member(expectation_of(run->scenario, line), "correlations", yajl_t_array);
+    size_t found = 0;
+    bool same = true;
+    for (size_t i = 0; i < run->rules->correlation_count; i++) {
+        const struct sigma_correlation *correlation = &run->rules->correlations[i];
+        struct text title = correlation->correlation.rule_title;
+        bool fires = correlated_fires(run->correlated, line, i);
+        found += fires;
+        same &= fires == is_expected(expected, title);
+        if (covers(run, correlation->file)) {
+            run->seen->correlations_fired[i] |= fires;
+            run->seen->correlations_silent[i] |= !fires;
+        }
+    }
+    if (expected == NULL || (same && found == length_of(expected)))
+        return;
+    run->differences++;
+    printf("  %s, line %zu: correlations differ, found:", name_of(run->scenario), line);
+    for (size_t i = 0; i < run->rules->correlation_count; i++)
+        if (correlated_fires(run->correlated, line, i))
+            printf(" [%.*s]", TEXT_ARG(run->rules->correlations[i].correlation.rule_title));
+    printf("\n");
 }
 
 /* Takes the next line of a text; false at its end. */
@@ -244,6 +282,9 @@ static void run_lines(struct run *run) {
     size_t number = 0;
     while (next_line(&rest, &line))
         run_line(run, line, ++number);
+    correlated_judge(run->correlated);
+    for (size_t i = 1; i <= number; i++)
+        compare_correlations(run, i);
     if (length_of(member(run->scenario->expect, "events", yajl_t_array)) != number) {
         printf("  %s: expect.json has another number of events than input.jsonl\n",
                name_of(run->scenario));
@@ -266,9 +307,11 @@ size_t scenario_run(const struct scenario *scenario, const struct sigma_rules *r
     if (run.differences == 0) {
         run.reader = event_reader_new();
         run.judge = judge_new(run.rules);
+        run.correlated = correlated_new(run.rules);
         run_lines(&run);
     }
     judge_destroy(&run.judge);
+    correlated_destroy(&run.correlated);
     event_reader_destroy(&run.reader);
     enrich_reputation_destroy(&reputation);
     enrich_time_destroy(&time);

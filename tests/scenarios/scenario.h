@@ -3,10 +3,10 @@
  *
  * input.jsonl holds one LogEvent a line. expect.json holds {"covers": [rule file names], "setup":
  * {off_hours, time_zone, bad_addresses: [...]}, "events": [{"line", "why", "rules": [titles,
- * gravest first], "details": [...], "group_keys": [...], "incidents": [...], "levels": [...]}]};
- * setup and the lists after rules may be absent, and are compared when they are there. Every line
- * of the input needs its entry. Owner: load/destroy. Threads: one. Errors: load prints what is
- * wrong with the scenario and returns NULL.
+ * gravest first], "correlations": [titles of those the event completes], "details": [...],
+ * "group_keys": [...], "incidents": [...], "levels": [...]}]}; setup and the lists after rules may
+ * be absent, and are compared when they are there. Every line of the input needs its entry. Owner:
+ * load/destroy. Threads: one. Errors: load prints what is wrong with the scenario and returns NULL.
  */
 #ifndef SIEM_TESTS_SCENARIO_H
 #define SIEM_TESTS_SCENARIO_H
@@ -20,6 +20,8 @@ struct scenario;
 struct scenario_seen {
     bool *fired;  /* by rule: on at least one of its events, in a scenario that covers it */
     bool *silent; /* the same, on at least one of them not */
+    bool *correlations_fired;
+    bool *correlations_silent;
 };
 
 /* Reads the scenario of a directory. */
