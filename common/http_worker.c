@@ -30,10 +30,12 @@ void http_worker_wake(struct http_worker *worker) {
 
 void http_worker_give_back(struct http_request *request) {
     struct http_worker *worker = request->worker;
-    request->next = atomic_load(&worker->done);
-    while (!atomic_compare_exchange_weak(&worker->done, &request->next, request))
-        continue;
-    if (request->next == NULL)
+    struct http_request *first = atomic_load(&worker->done);
+    do
+        request->next = first;
+    while (!atomic_compare_exchange_weak(&worker->done, &first, request));
+    /* The request is the worker's again: its link may have changed by now. */
+    if (first == NULL)
         http_worker_wake(worker);
 }
 
