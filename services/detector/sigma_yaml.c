@@ -32,20 +32,85 @@ static enum status copy_list(struct copy *copy, const yaml_node_t *from, int dep
     return STATUS_OK;
 }
 
-/* Refuses a member whose name is no scalar, a merge key, or taken. */
-static enum status check_name(struct copy *copy, const struct sigma_node *map, size_t index) {
-    const struct sigma_node *name = &map->names[index];
+/* Where the member of that name stands; `count`: there is none. */
+static size_t find_member(const struct sigma_node *map, struct text name) {
+    size_t at = 0;
+    while (at < map->count && !text_equal(map->names[at].text, name))
+        at++;
+    return at;
+}
+
+/* True for a plain <<. */
+static bool is_merge_key(const struct copy *copy, int index) {
+    const yaml_node_t *key = yaml_document_get_node(copy->document, index);
+    return key->type == YAML_SCALAR_NODE && key->data.scalar.style == YAML_PLAIN_SCALAR_STYLE &&
+           key->data.scalar.length == 2 && memcmp(key->data.scalar.value, "<<", 2) == 0;
+}
+
+/* Takes a member of its own, which no other may be called like. */
+static enum status add_member(struct copy *copy, struct sigma_node *map,
+                              const struct sigma_node *name, const struct sigma_node *item) {
     if (name->kind != SIGMA_NODE_SCALAR)
         return sigma_refuse(copy->error, STATUS_BAD_SYNTAX, name->line,
                             "a map's key must be a plain word");
-    if (name->plain && text_is(name->text, "<<"))
-        return sigma_refuse(copy->error, STATUS_UNSUPPORTED, name->line,
-                            "merge keys (<<) are not supported");
-    for (size_t i = 0; i < index; i++)
-        if (text_equal(map->names[i].text, name->text))
-            return sigma_refuse(copy->error, STATUS_BAD_SYNTAX, name->line,
-                                "the key '%.*s' stands twice (first in line %d)",
-                                TEXT_ARG(name->text), map->names[i].line);
+    size_t at = find_member(map, name->text);
+    if (at < map->count)
+        return sigma_refuse(copy->error, STATUS_BAD_SYNTAX, name->line,
+                            "the key '%.*s' stands twice (first in line %d)", TEXT_ARG(name->text),
+                            map->names[at].line);
+    map->names[map->count] = *name;
+    map->items[map->count++] = *item;
+    return STATUS_OK;
+}
+
+/* Takes over the members of another map that the map does not have. */
+static enum status merge_map(struct copy *copy, struct sigma_node *map,
+                             const struct sigma_node *from) {
+    if (from->kind != SIGMA_NODE_MAP)
+        return sigma_refuse(copy->error, STATUS_BAD_SYNTAX, from->line,
+                            "a merge key (<<) needs a map, or a list of maps");
+    for (size_t i = 0; i < from->count; i++) {
+        if (find_member(map, from->names[i].text) < map->count)
+            continue;
+        if (map->count == SIGMA_YAML_MEMBERS_MAX)
+            return sigma_refuse(copy->error, STATUS_TOO_LARGE, from->line,
+                                "too many keys in a map");
+        map->names[map->count] = from->names[i];
+        map->items[map->count++] = from->items[i];
+    }
+    return STATUS_OK;
+}
+
+/* Takes over the members of all maps under merge keys, the first ones first. */
+static enum status merge_all(struct copy *copy, struct sigma_node *map,
+                             const struct sigma_node *merges) {
+    enum status status = STATUS_OK;
+    for (size_t i = 0; status == STATUS_OK && i < merges->count; i++) {
+        const struct sigma_node *from = &merges->items[i];
+        if (from->kind != SIGMA_NODE_LIST)
+            status = merge_map(copy, map, from);
+        else
+            for (size_t k = 0; status == STATUS_OK && k < from->count; k++)
+                status = merge_map(copy, map, &from->items[k]);
+    }
+    return status;
+}
+
+/* Reads the members that are the map's own; what is to be merged is kept for later. */
+static enum status copy_members(struct copy *copy, const yaml_node_pair_t *pairs, size_t count,
+                                int depth, struct sigma_node *node, struct sigma_node *merges) {
+    for (size_t i = 0; i < count; i++) {
+        struct sigma_node name = {.line = 0}, item = {.line = 0};
+        enum status status = copy_node(copy, pairs[i].key, depth, &name);
+        if (status == STATUS_OK)
+            status = copy_node(copy, pairs[i].value, depth, &item);
+        if (status == STATUS_OK && is_merge_key(copy, pairs[i].key))
+            merges->items[merges->count++] = item;
+        else if (status == STATUS_OK)
+            status = add_member(copy, node, &name, &item);
+        if (status != STATUS_OK)
+            return status;
+    }
     return STATUS_OK;
 }
 
@@ -55,20 +120,17 @@ static enum status copy_map(struct copy *copy, const yaml_node_t *from, int dept
     size_t count = (size_t)(from->data.mapping.pairs.top - pairs);
     if (count > SIGMA_YAML_MEMBERS_MAX)
         return sigma_refuse(copy->error, STATUS_TOO_LARGE, line_of(from), "too many keys in a map");
+    struct sigma_node merges = {.kind = SIGMA_NODE_LIST};
+    bool has_merge = false;
+    for (size_t i = 0; i < count; i++)
+        has_merge |= is_merge_key(copy, pairs[i].key);
+    size_t capacity = has_merge ? SIGMA_YAML_MEMBERS_MAX : count;
+    merges.items = arena_zalloc(copy->arena, has_merge ? count : 0, sizeof *merges.items);
     node->kind = SIGMA_NODE_MAP;
-    node->count = count;
-    node->names = arena_zalloc(copy->arena, count, sizeof *node->names);
-    node->items = arena_zalloc(copy->arena, count, sizeof *node->items);
-    for (size_t i = 0; i < count; i++) {
-        enum status status = copy_node(copy, pairs[i].key, depth, &node->names[i]);
-        if (status == STATUS_OK)
-            status = check_name(copy, node, i);
-        if (status == STATUS_OK)
-            status = copy_node(copy, pairs[i].value, depth, &node->items[i]);
-        if (status != STATUS_OK)
-            return status;
-    }
-    return STATUS_OK;
+    node->names = arena_zalloc(copy->arena, capacity, sizeof *node->names);
+    node->items = arena_zalloc(copy->arena, capacity, sizeof *node->items);
+    enum status status = copy_members(copy, pairs, count, depth, node, &merges);
+    return status != STATUS_OK ? status : merge_all(copy, node, &merges);
 }
 
 static enum status copy_node(struct copy *copy, int index, int depth, struct sigma_node *ret_node) {

@@ -1,7 +1,7 @@
 /* sigma_yaml.h: YAML text to trees of nodes that know their line; the only file that sees libyaml.
  *
- * Aliases are resolved by copying. Refused: duplicate keys, keys that are no scalars, merge keys
- * (<<). Owner: nodes live in the arena given. Threads: one arena each. Errors: BAD_SYNTAX,
+ * Aliases are resolved by copying, merge keys (<<) by taking over the members that are missing.
+ * Refused: duplicate keys, keys that are no scalars. Owner: nodes live in the arena given. Threads: one arena each. Errors: BAD_SYNTAX,
  * UNSUPPORTED, TOO_LARGE with line and reason. Limits: SIGMA_YAML_NODES_MAX nodes a file,
  * SIGMA_YAML_DEPTH_MAX deep (so that aliases cannot blow up), SIGMA_YAML_MEMBERS_MAX members a map,
  * SIGMA_YAML_DOCUMENTS_MAX documents. Source: YAML 1.1 and its core types as Sigma's tools read

@@ -65,7 +65,8 @@ static const struct refusal_case refusals[] = {
     {HEAD "siem: {group_by: source_ip}\n" BODY, STATUS_BAD_SYNTAX, 3, "group_by"},
     {HEAD "siem: {incident: ''}\n" BODY, STATUS_BAD_SYNTAX, 3, "incident"},
     {HEAD "siem: {details: '100% sure'}\n" BODY, STATUS_BAD_SYNTAX, 1, "stands alone"},
-    {HEAD "x: &a [1]\ny: {<<: *a}\n" BODY, STATUS_UNSUPPORTED, 4, "merge"},
+    {HEAD "x: &a [1]\ny: {<<: *a}\n" BODY, STATUS_BAD_SYNTAX, 3, "merge"},
+    {HEAD "y: {<<: x}\n" BODY, STATUS_BAD_SYNTAX, 3, "merge"},
 };
 
 Test(sigma_rules, refuses_with_line_and_reason) {
@@ -139,6 +140,17 @@ Test(sigma_rules, an_alias_stands_for_its_anchor) {
     struct rule_verdict verdict = rule_bench_judge(
         HEAD "detection:\n  a: &a {event_type: unknown}\n  b: *a\n  condition: a and b\n",
         "{\"event_type\":\"unknown\"}");
+    cr_assert_eq(verdict.found, 1, "%s", verdict.reason);
+}
+
+Test(sigma_rules, a_merge_key_takes_over_what_is_missing) {
+    struct rule_verdict verdict =
+        rule_bench_judge(HEAD "one: &one {event_type: other, username: me}\n"
+                              "two: &two {source_ip: 192.0.2.1, username: you}\n"
+                              "detection:\n  a: {<<: [*one, *two], event_type: unknown}\n"
+                              "  b: {<<: *two, '<<': x}\n  condition: a and not b\n",
+                         "{\"event_type\":\"unknown\",\"username\":\"me\",\"source_ip\":"
+                         "\"192.0.2.1\"}");
     cr_assert_eq(verdict.found, 1, "%s", verdict.reason);
 }
 
