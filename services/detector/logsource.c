@@ -35,6 +35,10 @@ struct shape_row {
     const char *category, *product, *service;
 };
 
+struct excludes_row {
+    const char *category, *product;
+};
+
 struct narrower_row {
     size_t part; /* its offset in a logsource */
     const char *narrow, *wide;
@@ -47,6 +51,7 @@ struct narrower_row {
 #define EVENT_ID NO_ROW
 #define SHAPE NO_ROW
 #define PROGRAM NO_ROW
+#define EXCLUDES NO_ROW
 #define NARROWER NO_ROW
 
 #undef MEMBER
@@ -96,6 +101,14 @@ static const struct shape_row shapes[] = {
 };
 #undef SHAPE
 #define SHAPE NO_ROW
+
+#undef EXCLUDES
+#define EXCLUDES(category, product) {category, product},
+static const struct excludes_row excludes[] = {
+#include "services/detector/logsource.def"
+};
+#undef EXCLUDES
+#define EXCLUDES NO_ROW
 
 #undef NARROWER
 #define NARROWER(part, narrow, wide) {offsetof(struct logsource, part), narrow, wide},
@@ -250,10 +263,22 @@ static bool part_conflicts(size_t part, struct text rule, struct text event) {
            !is_narrower(part, event, rule);
 }
 
+/* True when the table says that such events are none of the rule's product. */
+static bool is_excluded(const struct logsource *rule, const struct logsource *event) {
+    if (rule->product.data == NULL || event->product.data != NULL || event->category.data == NULL)
+        return false;
+    for (size_t i = 0; i < COUNT(excludes); i++)
+        if (is_same(text_of(excludes[i].product), rule->product) &&
+            is_same(text_of(excludes[i].category), event->category))
+            return true;
+    return false;
+}
+
 bool logsource_conflicts(const struct logsource *rule, const struct logsource *event) {
     if (rule->product.data != NULL && is_same(rule->product, TEXT(OUR_PRODUCT)))
         return false;
-    return part_conflicts(offsetof(struct logsource, category), rule->category, event->category) ||
+    return is_excluded(rule, event) ||
+           part_conflicts(offsetof(struct logsource, category), rule->category, event->category) ||
            part_conflicts(offsetof(struct logsource, product), rule->product, event->product) ||
            part_conflicts(offsetof(struct logsource, service), rule->service, event->service);
 }

@@ -136,11 +136,26 @@ static void split_request(struct web_access *access) {
     access->target = (struct text){start, (size_t)(end - start)};
 }
 
+/* Reads a line that is a request and nothing else: GET /path HTTP/1.1 */
+static bool read_request_alone(struct text line, struct web_access *ret_access) {
+    struct web_access access = {.request = line};
+    size_t length = 0;
+    while (length < line.length && line.data[length] >= 'A' && line.data[length] <= 'Z')
+        length++;
+    if (length < 3 || length == line.length || line.data[length] != ' ')
+        return false;
+    split_request(&access);
+    if (access.version.data == NULL || access.target.length == 0)
+        return false;
+    *ret_access = access;
+    return true;
+}
+
 bool parse_web_access(struct text line, struct web_access *ret_access) {
     struct web_access access = {.request = {NULL, 0}};
     const char *date = find_date(line);
     if (date == NULL)
-        return false;
+        return read_request_alone(line, ret_access);
     struct cursor cursor = {date, line.data + line.length};
     cursor.at = memchr(date, ']', (size_t)(cursor.end - date));
     if (cursor.at == NULL || cursor.end - cursor.at < 3)

@@ -1,6 +1,8 @@
 /* raw_log.c: the fields of a parsed line put where rules ask for them. */
 #include "services/detector/raw_log.h"
 
+#include "services/detector/decode_target.h"
+
 #include <stdlib.h>
 
 /* The fields of an access log's line, by the names of Sigma's taxonomy. */
@@ -16,6 +18,7 @@ enum web_field {
     WEB_CLIENT_URI,
     WEB_EXTENSION,
     WEB_QUERY,
+    WEB_DECODED,
     WEB_CLIENT_QUERY,
     WEB_STEM,
     WEB_USER_AGENT,
@@ -37,6 +40,7 @@ static const char *const web_names[WEB_FIELDS] = {
     [WEB_CLIENT_URI] = "c-uri",
     [WEB_EXTENSION] = "c-uri-extension",
     [WEB_QUERY] = "cs-uri-query",
+    [WEB_DECODED] = "cs-uri-decoded",
     [WEB_CLIENT_QUERY] = "c-uri-query",
     [WEB_STEM] = "cs-uri-stem",
     [WEB_USER_AGENT] = "cs-user-agent",
@@ -93,6 +97,8 @@ static void add_target(const struct raw_log_reader *reader, struct fields *field
     add(fields, reader->web[WEB_EXTENSION], extension, none);
     add(fields, reader->web[WEB_QUERY], query, target);
     add(fields, reader->web[WEB_CLIENT_QUERY], query, none);
+    if (reader->web[WEB_DECODED] >= 0 && target.data != NULL)
+        add(fields, reader->web[WEB_DECODED], decode_target(&fields->arena, target), none);
 }
 
 static void add_access(const struct raw_log_reader *reader, struct fields *fields,

@@ -37,7 +37,7 @@ struct web_access {
     struct text status, size, referer, user_agent;
 };
 
-/* Reads a line of an access log. */
+/* Reads a line of an access log, or one that is a request alone. */
 bool parse_web_access(struct text line, struct web_access *ret_access);
 
 /* parse_auditd.c: hands every key and value of a line of auditd to `take`, values as they are

@@ -21,7 +21,7 @@ static struct field_names *make_names(void) {
         "a0",           "a1",
         "name",         "exe",
         "SYSCALL",      "proctitle",
-        "unit",
+        "unit",         "cs-uri-decoded",
     };
     struct field_names *names = field_names_new();
     for (size_t i = 0; i < sizeof asked / sizeof asked[0]; i++) {

@@ -98,6 +98,18 @@ Test(logsource, other_events_tell_by_their_members) {
     CHECK(cases);
 }
 
+Test(logsource, a_category_can_exclude_products) {
+    static const struct route_case cases[] = {
+        {"product: zeek, service: rdp", "{\"logsource\":{\"category\":\"webserver\"}}", false},
+        {"product: my-shop", "{\"logsource\":{\"category\":\"webserver\"}}", true},
+        {"service: nginx", "{\"logsource\":{\"category\":\"webserver\"}}", true},
+        {"product: zeek", "{\"logsource\":{\"category\":\"webserver\",\"product\":\"zeek\"}}",
+         true},
+        {"product: zeek", "{\"logsource\":{\"category\":\"proxy\"}}", true},
+    };
+    CHECK(cases);
+}
+
 Test(logsource, what_the_event_says_itself_stands_above) {
     static const struct route_case cases[] = {
         {"product: windows", "{\"Channel\":\"Security\",\"logsource\":{\"product\":\"linux\"}}",

@@ -73,8 +73,36 @@ Test(raw_log, fields_of_an_access_log) {
         {WEB, "{cs-method: GET}", "10.0.0.1 - - [10/Oct/2026:13:55:36 +0000] \\\"GET / HTTP",
          false},
         {WEB, "{cs-method: GET}", "[2026-10-10] \\\"GET / HTTP/1.1\\\" 200", false},
+        {WEB, "{cs-method: GET, cs-uri-stem: /a, sc-status: null}", "GET /a?b HTTP/1.1", true},
+        {WEB, "{cs-method|exists: true}", "GET /a?b", false},
+        {WEB, "{cs-method|exists: true}", "GET HTTP/1.1", false},
         {"product: linux, service: sshd", "['b.php']", COMBINED, true}, /* a product is not known */
         {"category: process_creation", "['b.php']", COMBINED, false},   /* but the category is */
+    };
+    CHECK(cases);
+}
+
+#define DECODED(target)                                                                            \
+    "10.0.0.1 - - [10/Oct/2026:13:55:36 +0000] \\\"GET " target " HTTP/1.1\\\" 200 1"
+
+Test(raw_log, a_target_has_one_spelling) {
+    static const struct line_case cases[] = {
+        {WEB, "{cs-uri-decoded: \"/?q=' or 1\"}", DECODED("/?q=%27+or+1"), true},
+        {WEB, "{cs-uri-decoded: \"/?q='\"}", DECODED("/?q=%2527"), true},
+        {WEB, "{cs-uri-decoded: \"/?q='<\"}", DECODED("/?q=%u0027%U003c"), true},
+        {WEB, "{cs-uri-decoded: /../etc}", DECODED("/%c0%ae%c0%ae%c0%afetc"), true},
+        {WEB, "{cs-uri-decoded: '/<a:>'}", DECODED("/&lt;a&#58;&#x3E"), true},
+        {WEB, "{cs-uri-decoded: '/1 union select 2'}", DECODED("/1/**/union/*!50000select*/2"),
+         true},
+        {WEB, "{cs-uri-decoded: '/1 union select 2'}", DECODED("/1%23x%0Aunion--y%0aselect%a02"),
+         false}, /* a0 alone is no text */
+        {WEB, "{cs-uri-decoded: '/1 union select 2'}", DECODED("/1%23x%0Aunion--y%0aselect%c2%a02"),
+         true},
+        {WEB, "{cs-uri-decoded: '/a#b--c/*d'}", DECODED("/a%23b--c/*d"), true},
+        {WEB, "{cs-uri-decoded: '/cmd.exe'}", DECODED("/cmd%00.exe"), true},
+        {WEB, "{cs-uri-decoded: '/?%zz%2'}", DECODED("/%fe%zz%2"), true},
+        {WEB, "{cs-uri-decoded: '/&#0;&#xd800;&x'}", DECODED("/&#0;&#xd800;&x"), true},
+        {WEB, "{cs-uri-decoded: '/\u00fc\U0001f600'}", DECODED("/%c3%bc%f0%9f%98%80"), true},
     };
     CHECK(cases);
 }
