@@ -7,9 +7,8 @@
  * when the data is not there.
  */
 #include "services/detector/judge.h"
+#include "tests/support/case_file.h"
 #include "tests/support/event_reader.h"
-
-#include "services/detector/file_text.h"
 
 #include "common/json_writer.h"
 #include "common/log.h"
@@ -17,10 +16,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
-#include <yajl/yajl_tree.h>
 
 #define SKIPPED 77
-#define FILE_MAX (64 * 1024 * 1024)
 #define PATH_SIZE 4096
 #define REASONS_MAX 64
 
@@ -31,16 +28,6 @@ struct rates {
     size_t as_expected;
     size_t failures; /* of tier core */
 };
-
-static yajl_val member(yajl_val object, const char *name, yajl_type type) {
-    const char *path[] = {name, NULL};
-    return yajl_tree_get(object, path, type);
-}
-
-static const char *string_at(yajl_val object, const char *name) {
-    yajl_val value = member(object, name, yajl_t_string);
-    return value != NULL ? value->u.string : "";
-}
 
 static void write_json(struct json_writer *json, yajl_val value);
 
@@ -105,9 +92,9 @@ static int judge_case(yajl_val input, char reason[256]) {
     struct event_reader *reader = event_reader_new();
     struct buffer document;
     int result = -1;
-    buffer_init(&document, FILE_MAX);
-    make_document(member(input, "event", yajl_t_object), &document);
-    sigma_rules_add_text(rules, "case", text_of(string_at(input, "rule")));
+    buffer_init(&document, CASE_FILE_MAX);
+    make_document(case_file_member(input, "event", yajl_t_object), &document);
+    sigma_rules_add_text(rules, "case", text_of(case_file_string(input, "rule")));
     sigma_rules_finish(rules);
     struct judge *judge = judge_new(rules);
     const struct event *event = event_reader_read(reader, buffer_text(&document), received);
@@ -122,19 +109,20 @@ static int judge_case(yajl_val input, char reason[256]) {
     return result;
 }
 
-static void run_case(yajl_val root, struct rates *rates) {
+static void run_case(yajl_val root, void *context) {
+    struct rates *rates = context;
     char reason[256] = "";
-    yajl_val expect = member(root, "expect", yajl_t_object);
-    bool wanted = expect != NULL && member(expect, "match", yajl_t_true) != NULL;
-    int found = judge_case(member(root, "input", yajl_t_object), reason);
-    bool is_core = strcmp(string_at(root, "tier"), "core") == 0;
+    yajl_val expect = case_file_member(root, "expect", yajl_t_object);
+    bool wanted = expect != NULL && case_file_member(expect, "match", yajl_t_true) != NULL;
+    int found = judge_case(case_file_member(root, "input", yajl_t_object), reason);
+    bool is_core = strcmp(case_file_string(root, "tier"), "core") == 0;
     rates->total++;
     if (found == (int)wanted) {
         rates->as_expected++;
         return;
     }
     rates->failures += is_core;
-    printf("  %s %s: expected %s, %s %s\n", is_core ? "FAIL" : "miss", string_at(root, "id"),
+    printf("  %s %s: expected %s, %s %s\n", is_core ? "FAIL" : "miss", case_file_string(root, "id"),
            wanted ? "a match" : "no match",
            found < 0 ? "refused:"
            : found   ? "matched"
@@ -142,27 +130,12 @@ static void run_case(yajl_val root, struct rates *rates) {
            reason);
 }
 
-/* Runs the lines of one file; false when it is not there. */
+/* Runs the cases of one file; false when it is not there. */
 static bool run_file(const char *shared, const char *name, struct rates *rates) {
-    char path[PATH_SIZE];
-    struct buffer text;
-    buffer_init(&text, FILE_MAX);
-    snprintf(path, sizeof path, "%s/cases/%s", shared, name);
-    bool is_read = file_text_read(path, &text) == STATUS_OK;
-    buffer_append(&text, "", 1);
-    for (char *line = is_read ? (char *)text.data : NULL, *next; line != NULL; line = next) {
-        next = strchr(line, '\n');
-        if (next != NULL)
-            *next++ = '\0';
-        yajl_val root = line[0] != '\0' ? yajl_tree_parse(line, NULL, 0) : NULL;
-        if (root != NULL)
-            run_case(root, rates);
-        yajl_tree_free(root);
-    }
-    buffer_fini(&text);
-    if (is_read)
+    bool is_there = case_file_run(shared, name, run_case, rates);
+    if (is_there)
         printf("%s: %zu of %zu as expected\n", name, rates->as_expected, rates->total);
-    return is_read;
+    return is_there;
 }
 
 struct reason {
