@@ -27,6 +27,8 @@ local QUARANTINE_KEPT = 10000
 local RECALL_PAGE = 256         -- threats read at a time for an answer that got lost,
 local RECALL_PAGES = 64         -- and how often
 local TIMELINE_KEPT = 10000     -- newest threats
+local WEEK_DAYS = 7
+local WEEK_KEPT_S = 2 * 86400   -- week.lua makes it anew every day
 local TOP_THREATS = 10          -- gravest threats of a day
 
 local batch = cmsgpack.unpack(ARGV[1])
@@ -142,6 +144,28 @@ local function add(hash, field, amount)
 end
 
 local names = {}                -- by sorted set: names, amounts, expire_at
+
+local week = nil                -- the days a report sums up, "from to" (week.lua); false: none
+
+-- The addresses of such a day count in the week's set, too, which may take in several days of the batch.
+local function add_to_week(text, day_names, amounts)
+    if week == nil then week = call('GET', key.week) end
+    local from, to = (week or ''):match('^(%d+) (%d+)$')
+    if not from or tonumber(text) < tonumber(from) or tonumber(text) > tonumber(to) then return end
+    local set = key.week_addresses:format(to)
+    local sum = names[set]
+    if not sum then
+        sum = {names = {}, amounts = {}, at = {}, most = WEEK_DAYS * names_max,
+               expire_at = floor_of(now_ms / 1000) + WEEK_KEPT_S}
+        names[set] = sum
+    end
+    for i, name in ipairs(day_names) do
+        local at = sum.at[name] or #sum.names + 1
+        sum.names[at], sum.at[name] = name, at
+        sum.amounts[at] = (sum.amounts[at] or 0) + amounts[i]
+    end
+end
+
 for _, day in ipairs(days) do
     local text, expire_at = day[1], day[2]
     sums[key.day:format(text)] = {fields = day[3], amounts = day[4], expire_at = expire_at}
@@ -149,6 +173,7 @@ for _, day in ipairs(days) do
         sums[key.day_types:format(text)] = {fields = day[5], amounts = day[6], expire_at = expire_at}
     end
     if #day[7] > 0 then
+        add_to_week(text, day[7], day[8])
         names[key.day_addresses:format(text)] = {names = day[7], amounts = day[8], expire_at = expire_at}
     end
     if #day[9] > 0 then
@@ -178,7 +203,8 @@ if contributions or not lane then
     correlated = correlate(contributions, {
         add = add, names = names, sums = sums, days = days, threats = threats, spans = spans, rules = rules,
         now_ms = now_ms, groups_max = correlation_groups_max, kept_days = statistics_days,
-        publisher = publisher, rules_counted_max = RULES_COUNTED_MAX})
+        publisher = publisher, rules_counted_max = RULES_COUNTED_MAX,
+        batch_name = lane and ('%s-%d'):format(lane, seq)})
 end
 local threat_count = #indices
 
@@ -728,7 +754,7 @@ for set, sum in pairs(names) do
     end
     local before = call('ZCARD', set)
     sum.is_new = before == 0
-    sum.evicted = max(0, before + new - names_max)
+    sum.evicted = max(0, before + new - (sum.most or names_max))
     if sum.evicted > 0 then add(key.ledger, 'names_evicted', sum.evicted) end
 end
 
@@ -774,6 +800,10 @@ for hash, sum in pairs(sums) do
             end
         end
         if #changes > 0 then call('HSET', hash, unpack(changes)) end
+        if #changes > 0 and hash == key.rule_hits then
+            for i = 2, #changes, 2 do changes[i] = now_ms end
+            call('HSET', key.rule_last_hit, unpack(changes))
+        end
     end
     if sum.is_new and sum.expire_at then call('EXPIREAT', hash, sum.expire_at) end
 end

@@ -7,12 +7,18 @@
 #include "services/ingest/questions.h"
 #include "services/ingest/report.h"
 #include "services/ingest/routes.h"
-#include "services/ingest/top_sources.h"
+#include "services/ingest/shared_script.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 
 #define DAYS 7
+#define TOP_SOURCES "20"
+#define TOP_SOURCES_LAST "19"
+#define SUMS_KEPT_S "86400"
+
+/* week.lua, embedded by the build. */
+extern const char week_lua[];
 
 /* The counters of a day in the order they are asked for. */
 enum { TOTAL, THREATS, SEVERITIES, COUNTERS = SEVERITIES + SEVERITY_COUNT_ };
@@ -22,8 +28,11 @@ struct week {
     int64_t by_day[DAYS][COUNTERS];
     int64_t sums[COUNTERS];
     int64_t types[EVENT_TYPE_COUNT_];
-    struct top_sources sources;
+    struct redis_reply *sources; /* names and numbers */
 };
+
+/* Places of the replies behind two for each day. */
+enum { WEEK_REPLY = 2 * DAYS, SOURCES_REPLY };
 
 /* Counters and types of one day. */
 static void ask_day(struct questions *questions, const char *day) {
@@ -42,21 +51,58 @@ static void ask_day(struct questions *questions, const char *day) {
     questions_ask(questions, TEXT("HGETALL"), key_text(&types));
 }
 
+/* The sources as the commits keep them, if they do so for these days. */
+static void ask_sources(struct questions *questions, const struct week *week) {
+    struct key_name mark = key_name(KEY_WEEK);
+    struct key_name sources = key_name(KEY_WEEK_ADDRESSES, week->days[DAYS - 1].key);
+    questions_ask(questions, TEXT("GET"), key_text(&mark));
+    questions_ask(questions, TEXT("ZREVRANGE"), key_text(&sources), TEXT("0"),
+                  TEXT(TOP_SOURCES_LAST), TEXT("WITHSCORES"));
+}
+
+static void take_day(struct week *week, size_t day, const struct questions *questions) {
+    for (size_t i = 0; i < COUNTERS; i++) {
+        week->by_day[day][i] = redis_reply_integer(redis_reply_at(questions->replies[2 * day], i));
+        week->sums[i] += week->by_day[day][i];
+    }
+    report_add_types(questions->replies[2 * day + 1], week->types);
+}
+
+/* Takes the sources over when they are of these days. */
+static void take_sources(struct week *week, struct questions *questions) {
+    char wanted[24];
+    snprintf(wanted, sizeof wanted, "%s %s", week->days[0].key, week->days[DAYS - 1].key);
+    if (!text_is(redis_reply_text(questions->replies[WEEK_REPLY]), wanted))
+        return;
+    week->sources = questions->replies[SOURCES_REPLY];
+    questions->replies[SOURCES_REPLY] = NULL;
+}
+
 static enum status read_days(struct redis_client *redis, struct week *week) {
     SCOPED_FINI(questions) struct questions questions;
     questions_init(&questions, redis);
     for (size_t day = 0; day < DAYS; day++)
         ask_day(&questions, week->days[day].key);
+    ask_sources(&questions, week);
     enum status status = questions_read(&questions);
-    for (size_t day = 0; day < DAYS && status == STATUS_OK; day++) {
-        for (size_t i = 0; i < COUNTERS; i++) {
-            week->by_day[day][i] =
-                redis_reply_integer(redis_reply_at(questions.replies[2 * day], i));
-            week->sums[i] += week->by_day[day][i];
-        }
-        report_add_types(questions.replies[2 * day + 1], week->types);
-    }
-    return status;
+    if (status != STATUS_OK)
+        return status;
+    for (size_t day = 0; day < DAYS; day++)
+        take_day(week, day, &questions);
+    take_sources(week, &questions);
+    return STATUS_OK;
+}
+
+/* The first report of a day: the sources are summed up, and kept from then on. */
+static enum status sum_up_sources(struct redis_client *redis, struct week *week) {
+    SCOPED_FINI(shared_script) struct shared_script shared;
+    struct text arguments[2 + DAYS] = {TEXT(SUMS_KEPT_S), TEXT(TOP_SOURCES)};
+    struct key_name slot = key_name(KEY_WEEK);
+    for (size_t day = 0; day < DAYS; day++)
+        arguments[2 + day] = text_of(week->days[day].key);
+    shared_script_init(&shared, (const char *const[]){week_lua}, 1);
+    return redis_script_run(redis, shared.script, key_text(&slot), 2 + DAYS, arguments,
+                            &week->sources);
 }
 
 /* With two decimals. */
@@ -92,14 +138,6 @@ static void write_days(struct json_writer *json, const struct week *week) {
     json_object_end(json);
 }
 
-static void write_sources(struct json_writer *json, const struct top_sources *sources) {
-    json_key(json, "top_attack_sources");
-    json_object_begin(json);
-    for (size_t i = 0; i < sources->count; i++)
-        report_write_number(json, sources->sources[i].name, sources->sources[i].threats);
-    json_object_end(json);
-}
-
 static void write_report(struct json_writer *json, const struct week *week, struct wall_time now) {
     char period[32];
     char time[CLOCK_RFC3339_SIZE];
@@ -110,7 +148,7 @@ static void write_report(struct json_writer *json, const struct week *week, stru
     write_summary(json, week);
     write_days(json, week);
     report_write_types(json, "threat_types", week->types);
-    write_sources(json, &week->sources);
+    report_write_names(json, "top_attack_sources", week->sources);
     report_write_severities(json, "severity_summary", week->sums + SEVERITIES);
     json_object_end(json);
 }
@@ -122,15 +160,16 @@ static void read_report(struct redis_client *redis, struct http_request *request
     for (int day = 0; day < DAYS; day++)
         week.days[day] = report_day_before(ingest_of(request)->zone, now, DAYS - 1 - day);
     enum status status = read_days(redis, &week);
-    if (status == STATUS_OK)
-        status = top_sources_read(redis, week.days, DAYS, &week.sources);
-    if (status != STATUS_OK) {
+    if (status == STATUS_OK && week.sources == NULL)
+        status = sum_up_sources(redis, &week);
+    if (status == STATUS_OK) {
+        struct json_answer answer;
+        write_report(answer_begin(&answer), &week, now);
+        answer_send(&answer, request, 200);
+    } else {
         reads_answer_failure(request, redis, status);
-        return;
     }
-    struct json_answer answer;
-    write_report(answer_begin(&answer), &week, now);
-    answer_send(&answer, request, 200);
+    redis_reply_destroy(&week.sources);
 }
 
 void route_report_weekly(struct http_request *request) {

@@ -107,6 +107,23 @@ def test_weekly(pipeline, sent):
     assert report["severity_summary"] == {name: severities[name] for name in SEVERITIES}
 
 
+def test_the_week_goes_on(pipeline, sent):
+    """The first report summed the sources up; those that come after it count all the same, late ones in their day."""
+    api = pipeline.api()
+    before = collections.Counter(api.get("/report/weekly").json["top_attack_sources"])
+    assert pipeline.redis.get(pipeline.key("week"))
+    more = [event(local(days_ago, "00:30:00"), "malware_detected", source_ip=f"203.0.113.{days_ago % 3}") for days_ago in (1, 2, 6, 6, 7)]
+    for each in more:
+        assert api.log(each).status == 200
+    sent.extend(more)
+    report = api.get("/report/weekly").json
+    first = datetime.date.fromisoformat(report["report_period"].split(" to ")[0]).isoformat()
+    counted = [each for each in more if datetime.datetime.fromisoformat(each["timestamp"]).astimezone(ZONE).date().isoformat() >= first]
+    assert report["top_attack_sources"] == before + collections.Counter(each["source_ip"] for each in counted)
+    pipeline.redis.delete(pipeline.key("week"))
+    assert api.get("/report/weekly").json["top_attack_sources"] == report["top_attack_sources"], "summed up anew"
+
+
 @pytest.mark.parametrize("hours", [None, 1, 24, 100, 168])
 def test_timeline(pipeline, sent, hours):
     asked = datetime.datetime.now(datetime.timezone.utc)

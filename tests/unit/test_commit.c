@@ -314,6 +314,38 @@ Test(commit, gravest_threats_of_a_day) {
     cr_expect_gt(commit_fixture_number(&fixture, "TTL " K "day:20260801:top_threats"), 0);
 }
 
+/* While a report sums up a week, every commit adds to its addresses what belongs to its days, once.
+ */
+Test(commit, week_of_a_report) {
+    static const struct {
+        const char *address;
+        int64_t expected;
+    } cases[] = {
+        {"198.51.100.1", 4}, {"198.51.100.2", 0}, {"198.51.100.3", 0}, {"198.51.100.4", 1}};
+    SCOPED(redis_reply)
+    struct redis_reply *marked = NULL;
+    cr_assert_eq(redis_command(fixture.client, &marked, TEXT("SET"), TEXT(K "week"),
+                               TEXT("20260726 20260801")),
+                 STATUS_OK);
+    for (uint64_t seq = 0; seq < 2; seq++) {
+        made_batch_init(&batch, seq);
+        made_batch_add(&batch, made_threat(NOON, SEVERITY_LOW, "198.51.100.1"));
+        made_batch_add(&batch, made_threat(NOON - 24 * HOUR_MS, SEVERITY_LOW, "198.51.100.1"));
+        made_batch_add(&batch, made_threat(NOON - 7 * 24 * HOUR_MS, SEVERITY_LOW, "198.51.100.2"));
+        made_batch_add(&batch, made_threat(NOON + 24 * HOUR_MS, SEVERITY_LOW, "198.51.100.3"));
+        if (seq == 0)
+            made_batch_add(&batch,
+                           made_threat(NOON - 6 * 24 * HOUR_MS, SEVERITY_LOW, "198.51.100.4"));
+        cr_assert_eq(commit_fixture_state(&fixture, &batch), COMMIT_DONE);
+        cr_assert_eq(commit_fixture_state(&fixture, &batch), COMMIT_DUPLICATE);
+    }
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+        cr_expect_eq(commit_fixture_number(&fixture, "ZSCORE " K "week:20260801:addresses %s",
+                                           cases[i].address),
+                     cases[i].expected, "%s", cases[i].address);
+    cr_expect_gt(commit_fixture_number(&fixture, "TTL " K "week:20260801:addresses"), 0);
+}
+
 /* The timeline is bounded: the oldest by event time go, whenever they came. */
 Test(commit, timeline_keeps_the_newest) {
     SCOPED(redis_reply)
