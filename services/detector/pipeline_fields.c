@@ -181,12 +181,12 @@ static enum status fail_item(struct pipeline_run *run, struct sigma_detection *d
 }
 
 static const struct transformation_kind kinds[] = {
-    {"detection_item_failure", NULL, fail_item, "message"},
-    {"drop_detection_item", NULL, drop, NULL},
-    {"field_name_mapping", NULL, change_by_mapping, "mapping"},
-    {"field_name_prefix", NULL, change_prefix, "prefix"},
-    {"field_name_prefix_mapping", NULL, change_by_prefixes, "mapping"},
-    {"field_name_suffix", NULL, change_suffix, "suffix"},
+    {"detection_item_failure", NULL, fail_item, "message", false},
+    {"drop_detection_item", NULL, drop, NULL, false},
+    {"field_name_mapping", NULL, change_by_mapping, "mapping", true},
+    {"field_name_prefix", NULL, change_prefix, "prefix", true},
+    {"field_name_prefix_mapping", NULL, change_by_prefixes, "mapping", true},
+    {"field_name_suffix", NULL, change_suffix, "suffix", true},
 };
 
 const struct transformation_kind *pipeline_fields_kind(struct text name) {

@@ -78,6 +78,8 @@ struct pipeline_run {
     const struct pipeline_item *item;    /* at work */
     const struct sigma_applied *applied; /* ids of items that were applied to the rule */
     const struct state_entry *state;
+    size_t name_count;
+    struct sigma_detection *names; /* fields named beside the selections, as items without values */
 };
 
 /* A kind of transformation. One of the functions is set (or none: nothing to do): for the whole
@@ -89,6 +91,7 @@ struct transformation_kind {
     enum status (*change_item)(struct pipeline_run *run, struct sigma_detection *detection,
                                bool *ret_changed);
     const char *required; /* a parameter it cannot do without; NULL: none */
+    bool renames;         /* it is about the names of fields, wherever they stand */
 };
 
 /* What a condition is asked about: the rule; an item; or a field's name, in an item. */

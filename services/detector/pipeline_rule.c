@@ -109,15 +109,15 @@ static enum status do_nothing(struct pipeline_run *run) {
 
 /* The last ones change what queries and their readers see, which is nothing here. */
 static const struct transformation_kind kinds[] = {
-    {"add_condition", add_condition, NULL, "conditions"},
-    {"change_logsource", change_logsource, NULL, NULL},
-    {"nest", run_nested, NULL, "items"},
-    {"rule_failure", fail_rule, NULL, "message"},
-    {"set_state", set_state, NULL, "key"},
-    {"add_field", do_nothing, NULL, NULL},
-    {"remove_field", do_nothing, NULL, NULL},
-    {"set_custom_attribute", do_nothing, NULL, NULL},
-    {"set_field", do_nothing, NULL, NULL},
+    {"add_condition", add_condition, NULL, "conditions", false},
+    {"change_logsource", change_logsource, NULL, NULL, false},
+    {"nest", run_nested, NULL, "items", false},
+    {"rule_failure", fail_rule, NULL, "message", false},
+    {"set_state", set_state, NULL, "key", false},
+    {"add_field", do_nothing, NULL, NULL, false},
+    {"remove_field", do_nothing, NULL, NULL, false},
+    {"set_custom_attribute", do_nothing, NULL, NULL, false},
+    {"set_field", do_nothing, NULL, NULL, false},
 };
 
 const struct transformation_kind *pipeline_rule_kind(struct text name) {

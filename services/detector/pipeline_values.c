@@ -259,13 +259,13 @@ static enum status convert_type(struct pipeline_run *run, struct sigma_detection
 }
 
 static const struct transformation_kind kinds[] = {
-    {"convert_type", NULL, convert_type, "target_type"},
-    {"hashes_fields", NULL, pipeline_split_hashes, "valid_hash_algos"},
-    {"map_string", NULL, map_string, "mapping"},
-    {"replace_string", NULL, replace_string, "regex"},
-    {"set_value", NULL, set_value, "value"},
-    {"value_placeholders", NULL, expand_values, NULL},
-    {"wildcard_placeholders", NULL, expand_wildcards, NULL},
+    {"convert_type", NULL, convert_type, "target_type", false},
+    {"hashes_fields", NULL, pipeline_split_hashes, "valid_hash_algos", false},
+    {"map_string", NULL, map_string, "mapping", false},
+    {"replace_string", NULL, replace_string, "regex", false},
+    {"set_value", NULL, set_value, "value", false},
+    {"value_placeholders", NULL, expand_values, NULL, false},
+    {"wildcard_placeholders", NULL, expand_wildcards, NULL, false},
 };
 
 const struct transformation_kind *pipeline_values_kind(struct text name) {

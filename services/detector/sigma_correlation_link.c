@@ -2,29 +2,34 @@
  * field by its number in that rule's events. */
 #include "services/detector/sigma_correlation.h"
 
+#include "services/detector/sigma_pipeline.h"
 #include "services/detector/sigma_rules.h"
 
 /* A step of the way up from a rule: a correlation, and the rule or correlation below it. */
 struct step {
     const struct sigma_correlation *correlation;
-    struct text reference;    /* how it calls what is below */
-    const struct step *below; /* NULL: the rule itself */
-    uint32_t *link_count;     /* of the set */
+    struct text reference;                  /* how it calls what is below */
+    const struct step *below;               /* NULL: the rule itself */
+    const struct sigma_loaded_rule *bottom; /* that rule */
+    uint32_t *link_count;                   /* of the set */
 };
 
 /* A field of a step's correlation, as the rule's events call it: each correlation on the way down
- * may call it otherwise. */
-static struct text name_below(const struct step *step, struct text field) {
+ * may call it otherwise, and so may the pipelines. */
+static struct text name_below(struct sigma_rules *rules, const struct step *step,
+                              struct text field) {
+    const struct sigma_loaded_rule *bottom = step->bottom;
     for (; step != NULL; step = step->below)
         field = sigma_correlation_field(step->correlation, step->reference, field);
-    return field;
+    return sigma_pipelines_map_field(rules->settings.pipelines, &rules->arena, &bottom->logsource,
+                                     field);
 }
 
 static enum status number_fields(struct sigma_rules *rules, const struct step *step,
                                  const struct text_names *names, uint32_t *numbers,
                                  struct sigma_error *error) {
     for (uint32_t i = 0; i < names->count; i++) {
-        struct text field = name_below(step, names->items[i]);
+        struct text field = name_below(rules, step, names->items[i]);
         if (field_names_intern(rules->names, field, &numbers[i]) != STATUS_OK)
             return sigma_refuse(error, STATUS_TOO_LARGE, step->correlation->line,
                                 "the set of rules names too many fields");
@@ -40,7 +45,7 @@ static struct text translate(struct sigma_rules *rules, const struct step *step)
         size_t words = (size_t)(open - left.data), rest = left.length - words - 1;
         const char *close = memchr(open + 1, '%', rest);
         struct text field = {open + 1, (size_t)(close - open) - 1};
-        struct text name = name_below(step, field);
+        struct text name = name_below(rules, step, field);
         out = arena_printf(&rules->arena, "%.*s%.*s%%%.*s%%", TEXT_ARG(out), (int)words, left.data,
                            TEXT_ARG(name));
         left = (struct text){close + 1, rest - field.length - 1};
@@ -116,7 +121,8 @@ static enum status make_parents(struct sigma_rules *rules, const struct step *st
                 return sigma_refuse(error, STATUS_TOO_LARGE, step->correlation->line,
                                     "more than %d correlations refer to it",
                                     CORRELATION_PARENTS_MAX);
-            const struct step above = {outer, outer->rules[j], step, step->link_count};
+            const struct step above = {outer, outer->rules[j], step, step->bottom,
+                                       step->link_count};
             status = make_link(rules, &above, j + 1, &parents[link->parent_count++], error);
             if (status != STATUS_OK)
                 return status;
@@ -142,7 +148,8 @@ enum status sigma_correlation_make_links(struct sigma_rules *rules,
         const struct sigma_referent *referent = &correlation->referents[i];
         if (referent->is_correlation)
             continue;
-        const struct step step = {correlation, correlation->rules[i], NULL, link_count};
+        const struct step step = {correlation, correlation->rules[i], NULL,
+                                  &rules->rules[referent->index], link_count};
         struct sigma_link link;
         status = make_link(rules, &step, i + 1, &link, error);
         if (status == STATUS_OK)

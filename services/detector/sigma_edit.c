@@ -13,7 +13,8 @@ size_t sigma_edit_add_selection(struct sigma_rule *rule, struct arena *arena,
                                 const struct sigma_selection *selection) {
     size_t count = rule->selection_count;
     struct sigma_selection *all = arena_zalloc(arena, count + 1, sizeof *all);
-    memcpy(all, rule->selections, count * sizeof *all);
+    if (count > 0)
+        memcpy(all, rule->selections, count * sizeof *all);
     all[count] = *selection;
     rule->selections = all;
     rule->selection_count = count + 1;
@@ -42,7 +43,8 @@ void sigma_edit_require(struct sigma_rule *rule, struct arena *arena,
 struct sigma_item sigma_edit_copy_item(struct arena *arena, const struct sigma_item *item) {
     struct sigma_item copy = *item;
     copy.values = arena_zalloc(arena, item->count + 1, sizeof *copy.values);
-    memcpy(copy.values, item->values, item->count * sizeof *copy.values);
+    if (item->count > 0)
+        memcpy(copy.values, item->values, item->count * sizeof *copy.values);
     for (size_t i = 0; i < copy.count; i++) {
         struct sigma_strings *strings = &copy.values[i].strings;
         struct sigma_string *items = arena_zalloc(arena, strings->count + 1, sizeof *items);

@@ -306,6 +306,14 @@ static enum status change_item(void *context, struct sigma_detection *detection)
     return status;
 }
 
+/* A name that becomes several is the first of them: it is one value's. */
+static enum status change_name(struct pipeline_run *run, struct sigma_detection *name) {
+    enum status status = change_item(run, name);
+    if (name->kind == SIGMA_DETECTION_ANY)
+        *name = name->children[0];
+    return status;
+}
+
 static enum status run_item(struct pipeline_run *run) {
     const struct transformation_kind *kind = run->item->kind;
     enum status status = STATUS_OK;
@@ -313,6 +321,8 @@ static enum status run_item(struct pipeline_run *run) {
         status = kind->change_rule(run);
     else if (kind->change_item != NULL)
         status = sigma_edit_visit(run->rule, change_item, run);
+    for (size_t i = 0; status == STATUS_OK && kind->renames && i < run->name_count; i++)
+        status = change_name(run, &run->names[i]);
     return status;
 }
 
@@ -331,12 +341,61 @@ enum status pipeline_run_items(struct pipeline_run *run, const struct pipeline_i
     return status;
 }
 
+/* True for the fields every event of ours has: no shipper calls them otherwise. */
+static bool is_own_field(struct text name) {
+    static const char *const own[] = {
+#define FIELD(name, type, need, unit, meaning) #name,
+#include "proto/event.def"
+#undef FIELD
+    };
+    for (size_t i = 0; i < sizeof own / sizeof own[0]; i++)
+        if (text_is(name, own[i]))
+            return true;
+    return false;
+}
+
+static struct sigma_detection name_item(struct text name) {
+    return (struct sigma_detection){.kind = SIGMA_DETECTION_ITEM,
+                                    .item = {.field = name, .comparison = SIGMA_EXISTS}};
+}
+
+static struct text name_of(const struct sigma_detection *item, struct text before) {
+    bool is_named = item->kind == SIGMA_DETECTION_ITEM && !is_own_field(before);
+    return is_named ? item->item.field : before;
+}
+
+struct text sigma_pipelines_map_field(const struct sigma_pipelines *pipelines, struct arena *arena,
+                                      const struct logsource *logsource, struct text field) {
+    static const struct sigma_node nothing = {.kind = SIGMA_NODE_MAP};
+    static const struct sigma_condition any = {.kind = SIGMA_CONDITION_OR};
+    struct sigma_error error;
+    struct sigma_reader reader = {arena, &error, NULL};
+    struct sigma_rule rule = {
+        .root = &nothing, .logsource = *logsource, .condition = &any, .group_by_count = 1};
+    struct sigma_detection name = name_item(field);
+    struct pipeline_run run = {
+        .pipelines = pipelines, .reader = &reader, .rule = &rule, .name_count = 1, .names = &name};
+    if (pipelines == NULL ||
+        pipeline_run_items(&run, pipelines->items, pipelines->count) != STATUS_OK)
+        return field;
+    return name_of(&name, field);
+}
+
 enum status sigma_pipelines_apply(const struct sigma_pipelines *pipelines,
                                   const struct sigma_reader *reader, struct sigma_rule *rule) {
     if (pipelines == NULL)
         return STATUS_OK;
-    struct pipeline_run run = {.pipelines = pipelines, .reader = reader, .rule = rule};
+    struct sigma_detection names[SIGMA_GROUP_BY_MAX];
+    struct pipeline_run run = {.pipelines = pipelines,
+                               .reader = reader,
+                               .rule = rule,
+                               .name_count = rule->group_by_count,
+                               .names = names};
+    for (size_t i = 0; i < rule->group_by_count; i++)
+        names[i] = name_item(rule->group_by[i]);
     enum status status = pipeline_run_items(&run, pipelines->items, pipelines->count);
+    for (size_t i = 0; i < rule->group_by_count; i++)
+        rule->group_by[i] = name_of(&names[i], rule->group_by[i]);
     if (status == STATUS_OK && !sigma_edit_prune(rule, reader->arena))
         status = sigma_refuse(reader->error, STATUS_UNSUPPORTED, rule->line,
                               "pipelines leave nothing of the rule");

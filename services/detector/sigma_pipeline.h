@@ -39,6 +39,11 @@ MUST_CHECK enum status sigma_pipelines_apply(const struct sigma_pipelines *pipel
                                              const struct sigma_reader *reader,
                                              struct sigma_rule *rule);
 
+/* The name a field has in the events of rules with this logsource: for what names fields without a
+ * rule's selections, as correlations do. It is as it was where a pipeline fails such rules. */
+struct text sigma_pipelines_map_field(const struct sigma_pipelines *pipelines, struct arena *arena,
+                                      const struct logsource *logsource, struct text field);
+
 /* A hash of all texts, in their order: the generation of rules depends on it. */
 uint64_t sigma_pipelines_hash(const struct sigma_pipelines *pipelines);
 

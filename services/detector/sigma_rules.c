@@ -208,10 +208,10 @@ void sigma_rules_finish(struct sigma_rules *rules) {
     free(filters.items);
     arena_fini(&arena);
     free_sources(rules);
-    rules->settings = (struct sigma_settings){NULL, NULL};
     if (rules->count > 1)
         qsort(rules->rules, rules->count, sizeof *rules->rules, compare_rules);
     sigma_correlations_link(rules);
+    rules->settings = (struct sigma_settings){NULL, NULL};
     make_engine(rules);
     rules->raw_log = raw_log_reader_new(rules->names);
 }

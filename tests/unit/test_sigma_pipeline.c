@@ -303,6 +303,36 @@ Test(sigma_pipeline, a_filter_is_mapped_with_its_rule) {
     sigma_pipelines_destroy(&pipelines);
 }
 
+/* Fields that are named beside the selections: by siem.group_by, and by correlations. */
+Test(sigma_pipeline, names_of_groups_are_mapped_but_ours) {
+    struct sigma_pipelines *pipelines =
+        make("[{type: field_name_mapping, id: one, mapping: {u: [w, v]}}, "
+             "{type: field_name_prefix, prefix: p., field_name_cond_not: true, "
+             "field_name_conditions: [{type: processing_item_applied, processing_item_id: one}], "
+             "rule_conditions: [{type: logsource, product: p}]}]");
+    const struct sigma_settings settings = {NULL, pipelines};
+    struct rule_verdict verdict = rule_bench_judge_with(
+        &settings,
+        "title: T\nlogsource: {product: p}\nsiem: {group_by: [u, x, username]}\n"
+        "detection: {s: {a: b}, condition: s}\n",
+        "{\"event_type\":\"unknown\",\"username\":\"me\",\"metadata\":{\"w\":\"1\",\"p\":{"
+        "\"a\":\"b\",\"x\":\"22\"}}}");
+    cr_expect_eq(verdict.found, 1, "%s", verdict.reason);
+    cr_expect_str_eq(verdict.group_key, "7:unknown,1:1,2:22,2:me");
+    struct arena arena;
+    arena_init(&arena);
+    const struct logsource ours = {{NULL, 0}, TEXT("p"), {NULL, 0}};
+    const struct logsource others = {{NULL, 0}, TEXT("q"), {NULL, 0}};
+    cr_expect(text_is(sigma_pipelines_map_field(pipelines, &arena, &ours, TEXT("x")), "p.x"));
+    cr_expect(text_is(sigma_pipelines_map_field(pipelines, &arena, &others, TEXT("x")), "x"));
+    cr_expect(text_is(sigma_pipelines_map_field(pipelines, &arena, &ours, TEXT("u")), "w"));
+    cr_expect(text_is(sigma_pipelines_map_field(pipelines, &arena, &ours, TEXT("source_ip")),
+                      "source_ip"));
+    cr_expect(text_is(sigma_pipelines_map_field(NULL, &arena, &ours, TEXT("x")), "x"));
+    arena_fini(&arena);
+    sigma_pipelines_destroy(&pipelines);
+}
+
 Test(sigma_pipeline, what_is_wrong_is_refused_with_its_line) {
     static const struct {
         const char *text;
