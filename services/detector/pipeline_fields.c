@@ -67,38 +67,50 @@ static struct names add_suffix(const struct pipeline_run *run, struct text field
     return one_name(run, field, pipeline_text(run->item->node, "suffix"));
 }
 
+/* A copy of a value that refers to another field. */
+static struct sigma_value refer_to(struct arena *arena, const struct sigma_value *value,
+                                   struct text field) {
+    struct sigma_value copy = *value;
+    copy.source = field;
+    copy.strings.items = arena_zalloc(arena, 1, sizeof(struct sigma_string));
+    copy.strings.items[0] = sigma_string_literal(arena, field);
+    return copy;
+}
+
+/* The names a field becomes that a value of the item refers to; its own when it is left alone. */
+static struct names
+names_of_reference(const struct pipeline_run *run, const struct sigma_item *item, struct text field,
+                   struct names (*name)(const struct pipeline_run *, struct text)) {
+    struct names names = name(run, field);
+    if (names.found && pipeline_conditions_hold_field(run, item, field))
+        return names;
+    names = one_name(run, field, (struct text){"", 0});
+    names.found = false;
+    return names;
+}
+
 /* Renames the fields that values refer to. */
 static bool rename_references(const struct pipeline_run *run, struct sigma_item *item,
                               struct names (*name)(const struct pipeline_run *, struct text)) {
-    bool changed = false;
     struct arena *arena = run->reader->arena;
-    struct sigma_value *values = NULL;
-    size_t count = 0;
+    struct names *names = arena_zalloc(arena, item->count + 1, sizeof *names);
+    size_t count = 0, at = 0;
+    bool changed = false;
     for (size_t i = 0; item->comparison == SIGMA_FIELD && i < item->count; i++) {
         struct text field = sigma_string_text(item->values[i].strings.items[0]);
-        struct names names = name(run, field);
-        bool renames = names.found && pipeline_conditions_hold_field(run, item, field);
-        size_t more = renames ? names.count : 1;
-        struct sigma_value *old = values;
-        values = arena_zalloc(arena, count + more + 1, sizeof *values);
-        if (count > 0)
-            memcpy(values, old, count * sizeof *values);
-        for (size_t k = 0; k < more; k++) {
-            values[count] = item->values[i];
-            if (renames) {
-                values[count].source = names.items[k];
-                values[count].strings.items = arena_zalloc(arena, 1, sizeof(struct sigma_string));
-                values[count].strings.items[0] = sigma_string_literal(arena, names.items[k]);
-            }
-            count++;
-        }
-        changed |= renames;
+        names[i] = names_of_reference(run, item, field, name);
+        count += names[i].count;
+        changed |= names[i].found;
     }
-    if (changed) {
-        item->values = values;
-        item->count = count;
-    }
-    return changed;
+    if (!changed)
+        return false;
+    struct sigma_value *values = arena_zalloc(arena, count + 1, sizeof *values);
+    for (size_t i = 0; i < item->count; i++)
+        for (size_t k = 0; k < names[i].count; k++)
+            values[at++] = refer_to(arena, &item->values[i], names[i].items[k]);
+    item->values = values;
+    item->count = count;
+    return true;
 }
 
 /* Keywords are searched for anywhere; in a field they still are. */

@@ -15,7 +15,7 @@
 #include "services/detector/sigma_rule.h"
 
 #define PIPELINE_ITEMS_MAX 10000
-#define PIPELINE_FILE_MAX (4 * 1024 * 1024)
+#define PIPELINE_FILE_MAX (4u * 1024 * 1024)
 #define PIPELINE_DEPTH_MAX 8
 
 struct sigma_pipelines;

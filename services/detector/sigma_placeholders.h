@@ -14,7 +14,7 @@
 #include "services/detector/sigma_yaml.h"
 
 #define SIGMA_PLACEHOLDER_VALUES_MAX 100000
-#define SIGMA_PLACEHOLDER_FILE_MAX (4 * 1024 * 1024)
+#define SIGMA_PLACEHOLDER_FILE_MAX (4u * 1024 * 1024)
 
 /* One name's values. */
 struct sigma_placeholder {

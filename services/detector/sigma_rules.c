@@ -136,6 +136,7 @@ static void read_source(struct sigma_adding *adding, const struct sigma_source *
         if (status != STATUS_OK)
             sigma_rules_refuse(adding->rules, source->file, &error);
     }
+    adding->reader.error = NULL;
 }
 
 static void read_filters(struct sigma_rules *rules, struct sigma_filters *filters,

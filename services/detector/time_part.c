@@ -41,9 +41,9 @@ static bool take_month(struct cursor *cursor, int64_t *ret_month) {
     char name[3];
     for (int i = 0; i < 3; i++)
         name[i] = (char)(cursor->at[i] | 0x20);
-    for (int month = 0; month < 12; month++) {
+    for (size_t month = 0; month < 12; month++) {
         if (memcmp(names + 3 * month, name, 3) == 0) {
-            *ret_month = month + 1;
+            *ret_month = (int64_t)month + 1;
             cursor->at += 3;
             return true;
         }
