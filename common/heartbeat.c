@@ -57,6 +57,8 @@ static void render_row(struct heartbeat *heartbeat, struct buffer *counters) {
     json_bool(&json, service_is_draining(service));
     json_key(&json, "counters");
     json_raw(&json, buffer_text(counters));
+    if (service->spec->describe != NULL)
+        service->spec->describe(heartbeat->service, &json);
     json_object_end(&json);
     json_writer_fini(&json);
 }
@@ -84,6 +86,9 @@ static void beat(struct heartbeat *heartbeat) {
                                        text_of(heartbeat->field), buffer_text(&heartbeat->value));
     redis_reply_destroy(&reply);
     note_outcome(heartbeat, status);
+    const struct service_spec *spec = heartbeat->service->spec;
+    if (status == STATUS_OK && spec->beat != NULL)
+        spec->beat(heartbeat->service, heartbeat->redis);
 }
 
 /* A clean end leaves no row; after any other end readers drop it by its age. */

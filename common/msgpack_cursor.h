@@ -32,6 +32,11 @@ static inline bool msgpack_cursor_is_at_end(const struct msgpack_cursor *cursor)
     return cursor->at == cursor->end;
 }
 
+/* True when nil comes next. */
+static inline bool msgpack_cursor_is_at_nil(const struct msgpack_cursor *cursor) {
+    return cursor->at != cursor->end && *cursor->at == 0xc0;
+}
+
 /* The head of an array; its elements come next. */
 MUST_CHECK enum status msgpack_take_array(struct msgpack_cursor *cursor, uint32_t *ret_count);
 

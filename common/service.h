@@ -8,7 +8,7 @@
  * "instance","pid","host","version","started","time","draining","counters":{...}}, times in RFC 3339; a clean
  * stop removes it. Readers ignore rows older than 10 s and delete rows older than 1 hour.
  * Threads: all callbacks run on the loop's thread, except `ready`, which the health server may call
- * from its own. Errors: a failing start prints the remedy and exits 1.
+ * from its own, and `describe` and `beat`, which the heartbeat calls from its own (until `stop`). Errors: a failing start prints the remedy and exits 1.
  * Source: Postfix's single_server/master skeletons.
  */
 #ifndef SIEM_COMMON_SERVICE_H
@@ -20,6 +20,8 @@
 #include <czmq.h>
 
 struct service;
+struct json_writer;
+struct redis_client;
 
 struct service_spec {
     const char *name;    /* "detector" */
@@ -34,6 +36,10 @@ struct service_spec {
     bool (*ready)(struct service *service, struct buffer *why_not); /* may be NULL: ready when started */
     bool own_http;       /* the service serves /healthz, /readyz and /metrics itself */
     const char *heartbeat_key; /* Redis hash its row is written to (proto/keys.def: PROCESSES); NULL: none */
+    /* Both on the heartbeat's thread, and may be NULL: further members of the row; what else there is to do
+     * with Redis, after a beat that was written. */
+    void (*describe)(struct service *service, struct json_writer *json);
+    void (*beat)(struct service *service, struct redis_client *redis);
 };
 
 /* Options that every service has (common/options.def). */

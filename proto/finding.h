@@ -49,10 +49,30 @@ struct finding {
 #undef FIELD
 };
 
+/* Room for a generation as text, and its NUL. */
+#define GENERATION_TEXT_SIZE 17
+
+/* A generation of rules for people: 16 hexadecimal digits. Writes to `out`, which it gives back. */
+const char *generation_text(uint64_t generation, char out[GENERATION_TEXT_SIZE]);
+
 /* The head of a findings frame. */
 struct findings_head {
     uint64_t generation;  /* of the rule set that judged */
     struct text detector; /* instance name */
+};
+
+/* Rules in the shadow in one batch; what comes beyond is dropped and counted. */
+#define SHADOW_HITS_MAX 256
+
+struct shadow_hit {
+    struct text rule_id;
+    uint32_t events; /* that it matched */
+};
+
+/* What rules in the shadow matched: counted, and nothing else. */
+struct shadow_hits {
+    uint32_t count;
+    struct shadow_hit items[SHADOW_HITS_MAX];
 };
 
 struct contributions;
@@ -66,6 +86,7 @@ struct findings_encoder {
     uint16_t quarantined[BATCH_EVENTS_MAX];
     uint32_t quarantined_count;
     const struct contributions *contributions; /* NULL: none */
+    const struct shadow_hits *shadows;         /* NULL: none */
 };
 
 /* Makes an encoder that is reused batch after batch. */
@@ -90,6 +111,9 @@ void findings_encoder_quarantine(struct findings_encoder *encoder, uint32_t inde
 void findings_encoder_contribute(struct findings_encoder *encoder,
                                  const struct contributions *contributions);
 
+/* What rules in the shadow matched; borrowed until the end. */
+void findings_encoder_shadow(struct findings_encoder *encoder, const struct shadow_hits *shadows);
+
 /* Appends the whole frame to `out`. */
 void findings_encoder_end(struct findings_encoder *encoder, const struct findings_head *head,
                           struct buffer *out);
@@ -108,7 +132,15 @@ struct findings_view {
     uint32_t quarantined_count;
     uint16_t quarantined[BATCH_EVENTS_MAX];
     const struct contributions *contributions; /* NULL: none; in the frame's zone */
+    const struct shadow_hits *shadows;         /* the same */
 };
+
+/* shadow_codec.c: appends them, [rule id, events, rule id, ...]. */
+void shadow_hits_encode(const struct shadow_hits *hits, struct buffer *out);
+
+/* Reads them. */
+MUST_CHECK enum status shadow_hits_take(struct msgpack_cursor *cursor,
+                                        struct shadow_hits *ret_hits);
 
 /* Reads a findings frame. `frame` owns the memory until its next unpack or fini. */
 MUST_CHECK enum status findings_decode(struct bytes bytes, struct msgpack_frame *frame,

@@ -6,6 +6,8 @@
  *        array quarantined: uint index, ascending
  *        array entries: 92  uint index, ascending   array findings (finding_list.c)
  *        contributions (contribution_codec.c), and 96 in front, when there are any
+ *        hits of rules in the shadow (shadow_codec.c), and 97 in front, when there are any; nil
+ * before them when there are no contributions
  *
  * Layout of a crash report (a message of one frame):
  *
@@ -23,10 +25,14 @@
 #include "proto/finding_list.h"
 
 #include <assert.h>
+#include <inttypes.h>
+#include <stdio.h>
 
 /* The frame without its entries: the detector's name and 256 quarantined indices. */
 #define HEAD_SIZE_MAX 2048
 #define DETECTOR_LIMIT 256
+#define FRAME_WITHOUT_MORE 0x95 /* an array of five */
+#define SHADOWS_SIZE_MAX (SHADOW_HITS_MAX * (FINDING_LIMIT_rule_id + 8) + 8)
 #define ENTRIES_SIZE_MAX (FINDINGS_SIZE_MAX - HEAD_SIZE_MAX)
 
 /* The most bytes an entry of one finding takes: its cut texts, and the heads around them. */
@@ -45,6 +51,11 @@ static size_t entries_bound(uint32_t index) {
     return ENTRIES_SIZE_MAX - (size_t)(BATCH_EVENTS_MAX - 1 - index) * BOUND_ENTRY;
 }
 
+const char *generation_text(uint64_t generation, char out[GENERATION_TEXT_SIZE]) {
+    snprintf(out, GENERATION_TEXT_SIZE, "%016" PRIx64, generation);
+    return out;
+}
+
 void findings_encoder_init(struct findings_encoder *encoder) {
     *encoder = (struct findings_encoder){.entry_count = 0};
     buffer_init(&encoder->entries, ENTRIES_SIZE_MAX + FINDINGS_PER_EVENT_MAX * BOUND_ENTRY);
@@ -61,6 +72,7 @@ void findings_encoder_begin(struct findings_encoder *encoder) {
     encoder->next_index = 0;
     encoder->quarantined_count = 0;
     encoder->contributions = NULL;
+    encoder->shadows = NULL;
 }
 
 static void pack_entry(struct buffer *entries, uint32_t index, const struct finding *findings,
@@ -102,6 +114,10 @@ void findings_encoder_contribute(struct findings_encoder *encoder,
     encoder->contributions = contributions->count > 0 ? contributions : NULL;
 }
 
+void findings_encoder_shadow(struct findings_encoder *encoder, const struct shadow_hits *shadows) {
+    encoder->shadows = shadows->count > 0 ? shadows : NULL;
+}
+
 /* Appends the contributions, and says so in the frame's first byte. */
 static void pack_contributions(const struct findings_encoder *encoder, size_t frame_at,
                                struct buffer *out) {
@@ -111,6 +127,23 @@ static void pack_contributions(const struct findings_encoder *encoder, size_t fr
         out->data[frame_at]++;
     for (uint32_t i = 0; i < dropped; i++)
         count_drop(STATUS_TOO_LARGE);
+}
+
+/* Appends the hits of rules in the shadow, when there is room. */
+static void pack_shadows(const struct findings_encoder *encoder, size_t frame_at,
+                         struct buffer *out) {
+    msgpack_packer packer;
+    msgpack_packer_to_buffer(&packer, out);
+    if (FINDINGS_SIZE_MAX - (out->length - frame_at) < SHADOWS_SIZE_MAX) {
+        count_drop(STATUS_TOO_LARGE);
+        return;
+    }
+    if (out->data[frame_at] == FRAME_WITHOUT_MORE) {
+        msgpack_pack_nil(&packer);
+        out->data[frame_at]++;
+    }
+    shadow_hits_encode(encoder->shadows, out);
+    out->data[frame_at]++;
 }
 
 void findings_encoder_end(struct findings_encoder *encoder, const struct findings_head *head,
@@ -129,6 +162,8 @@ void findings_encoder_end(struct findings_encoder *encoder, const struct finding
     buffer_append(out, encoder->entries.data, encoder->entries.length);
     if (encoder->contributions != NULL && buffer_is_whole(out))
         pack_contributions(encoder, frame_at, out);
+    if (encoder->shadows != NULL && buffer_is_whole(out))
+        pack_shadows(encoder, frame_at, out);
 }
 
 static enum status take_entry(struct msgpack_cursor *cursor, struct msgpack_frame *frame,
@@ -165,9 +200,25 @@ static enum status take_contributions(struct msgpack_cursor *cursor, struct msgp
                                       uint32_t *left, struct findings_view *view) {
     if (*left == 0)
         return STATUS_OK;
+    if (msgpack_cursor_is_at_nil(cursor)) {
+        --*left;
+        return frame_pass_over(cursor, 1);
+    }
     struct contributions *contributions = msgpack_frame_allocate(frame, 1, sizeof *contributions);
     enum status status = contributions_take(cursor, frame, contributions);
     view->contributions = contributions;
+    --*left;
+    return status;
+}
+
+/* The seventh element. */
+static enum status take_shadows(struct msgpack_cursor *cursor, struct msgpack_frame *frame,
+                                uint32_t *left, struct findings_view *view) {
+    if (*left == 0)
+        return STATUS_OK;
+    struct shadow_hits *shadows = msgpack_frame_allocate(frame, 1, sizeof *shadows);
+    enum status status = shadow_hits_take(cursor, shadows);
+    view->shadows = shadows;
     --*left;
     return status;
 }
@@ -193,6 +244,8 @@ enum status findings_decode(struct bytes bytes, struct msgpack_frame *frame,
     left -= 4;
     if (status == STATUS_OK)
         status = take_contributions(&cursor, frame, &left, &view);
+    if (status == STATUS_OK)
+        status = take_shadows(&cursor, frame, &left, &view);
     if (status == STATUS_OK)
         status = frame_end(&cursor, left);
     if (status == STATUS_OK)

@@ -4,6 +4,9 @@
 
 #include "common/counters.h"
 #include "common/log.h"
+#include "services/detector/directory.h"
+
+#include <stdio.h>
 
 #define REFRESH_MS 500
 
@@ -28,7 +31,10 @@ static int on_refresh(zloop_t *loop, int timer, void *context) {
 }
 
 static struct rule_set_paths paths_of(const struct detector_config *config) {
-    return (struct rule_set_paths){config->rules_dir, config->pipelines, config->placeholders};
+    return (struct rule_set_paths){config->rules_dir,
+                                   config->pipelines,
+                                   config->placeholders,
+                                   {config->rules_shadow, config->rules_disabled}};
 }
 
 /* Judges by these rules from the next batch on. */
@@ -37,12 +43,21 @@ static void use_rules(struct detector *detector, struct sigma_rules *rules) {
     sigma_rules_destroy(&detector->rules);
     detector->rules = rules;
     rule_set_announce(rules);
+    rule_publisher_use(detector->publisher, rules, detector->request);
+}
+
+/* Says why the rules stay as they are. */
+static void keep_rules(struct detector *detector, const struct sigma_refusal *broken) {
+    char reason[sizeof broken->error.reason + DIRECTORY_PATH_SIZE];
+    snprintf(reason, sizeof reason, "%s:%d: %s", broken != NULL ? broken->file : "rules",
+             broken != NULL ? broken->error.line : 0,
+             broken != NULL ? broken->error.reason : "nothing could be loaded, see the log");
+    rule_publisher_keep(detector->publisher, reason, detector->request);
 }
 
 /* Rules were loaded again. A set in which something is refused that was not before is somebody's
  * mistake: by taking it, the rules that were refused would be lost without a word. */
-static void on_reloaded(void *context, struct sigma_rules *rules) {
-    struct detector *detector = context;
+static void take_loaded(struct detector *detector, struct sigma_rules *rules) {
     const struct sigma_refusal *broken =
         rules != NULL ? rule_set_find_new_refusal(rules, detector->rules) : NULL;
     if (rules != NULL && broken == NULL) {
@@ -50,12 +65,21 @@ static void on_reloaded(void *context, struct sigma_rules *rules) {
         use_rules(detector, rules);
         return;
     }
+    keep_rules(detector, broken);
     counter_add(detector->reloads_refused, 1);
     log_error("the rules stay as they were, because the new ones are broken",
               LOG_STRING("file", broken != NULL ? broken->file : ""),
               LOG_INT("loaded", detector->rules->count),
               LOG_STRING("remedy", "correct or remove the files that were refused"));
     sigma_rules_destroy(&rules);
+}
+
+static void on_reloaded(void *context, struct sigma_rules *rules) {
+    struct detector *detector = context;
+    take_loaded(detector, rules);
+    detector->request = detector->next_request;
+    detector->loads = detector->loads_again;
+    detector->loads_again = false;
 }
 
 static void on_files_changed(void *context) {
@@ -92,6 +116,7 @@ static enum status init_judge(struct detector *detector) {
     detector->judge = judge_batch_new(text_of(service_instance(detector->service)), detector->page);
     judge_batch_use(detector->judge, detector->rules, &detector->enrichments);
     rule_set_announce(detector->rules);
+    rule_publisher_use(detector->publisher, detector->rules, 0);
     return STATUS_OK;
 }
 
@@ -120,6 +145,7 @@ static void report_crash(struct detector *detector) {
 enum status detector_init(struct detector *detector, struct service *service,
                           const struct detector_config *config) {
     *detector = (struct detector){.config = config, .service = service};
+    detector->publisher = rule_publisher_new(service_instance(service));
     enum status status = init_judge(detector);
     if (status == STATUS_OK)
         status = init_wires(detector);
@@ -145,10 +171,27 @@ void detector_fini(struct detector *detector) {
     enrich_reputation_destroy(&detector->reputation);
     enrich_time_destroy(&detector->time);
     sigma_rules_destroy(&detector->rules);
+    rule_publisher_destroy(&detector->publisher);
 }
 
+/* A load that runs has read files from before a request that comes now: the one behind it is the
+ * request's. */
 void detector_reload(struct detector *detector) {
+    uint64_t request = rule_publisher_request(detector->publisher);
+    if (!detector->loads)
+        detector->request = request;
+    detector->next_request = request;
+    detector->loads_again = detector->loads;
+    detector->loads = true;
     rule_reload_request(detector->reload);
+}
+
+void detector_describe(struct detector *detector, struct json_writer *json) {
+    rule_publisher_describe(detector->publisher, json);
+}
+
+void detector_beat(struct detector *detector, struct redis_client *redis) {
+    rule_publisher_beat(detector->publisher, redis);
 }
 
 bool detector_drain(struct detector *detector) {

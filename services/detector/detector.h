@@ -7,6 +7,7 @@
 #define SIEM_DETECTOR_DETECTOR_H
 
 #include "services/detector/in_events.h"
+#include "services/detector/rule_publisher.h"
 #include "services/detector/rule_reload.h"
 #include "services/detector/rule_watch.h"
 
@@ -25,6 +26,9 @@ struct detector {
     struct sigma_rules *rules;
     struct rule_reload *reload;
     struct rule_watch *watch;
+    struct rule_publisher *publisher;
+    uint64_t request, next_request; /* that the load which runs, or the one behind it, is for */
+    bool loads, loads_again;
     struct counter *reloads_applied, *reloads_refused;
     struct enrich_time *time;
     struct enrich_reputation *reputation;
@@ -45,6 +49,10 @@ void detector_fini(struct detector *detector);
 
 /* Loads the rules again, while judging goes on; a broken set leaves the present one. */
 void detector_reload(struct detector *detector);
+
+/* What the heartbeat says of the rules, and does for them; on its thread. */
+void detector_describe(struct detector *detector, struct json_writer *json);
+void detector_beat(struct detector *detector, struct redis_client *redis);
 
 /* True when nothing is in hand; stops reading. */
 bool detector_drain(struct detector *detector);

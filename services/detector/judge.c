@@ -79,6 +79,8 @@ struct judgement judge_event(struct judge *judge, const struct enrichments *enri
     judgement.matched = matched;
     for (size_t i = 0; i < count; i++) {
         const struct sigma_loaded_rule *rule = &rules->rules[matched[i]];
+        if (rule->mode == SIGMA_MODE_SHADOW)
+            continue; /* who counts them looks at `matched` */
         if (rule->link_count > 0)
             contribution_list_add(judge->contributions, rule, fields, judge->number);
         if (rule->is_silent)

@@ -5,6 +5,7 @@
 #include "common/counters.h"
 #include "common/wire.h"
 #include "services/detector/rule_counters.h"
+#include "services/detector/shadow_counts.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -19,6 +20,7 @@ struct judge_batch {
     const struct sigma_rules *rules;
     const struct enrichments *enrichments;
     struct rule_counters *rule_counters;
+    struct shadow_counts *shadows;
     struct msgpack_frame frame;
     struct findings_encoder encoder;
     struct buffer findings;
@@ -53,6 +55,7 @@ struct judge_batch *judge_batch_new(struct text detector, struct scratch_page *p
     judge->detector = detector;
     judge->page = page;
     judge->rule_counters = rule_counters_new();
+    judge->shadows = shadow_counts_new();
     msgpack_frame_init(&judge->frame);
     findings_encoder_init(&judge->encoder);
     buffer_init(&judge->findings, WIRE_FRAME_SIZE_MAX);
@@ -65,6 +68,7 @@ void judge_batch_destroy(struct judge_batch **judge) {
         return;
     judge_destroy(&(*judge)->judge);
     rule_counters_destroy(&(*judge)->rule_counters);
+    shadow_counts_destroy(&(*judge)->shadows);
     msgpack_frame_fini(&(*judge)->frame);
     findings_encoder_fini(&(*judge)->encoder);
     buffer_fini(&(*judge)->findings);
@@ -80,6 +84,7 @@ void judge_batch_use(struct judge_batch *judge, const struct sigma_rules *rules,
     judge->rules = rules;
     judge->enrichments = enrichments;
     rule_counters_use(judge->rule_counters, rules);
+    shadow_counts_use(judge->shadows, rules);
 }
 
 /* The most bytes a finding takes in the frame. */
@@ -122,6 +127,17 @@ static void quarantine(struct judge_batch *judge, uint32_t index) {
     findings_encoder_quarantine(&judge->encoder, index);
 }
 
+/* Counts what rules in the shadow matched. */
+static void count_shadows(struct judge_batch *judge, const struct judgement *judgement) {
+    for (size_t i = 0; i < judgement->matched_count; i++) {
+        uint32_t rule = judgement->matched[i];
+        if (judge->rules->rules[rule].mode != SIGMA_MODE_SHADOW)
+            continue;
+        rule_counters_add(judge->rule_counters, rule);
+        shadow_counts_add(judge->shadows, rule);
+    }
+}
+
 /* Judges one event, or quarantines it when its bytes are none. */
 static void judge_one(struct judge_batch *judge, uint32_t index, size_t *room) {
     struct event event;
@@ -135,6 +151,8 @@ static void judge_one(struct judge_batch *judge, uint32_t index, size_t *room) {
     struct judgement judgement = judge_event(judge->judge, judge->enrichments, &event);
     if (judgement.count > 0)
         add_findings(judge, index, &judgement, room);
+    if (judge->rules->has_shadows)
+        count_shadows(judge, &judgement);
 }
 
 /* Judges all events that are not to be skipped. */
@@ -176,8 +194,10 @@ enum status judge_batch_run(struct judge_batch *judge, const struct delivery *de
     }
     findings_encoder_begin(&judge->encoder);
     judge_begin_batch(judge->judge);
+    shadow_counts_begin(judge->shadows);
     judge_all(judge, delivery);
     findings_encoder_contribute(&judge->encoder, judge_contributions(judge->judge));
+    findings_encoder_shadow(&judge->encoder, shadow_counts_all(judge->shadows));
     buffer_reset(&judge->findings);
     findings_encoder_end(&judge->encoder, &head, &judge->findings);
     assert(buffer_is_whole(&judge->findings)); /* FINDINGS_BYTES_MAX sees to it */

@@ -35,6 +35,16 @@ static void reload(struct service *service) {
     detector_reload(&detector);
 }
 
+static void describe(struct service *service, struct json_writer *json) {
+    (void)service;
+    detector_describe(&detector, json);
+}
+
+static void beat(struct service *service, struct redis_client *redis) {
+    (void)service;
+    detector_beat(&detector, redis);
+}
+
 static bool drained(struct service *service) {
     (void)service;
     return detector_drain(&detector);
@@ -59,6 +69,8 @@ int main(int argc, char **argv) {
         .drained = drained,
         .ready = ready,
         .heartbeat_key = processes.data,
+        .describe = describe,
+        .beat = beat,
     };
     return service_main(argc, argv, &spec);
 }

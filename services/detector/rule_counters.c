@@ -10,11 +10,14 @@
 
 #define NAME "siem_findings_total"
 #define HELP "Findings by rule"
+#define SHADOW_NAME "siem_shadow_hits_total"
+#define SHADOW_HELP "Events matched by rules in the shadow, which raise nothing, by rule"
 /* Of an id or a title; more is cut. */
 #define LABEL_VALUE_MAX 64
 #define LABELS_SIZE 256
 
 struct known_rule {
+    bool is_shadow;
     char labels[LABELS_SIZE];
     struct counter *counter;
 };
@@ -43,9 +46,11 @@ void rule_counters_destroy(struct rule_counters **counters) {
 }
 
 /* The counter with these labels, or NULL. */
-static struct counter *find(const struct rule_counters *counters, const char *labels) {
+static struct counter *find(const struct rule_counters *counters, bool is_shadow,
+                            const char *labels) {
     for (size_t i = 0; i < counters->known_count; i++) {
-        if (strcmp(labels, counters->known[i].labels) == 0)
+        if (counters->known[i].is_shadow == is_shadow &&
+            strcmp(labels, counters->known[i].labels) == 0)
             return counters->known[i].counter;
     }
     return NULL;
@@ -57,7 +62,10 @@ static struct counter *other_counter(struct rule_counters *counters) {
     return counters->other;
 }
 
-static struct counter *counter_of(struct rule_counters *counters, const struct finding *finding) {
+static struct counter *counter_of(struct rule_counters *counters,
+                                  const struct sigma_loaded_rule *rule) {
+    const struct finding *finding = &rule->finding;
+    bool is_shadow = rule->mode == SIGMA_MODE_SHADOW;
     SCOPED_FINI(buffer) struct buffer labels;
     buffer_init(&labels, LABELS_SIZE);
     counters_append_label(&labels, "rule", utf8_cut(finding->rule_id, LABEL_VALUE_MAX));
@@ -67,14 +75,16 @@ static struct counter *counter_of(struct rule_counters *counters, const struct f
     if (!buffer_is_whole(&labels))
         return other_counter(counters);
     const char *text = buffer_text(&labels).data;
-    struct counter *counter = find(counters, text);
+    struct counter *counter = find(counters, is_shadow, text);
     if (counter != NULL)
         return counter;
     if (counters->known_count == RULE_COUNTERS_MAX)
         return other_counter(counters);
     struct known_rule *known = &counters->known[counters->known_count++];
+    known->is_shadow = is_shadow;
     memcpy(known->labels, text, labels.length);
-    known->counter = counter_new(NAME, known->labels, HELP);
+    known->counter =
+        counter_new(is_shadow ? SHADOW_NAME : NAME, known->labels, is_shadow ? SHADOW_HELP : HELP);
     return known->counter;
 }
 
@@ -87,12 +97,12 @@ void rule_counters_use(struct rule_counters *counters, const struct sigma_rules 
     if (counters->known_count + rules->count > RULE_COUNTERS_MAX)
         return;
     for (size_t i = 0; i < rules->count; i++)
-        counters->by_index[i] = counter_of(counters, &rules->rules[i].finding);
+        counters->by_index[i] = counter_of(counters, &rules->rules[i]);
 }
 
 void rule_counters_add(struct rule_counters *counters, uint32_t rule) {
     struct counter **counter = &counters->by_index[rule];
     if (*counter == NULL)
-        *counter = counter_of(counters, &counters->rules->rules[rule].finding);
+        *counter = counter_of(counters, &counters->rules->rules[rule]);
     counter_add(*counter, 1);
 }

@@ -1,4 +1,5 @@
-/* rule_counters.h: findings by rule, as siem_findings_total{rule="id",title="...",level="..."}.
+/* rule_counters.h: findings by rule, as siem_findings_total{rule="id",title="...",level="..."}; of
+ * rules in the shadow siem_shadow_hits_total, with the same labels.
  *
  * Owner: new/destroy; borrows the rules in use; the counters themselves stay for the process's
  * life. Threads: one. Limits: RULE_COUNTERS_MAX series over all reloads. When a set's rules would

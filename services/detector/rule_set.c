@@ -2,6 +2,7 @@
 #include "services/detector/rule_set.h"
 
 #include "services/detector/directory.h"
+#include "services/detector/rule_catalogue.h"
 #include "services/detector/sigma_pipeline.h"
 #include "services/detector/sigma_placeholders.h"
 
@@ -94,6 +95,7 @@ enum status rule_set_read(const struct rule_set_paths *paths,
     enum status status = load_settings(paths, pipelines, placeholders);
     if (status == STATUS_OK) {
         sigma_rules_use(rules, &(struct sigma_settings){placeholders, pipelines});
+        sigma_rules_use_modes(rules, &paths->modes);
         rules->explanations = explanations;
         status = read_rules(paths->rules, rules);
     }
@@ -118,6 +120,8 @@ enum status rule_set_load(const struct rule_set_paths *paths, struct sigma_rules
         sigma_rules_destroy(&rules);
         return STATUS_NOT_FOUND;
     }
+    buffer_init(&rules->catalogue, CATALOGUE_SIZE_MAX);
+    rule_catalogue_write(rules, &rules->catalogue);
     *ret_rules = rules;
     return STATUS_OK;
 }
@@ -142,7 +146,9 @@ const struct sigma_refusal *rule_set_find_new_refusal(const struct sigma_rules *
 }
 
 void rule_set_announce(const struct sigma_rules *rules) {
+    char generation[GENERATION_TEXT_SIZE];
+    generation_text(rules->generation, generation);
     set_gauges(rules);
     log_info("rules loaded", LOG_INT("loaded", rules->count),
-             LOG_INT("refused", rules->refusal_count));
+             LOG_INT("refused", rules->refusal_count), LOG_STRING("generation", generation));
 }

@@ -15,6 +15,7 @@ struct rule_set_paths {
     const char *rules;        /* a directory */
     const char *pipelines;    /* files or directories, comma-separated; empty: none */
     const char *placeholders; /* the same */
+    struct sigma_mode_lists modes;
 };
 
 /* Reads rules, whatever is refused; also one file of them. NOT_FOUND when there is nothing to be

@@ -27,6 +27,8 @@ static void copy_head(struct sigma_rules *rules, const struct sigma_rule *rule,
     for (uint32_t i = 0; i < rule->tags.count; i++)
         finding->tags.items[i] = copy_text(rules, rule->tags.items[i]);
     loaded->name = copy_text(rules, rule->name);
+    loaded->status = copy_text(rules, rule->status);
+    loaded->mode = rule->mode;
     loaded->logsource = (struct logsource){copy_text(rules, rule->logsource.category),
                                            copy_text(rules, rule->logsource.product),
                                            copy_text(rules, rule->logsource.service)};

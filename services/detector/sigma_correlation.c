@@ -1,6 +1,8 @@
 /* sigma_correlation.c: a correlation's document. */
 #include "services/detector/sigma_correlation.h"
 
+#include "services/detector/sigma_modes.h"
+
 /* Units of a timespan; months and years as pySigma has them. */
 static const struct {
     char unit;
@@ -169,7 +171,7 @@ static enum status read_body(const struct sigma_reader *reader, const struct sig
 
 static enum status read_siem(const struct sigma_reader *reader, const struct sigma_node *siem,
                              struct sigma_correlation *correlation) {
-    static const char *const known[] = {"incident", "details", "event_type"};
+    static const char *const known[] = {"incident", "details", "event_type", "mode"};
     struct correlation *wire = &correlation->correlation;
     struct text type = {NULL, 0};
     if (siem == NULL)
@@ -184,6 +186,8 @@ static enum status read_siem(const struct sigma_reader *reader, const struct sig
         status = refuse(reader, siem->line, "'siem.incident' must be a name");
     if (status == STATUS_OK)
         status = sigma_rule_read_text(reader, siem, "details", &correlation->details);
+    if (status == STATUS_OK)
+        status = sigma_mode_read(reader, siem, &correlation->mode);
     if (status == STATUS_OK)
         status = sigma_rule_read_text(reader, siem, "event_type", &type);
     if (status == STATUS_OK && type.data != NULL && !event_type_parse(type, &wire->event_type))
@@ -237,6 +241,7 @@ enum status sigma_correlation_read(const struct sigma_reader *reader, const stru
                         .raises = true,
                         .late_by = 1},
         .name = head.name,
+        .status = head.status,
         .line = root->line,
     };
     status = read_body(reader, sigma_node_member(root, "correlation"), &correlation);

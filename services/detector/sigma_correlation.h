@@ -2,7 +2,8 @@
  * them.
  *
  * Our own key `siem` has incident, details (a sentence with %field%, of the group-by fields only,
- * for it is said of the group) and event_type (what its incidents are counted as). Owner: the set's
+ * for it is said of the group), event_type (what its incidents are counted as) and mode
+ * (sigma_modes.h). Owner: the set's
  * arena. Threads: one while the set is finished, any afterwards. Errors: BAD_SYNTAX for what breaks
  * the specification, NOT_FOUND for a rule that is not there, TOO_LARGE for a limit; the rest of the
  * set loads. Limits: those of contribution.h; CORRELATION_VALUES_MAX distinct values, timespans of
@@ -52,6 +53,8 @@ struct sigma_referent {
 struct sigma_correlation {
     struct correlation correlation;
     struct text name;
+    struct text status; /* as its author calls its maturity; null: none */
+    enum sigma_mode mode;
     struct text details; /* null: the title will do */
     struct text rules[CORRELATION_RULES_MAX];
     struct sigma_referent referents[CORRELATION_RULES_MAX];

@@ -16,6 +16,7 @@ static void keep_texts(struct arena *arena, struct sigma_correlation *correlatio
     keep_text(arena, &wire->rule_title);
     keep_text(arena, &wire->incident);
     keep_text(arena, &correlation->name);
+    keep_text(arena, &correlation->status);
     keep_text(arena, &correlation->details);
     for (uint32_t i = 0; i < wire->tags.count; i++)
         keep_text(arena, &wire->tags.items[i]);

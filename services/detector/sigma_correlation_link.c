@@ -112,9 +112,12 @@ static enum status make_parents(struct sigma_rules *rules, const struct step *st
         arena_zalloc(&rules->arena, CORRELATION_PARENTS_MAX, sizeof *parents);
     enum status status = STATUS_OK;
     link->parents = parents;
-    for (size_t i = 0; i < rules->correlation_count; i++) {
+    size_t outer_count =
+        step->correlation->mode == SIGMA_MODE_ACTIVE ? rules->correlation_count : 0;
+    for (size_t i = 0; i < outer_count; i++) {
         const struct sigma_correlation *outer = &rules->correlations[i];
-        for (uint32_t j = 0; outer->is_linked && j < outer->correlation.rule_count; j++) {
+        bool listens = outer->is_linked && outer->mode != SIGMA_MODE_DISABLED;
+        for (uint32_t j = 0; listens && j < outer->correlation.rule_count; j++) {
             if (!refers_to(outer, j, rules, step->correlation))
                 continue;
             if (link->parent_count == CORRELATION_PARENTS_MAX)

@@ -168,7 +168,7 @@ static bool make_links(struct sigma_rules *rules) {
     for (size_t i = 0; i < rules->correlation_count; i++) {
         struct sigma_correlation *correlation = &rules->correlations[i];
         struct sigma_error error;
-        if (!correlation->is_linked ||
+        if (!correlation->is_linked || correlation->mode == SIGMA_MODE_DISABLED ||
             sigma_correlation_make_links(rules, correlation, &link_count, &error) == STATUS_OK)
             continue;
         correlation->is_linked = false;

@@ -98,10 +98,8 @@ static enum status read_level(const struct sigma_reader *reader, const struct si
 
 static enum status read_status(const struct sigma_reader *reader, const struct sigma_node *root,
                                struct sigma_rule *rule) {
-    struct text text = {NULL, 0};
-    (void)rule;
-    enum status status = sigma_rule_read_text(reader, root, "status", &text);
-    if (status == STATUS_OK && text_is(text, "unsupported"))
+    enum status status = sigma_rule_read_text(reader, root, "status", &rule->status);
+    if (status == STATUS_OK && text_is(rule->status, "unsupported"))
         status =
             sigma_refuse(reader->error, STATUS_UNSUPPORTED, sigma_node_member(root, "status")->line,
                          "its author marked it 'status: unsupported'");

@@ -2,7 +2,8 @@
  * trees. Nothing here matches anything; sigma_compile.c makes of it what does.
  *
  * Our own key `siem`: incident (rules with the same name share incidents), group_by (fields that
- * part one incident from another), details (a sentence with %field%). Owner: everything lives in
+ * part one incident from another), details (a sentence with %field%), mode (active, shadow,
+ * disabled). Owner: everything lives in
  * the arena given. Threads: one arena each. Errors: BAD_SYNTAX for what breaks the specification,
  * UNSUPPORTED for what cannot be done (a placeholder nobody gave a value): a rule is read whole or
  * refused with line and reason. Limits: the constants below. Source:
@@ -110,6 +111,9 @@ struct sigma_condition {
     const struct sigma_condition **children;
 };
 
+/* What a rule's hits come to (sigma_modes.h). */
+enum sigma_mode { SIGMA_MODE_ACTIVE, SIGMA_MODE_SHADOW, SIGMA_MODE_DISABLED };
+
 struct sigma_rule {
     const struct sigma_node *root; /* all of it, as YAML */
     int line;
@@ -117,6 +121,8 @@ struct sigma_rule {
     bool has_own_id;
     struct text name; /* null: it has none */
     struct text title;
+    struct text status; /* null: it names none */
+    enum sigma_mode mode;
     enum severity level; /* medium when it names none */
     struct text_list tags;
     struct logsource logsource;

@@ -1,5 +1,5 @@
 /* sigma_rule_siem.c: our own key `siem`: how a rule's findings become incidents. */
-#include "services/detector/sigma_rule.h"
+#include "services/detector/sigma_modes.h"
 
 static enum status read_group_by(const struct sigma_reader *reader, const struct sigma_node *list,
                                  struct sigma_rule *rule) {
@@ -23,7 +23,7 @@ static enum status read_group_by(const struct sigma_reader *reader, const struct
 
 /* Refuses a misspelt member of `siem`. */
 static enum status check_members(const struct sigma_reader *reader, const struct sigma_node *siem) {
-    static const char *const known[] = {"incident", "group_by", "details"};
+    static const char *const known[] = {"incident", "group_by", "details", "mode"};
     if (siem->kind != SIGMA_NODE_MAP)
         return sigma_refuse(reader->error, STATUS_BAD_SYNTAX, siem->line, "'siem' must be a map");
     for (size_t i = 0; i < siem->count; i++) {
@@ -32,7 +32,7 @@ static enum status check_members(const struct sigma_reader *reader, const struct
             is_known |= text_is(siem->names[i].text, known[k]);
         if (!is_known)
             return sigma_refuse(reader->error, STATUS_BAD_SYNTAX, siem->names[i].line,
-                                "'siem' has no '%.*s' (it has incident, group_by, details)",
+                                "'siem' has no '%.*s' (it has incident, group_by, details, mode)",
                                 TEXT_ARG(siem->names[i].text));
     }
     return STATUS_OK;
@@ -55,6 +55,8 @@ enum status sigma_rule_read_siem(const struct sigma_reader *reader, const struct
                          "'siem.incident' must be a name of at most %d bytes", SIGMA_TITLE_MAX);
     if (status == STATUS_OK)
         status = sigma_rule_read_text(reader, siem, "details", &rule->details);
+    if (status == STATUS_OK)
+        status = sigma_mode_read(reader, siem, &rule->mode);
     if (status == STATUS_OK)
         status = read_group_by(reader, sigma_node_member(siem, "group_by"), rule);
     return status;

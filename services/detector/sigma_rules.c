@@ -24,6 +24,7 @@ struct sigma_rules *sigma_rules_new(void) {
     if (rules == NULL)
         abort();
     arena_init(&rules->arena);
+    buffer_init(&rules->catalogue, 0);
     rules->names = field_names_new();
     rules->logsources = logsource_finder_new(rules->names);
     return rules;
@@ -50,6 +51,7 @@ void sigma_rules_destroy(struct sigma_rules **rules) {
     field_names_destroy(&set->names);
     free_sources(set);
     arena_fini(&set->arena);
+    buffer_fini(&set->catalogue);
     free(set->rules);
     free(set->correlations);
     free(set->refusals);
@@ -168,6 +170,10 @@ static void read_rules(struct sigma_rules *rules, struct sigma_filters *filters)
 static int compare_rules(const void *a, const void *b) {
     const struct finding *first = &((const struct sigma_loaded_rule *)a)->finding;
     const struct finding *second = &((const struct sigma_loaded_rule *)b)->finding;
+    bool first_is_off = ((const struct sigma_loaded_rule *)a)->mode == SIGMA_MODE_DISABLED;
+    bool second_is_off = ((const struct sigma_loaded_rule *)b)->mode == SIGMA_MODE_DISABLED;
+    if (first_is_off != second_is_off)
+        return first_is_off ? 1 : -1;
     if (first->level != second->level)
         return first->level > second->level ? -1 : 1;
     return text_compare(first->rule_id, second->rule_id);
@@ -178,7 +184,7 @@ static void check_library(struct sigma_rules *rules) {
     struct sigma_error error;
     if (rules->count == 0 || pattern_database_is_exact())
         return;
-    rules->count = 0;
+    rules->count = rules->active_count = 0;
     if (sigma_refuse(
             &error, STATUS_UNSUPPORTED, 0,
             "this library misses matches (Vectorscan 5.4.9 does): install libhyperscan5") !=
@@ -192,10 +198,10 @@ static void make_engine(struct sigma_rules *rules) {
     struct sigma_engine_rule *items = calloc(rules->count + 1, sizeof *items);
     if (items == NULL)
         abort();
-    for (size_t i = 0; i < rules->count; i++)
+    for (size_t i = 0; i < rules->active_count; i++)
         items[i] = (struct sigma_engine_rule){rules->rules[i].program, &rules->rules[i].logsource};
     rules->engine =
-        sigma_engine_new(items, (uint32_t)rules->count, field_names_count(rules->names));
+        sigma_engine_new(items, (uint32_t)rules->active_count, field_names_count(rules->names));
     free(items);
 }
 
@@ -209,6 +215,7 @@ void sigma_rules_finish(struct sigma_rules *rules) {
     free(filters.items);
     arena_fini(&arena);
     free_sources(rules);
+    sigma_modes_apply(rules);
     if (rules->count > 1)
         qsort(rules->rules, rules->count, sizeof *rules->rules, compare_rules);
     sigma_correlations_link(rules);

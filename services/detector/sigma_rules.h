@@ -11,10 +11,12 @@
 #ifndef SIEM_DETECTOR_SIGMA_RULES_H
 #define SIEM_DETECTOR_SIGMA_RULES_H
 
+#include "common/buffer.h"
 #include "services/detector/raw_log.h"
 #include "services/detector/sentence.h"
 #include "services/detector/sigma_correlation.h"
 #include "services/detector/sigma_engine.h"
+#include "services/detector/sigma_modes.h"
 
 #define SIGMA_RULES_MAX 20000
 #define SIGMA_FILE_MAX (1024 * 1024)
@@ -31,8 +33,10 @@ struct sigma_settings {
 
 struct sigma_loaded_rule {
     struct finding
-        finding;      /* what it says of an event; details and group_key are each event's own */
-    struct text name; /* for references; null: none */
+        finding;        /* what it says of an event; details and group_key are each event's own */
+    struct text name;   /* for references; null: none */
+    struct text status; /* as its author calls its maturity; null: none */
+    enum sigma_mode mode;
     struct logsource logsource;
     const struct sigma_expression *program;
     struct sentence details;
@@ -70,8 +74,11 @@ struct sigma_rules {
     size_t source_count;
     size_t source_capacity;
     struct sigma_loaded_rule *rules;
-    size_t count;
+    size_t count;        /* those that are off stand last */
+    size_t active_count; /* those that are not off: what the engine knows */
+    bool has_shadows;
     size_t capacity;
+    struct sigma_mode_lists modes;          /* until finish */
     struct sigma_correlation *correlations; /* those that are not linked were refused */
     size_t correlation_count;
     size_t correlation_capacity;
@@ -79,7 +86,8 @@ struct sigma_rules {
     size_t refusal_count;
     size_t refusal_capacity;
     struct sigma_explanations *explanations; /* NULL, or where it is noted how rules are made up */
-    uint64_t generation; /* of names and contents of all files, in their order */
+    struct buffer catalogue; /* rule_catalogue.h; empty unless a detector loaded the set */
+    uint64_t generation;     /* of names and contents of all files, in their order */
 };
 
 /* An empty set. */

@@ -97,6 +97,10 @@ static void count_events(struct pack_scratch *scratch, struct commit *commit,
         else
             commit_quarantine(commit, i, status);
     }
+    /* Behind all findings, whose rules are told by their places. */
+    const struct shadow_hits *shadows = commit->findings.shadows;
+    for (uint32_t i = 0; shadows != NULL && i < shadows->count; i++)
+        statistics_add_shadow(&scratch->statistics, &shadows->items[i]);
 }
 
 /* As text, for it is written as it came. */

@@ -175,7 +175,7 @@ static void pack_topics(const struct pack_scratch *scratch, msgpack_packer *out)
 }
 
 /* The beginnings of the messages on THREATS. */
-static void pack_message_heads(struct pack_scratch *scratch, const struct batch_head *head,
+static void pack_message_heads(struct pack_scratch *scratch, const struct commit *commit,
                                const char *publisher, msgpack_packer *out) {
     msgpack_pack_array(out, scratch->threat_count);
     for (uint32_t i = 0; i < scratch->threat_count; i++) {
@@ -183,9 +183,10 @@ static void pack_message_heads(struct pack_scratch *scratch, const struct batch_
         char id[EVENT_ID_SIZE];
         const struct threat_parts parts = {
             .publisher = publisher,
-            .event_id = event_id_format(head, judged->judgement->index, id),
+            .event_id = event_id_format(&commit->batch.head, judged->judgement->index, id),
             .event = &judged->event,
             .judgement = judged->judgement,
+            .generation = commit->findings.head.generation,
         };
         buffer_reset(&scratch->text);
         threat_message_begin(&parts, &scratch->text);
@@ -204,5 +205,5 @@ void pack_threats(struct pack_scratch *scratch, const struct commit *commit, con
     }
     pack_event_ids(scratch, head, out);
     pack_topics(scratch, out);
-    pack_message_heads(scratch, head, publisher, out);
+    pack_message_heads(scratch, commit, publisher, out);
 }

@@ -437,9 +437,9 @@ local function correlate(given, tools)
         if has(marks, BELONGS) ~= 0 then return end
         window.marks[at] = marks + BELONGS
         local events, event = floor_of(marks / EVENT), window.events[at]
+        add(key.rule_hits, group.definition[RULE_ID], events)
+        tools.sums[key.rule_hits].fields_max = tools.rules_counted_max
         if group.definition[RAISES] then
-            add(key.rule_hits, group.definition[RULE_ID], events)
-            tools.sums[key.rule_hits].fields_max = tools.rules_counted_max
             if has(marks, SAME) == 0 then run.count = run.count + window.weights[at] end
             if has(marks, OWN) == 0 then tally(group, window.times[at], window.zones[at], events) end
             if event and event.index then

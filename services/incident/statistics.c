@@ -98,3 +98,8 @@ uint32_t statistics_add_threat(struct statistics *statistics, const struct count
 uint32_t statistics_add_finding(struct statistics *statistics, struct text rule_id) {
     return count_name(statistics, &(struct tally){.kind = TALLY_RULE, .name = rule_id});
 }
+
+void statistics_add_shadow(struct statistics *statistics, const struct shadow_hit *hit) {
+    uint32_t place = statistics_add_finding(statistics, hit->rule_id);
+    statistics->tallies[place].amount += hit->events - 1;
+}

@@ -36,7 +36,7 @@ struct tally {
     struct text name;
 };
 
-#define TALLIES_MAX (BATCH_EVENTS_MAX * (2 + FINDINGS_PER_EVENT_MAX))
+#define TALLIES_MAX (BATCH_EVENTS_MAX * (2 + FINDINGS_PER_EVENT_MAX) + SHADOW_HITS_MAX)
 #define TALLY_SLOTS 16384 /* a power of two, at least twice TALLIES_MAX */
 
 struct statistics {
@@ -69,5 +69,8 @@ uint32_t statistics_add_threat(struct statistics *statistics, const struct count
 
 /* Counts a finding of a rule; tells the rule's place among the tallies. */
 uint32_t statistics_add_finding(struct statistics *statistics, struct text rule_id);
+
+/* Counts what a rule in the shadow matched. */
+void statistics_add_shadow(struct statistics *statistics, const struct shadow_hit *hit);
 
 #endif

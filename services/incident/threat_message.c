@@ -27,7 +27,8 @@ static void pack_optional(msgpack_packer *packer, const char *key, struct text v
 }
 
 /* Pairs of the whole map: all that are required, and what this event has of the others. */
-static uint32_t count_pairs(const struct event *event) {
+static uint32_t count_pairs(const struct threat_parts *parts) {
+    const struct event *event = parts->event;
     enum {
         REQUIRED = 1,
         OPTIONAL = 0,
@@ -38,7 +39,7 @@ static uint32_t count_pairs(const struct event *event) {
     };
     return (uint32_t)ALWAYS + (event->source_ip.data != NULL) +
            (event->destination_ip.data != NULL) + (event->username.data != NULL) +
-           (event->description.data != NULL);
+           (event->description.data != NULL) + (parts->generation != 0);
 }
 
 static void pack_rule(msgpack_packer *packer, const struct finding *finding) {
@@ -66,7 +67,7 @@ void threat_message_begin(const struct threat_parts *parts, struct buffer *out) 
     char timestamp[CLOCK_RFC3339_SIZE];
     msgpack_packer packer;
     msgpack_packer_to_buffer(&packer, out);
-    msgpack_pack_map(&packer, count_pairs(event));
+    msgpack_pack_map(&packer, count_pairs(parts));
     msgpack_pack_key(&packer, "version");
     msgpack_pack_uint32(&packer, PROTO_VERSION);
     pack_string(&packer, "publisher", parts->publisher);
@@ -84,4 +85,7 @@ void threat_message_begin(const struct threat_parts *parts, struct buffer *out) 
     pack_optional(&packer, "destination_ip", event->destination_ip, NAME_SIZE_MAX);
     pack_optional(&packer, "username", event->username, NAME_SIZE_MAX);
     pack_optional(&packer, "description", event->description, DETAILS_SIZE_MAX);
+    char generation[GENERATION_TEXT_SIZE];
+    if (parts->generation != 0)
+        pack_string(&packer, "generation", generation_text(parts->generation, generation));
 }

@@ -19,6 +19,7 @@ struct threat_parts {
     const char *event_id;
     const struct event *event;
     const struct judgement *judgement;
+    uint64_t generation; /* of the rules; 0: not told */
 };
 
 /* Appends the map's head and the pairs known. */

@@ -27,6 +27,7 @@ static const struct http_route routes[] = {
     {"GET", "/incidents/{id}", HTTP_READ, 0, NULL, NULL, route_incident},
     {"POST", "/incidents/{id}/status", HTTP_ADMIN, STATUS_BODY_MAX, route_incident_status_begin,
      NULL, route_incident_status},
+    {"GET", "/rules", HTTP_READ, 0, NULL, NULL, route_rules},
     {"GET", "/healthz", HTTP_OPEN, 0, NULL, NULL, route_healthz},
     {"GET", "/readyz", HTTP_OPEN, 0, NULL, NULL, route_readyz},
     {"GET", "/metrics", HTTP_READ, 0, NULL, NULL, route_metrics},

@@ -57,6 +57,9 @@ void route_report_weekly(struct http_request *request);
 /* GET /threats/timeline: the threats of some hours (routes_timeline.c). */
 void route_timeline(struct http_request *request);
 
+/* GET /rules: a page of the rules, with their hits (routes_rules.c). */
+void route_rules(struct http_request *request);
+
 /* GET /: the name and version; a browser is sent to the pages for people (routes_root.c). */
 void route_root(struct http_request *request);
 

@@ -71,4 +71,11 @@ int rules_test(const struct rules_arguments *arguments, const char *rule, const 
 /* siemctl rules backtest DIR FILE (rules_backtest.c). */
 int rules_backtest(const struct rules_arguments *arguments, const char *path, const char *file);
 
+/* siemctl rules list: GET /rules (rules_list.c). */
+int rules_list(const struct rules_arguments *arguments, const struct siemctl_config *config);
+
+/* siemctl rules reload: has all detectors load their rules, and tells what came of it
+ * (rules_reload.c). */
+int rules_reload(const struct rules_arguments *arguments, const struct siemctl_config *config);
+
 #endif

@@ -21,7 +21,10 @@ struct rules_events {
 
 struct sigma_rules *rules_read(const struct rules_arguments *arguments, const char *path,
                                struct sigma_explanations *explanations) {
-    const struct rule_set_paths paths = {path, arguments->pipelines, arguments->placeholders};
+    const struct rule_set_paths paths = {path,
+                                         arguments->pipelines,
+                                         arguments->placeholders,
+                                         {arguments->rules_shadow, arguments->rules_disabled}};
     struct sigma_rules *rules = NULL;
     if (rule_set_read(&paths, explanations, &rules) != STATUS_OK)
         return NULL; /* the log, which is on stderr, has said why */

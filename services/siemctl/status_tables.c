@@ -29,11 +29,12 @@ static void add_process(struct table *table, const struct process_row *row) {
     table_add(table, text_of(text));
     table_add(table, json_node_member_text(row->root, "pid"));
     table_add(table, json_node_member_text(row->root, "version"));
+    table_add(table, json_node_member_text(json_node_member(row->root, "rules"), "generation"));
 }
 
 void status_print_processes(const struct processes *processes) {
-    static const char *const heads[] = {"SERVICE", "INSTANCE", "STATE", "UP",     "BEAT",
-                                        "MEMORY",  "CPU",      "PID",   "VERSION"};
+    static const char *const heads[] = {"SERVICE", "INSTANCE", "STATE", "UP",      "BEAT",
+                                        "MEMORY",  "CPU",      "PID",   "VERSION", "RULES"};
     struct table table;
     table_init(&table, sizeof heads / sizeof *heads, heads);
     for (size_t i = 0; i < processes->count; i++)
