@@ -9,15 +9,25 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
-/* Bytes the peer has sent so far. */
-static uint64_t bytes_received(const struct http_connection *connection) {
+/* tcpi_state: the peer has ended its side. */
+#define STATE_CLOSE_WAIT 8
+
+/* What a peer has sent so far, and whether it will send more. */
+struct received {
+    uint64_t bytes;
+    bool is_over;
+};
+
+static struct received received_from(const struct http_connection *connection) {
     struct tcp_info info = {0};
     socklen_t length = sizeof info;
     if (connection->tls != NULL)
-        return http_tls_received(connection->tls);
+        return (struct received){http_tls_received(connection->tls),
+                                 http_tls_input_is_over(connection->tls)};
     if (getsockopt(connection->fd, IPPROTO_TCP, TCP_INFO, &info, &length) != 0)
-        return 0;
-    return info.tcpi_bytes_received;
+        return (struct received){0, false};
+    /* The end itself counts as a byte. */
+    return (struct received){info.tcpi_bytes_received, info.tcpi_state == STATE_CLOSE_WAIT};
 }
 
 static int64_t elapsed_ms(struct mono_time since, struct mono_time now) {
@@ -39,10 +49,16 @@ static void time_out(struct http_connection *connection, bool say_so) {
 }
 
 /* A connection between requests: silent ones may stay a while, begun headers must come to an end.
- */
+ * One whose end came in one event with a request libmicrohttpd believes open: it read the request,
+ * and is not told again. */
 static void scan_waiting(struct http_connection *connection, struct mono_time now) {
     int64_t limit_ms = allowed_ms(connection, 0);
-    if (connection->started_at.ns == 0 && bytes_received(connection) > connection->consumed)
+    struct received received = received_from(connection);
+    if (received.is_over) {
+        http_connection_end(connection);
+        return;
+    }
+    if (connection->started_at.ns == 0 && received.bytes > connection->consumed)
         connection->started_at = connection->served ? now : connection->stepped_at;
     if (connection->started_at.ns != 0) {
         if (elapsed_ms(connection->started_at, now) > limit_ms)

@@ -20,6 +20,10 @@
 
 #define ACCEPT_PAUSE_MS 100
 #define ACCEPT_ROUND 64
+/* Of each connection, inherited. The kernel would let it grow to megabytes: hundreds of clients
+ * that fetch long answers slowly would get as much memory, and a turn of the loop would last until
+ * all of it is filled. */
+#define SEND_BUFFER (128 * 1024)
 
 /* Splits "host:port" or "[host]:port". */
 static bool split_listen(const char *listen, char host[256], const char **ret_port) {
@@ -41,7 +45,9 @@ static int listen_on(const struct addrinfo *address) {
         return -1;
     int on = 1;
     int off = 0;
+    int send_buffer = SEND_BUFFER;
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &send_buffer, sizeof send_buffer);
     if (address->ai_family == AF_INET6)
         setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off);
     if (bind(fd, address->ai_addr, address->ai_addrlen) == 0 && listen(fd, 1024) == 0)

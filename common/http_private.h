@@ -302,6 +302,9 @@ bool http_tls_is_open(const struct http_tls *tls);
 /* Bytes of plain text it has received. */
 uint64_t http_tls_received(const struct http_tls *tls);
 
+/* Whether its client sends no more. */
+bool http_tls_input_is_over(const struct http_tls *tls);
+
 /* Since when the client has not taken what it gets; 0: it does. */
 struct mono_time http_tls_stuck_since(const struct http_tls *tls);
 

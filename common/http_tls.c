@@ -175,6 +175,10 @@ uint64_t http_tls_received(const struct http_tls *tls) {
     return tls->received;
 }
 
+bool http_tls_input_is_over(const struct http_tls *tls) {
+    return tls->input_over;
+}
+
 struct mono_time http_tls_stuck_since(const struct http_tls *tls) {
     return tls->stuck_since;
 }

@@ -72,6 +72,19 @@ Test(http_limits, ends_requests_that_never_end) {
     close(open_served(port));
 }
 
+/* An end of the client's side that came with its request is seen soon, not at a time limit. */
+Test(http_limits, ends_with_a_client_that_has_ended) {
+    int port = start(100, 0);
+    int fd = http_fixture_connect(port);
+    http_fixture_send(fd, TEXT(HELLO));
+    shutdown(fd, SHUT_WR);
+    http_fixture_read(fd, false, &reply);
+    cr_expect_eq(reply.code, 200);
+    http_fixture_read(fd, false, &reply);
+    cr_expect(reply.closed && reply.length == 0, "%s", reply.text);
+    close(fd);
+}
+
 /* Beyond the time for any request, a rate must be kept: then long bodies may take longer. */
 Test(http_limits, lets_a_body_take_as_long_as_it_keeps_its_rate) {
     enum { BODY = 33554432 };
