@@ -56,6 +56,39 @@ Test(findings, newer_findings_are_read_without_their_new_fields) {
     expect_findings("findings_newer");
 }
 
+static const struct shadow_hits shadow = {
+    .count = 1,
+    .items = {{{"b42ad1c6-0000-4000-8000-00000000000a", 36}, 3}},
+};
+
+Test(findings, hits_in_the_shadow_are_encoded_as_golden) {
+    struct findings_encoder encoder;
+    struct buffer out;
+    findings_encoder_init(&encoder);
+    buffer_init(&out, FINDINGS_SIZE_MAX);
+    findings_encoder_begin(&encoder);
+    findings_encoder_shadow(&encoder, &shadow);
+    findings_encoder_end(&encoder, &sample_findings_head, &out);
+    golden_expect("findings_shadow", buffer_bytes(&out));
+    buffer_fini(&out);
+    findings_encoder_fini(&encoder);
+}
+
+Test(findings, hits_in_the_shadow_are_decoded) {
+    struct buffer golden = golden_load("findings_shadow");
+    struct msgpack_frame frame;
+    struct findings_view view;
+    msgpack_frame_init(&frame);
+    cr_assert_eq(findings_decode(buffer_bytes(&golden), &frame, &view), STATUS_OK);
+    cr_assert_eq(view.entry_count, 0);
+    cr_assert_null(view.contributions);
+    cr_assert_eq(view.shadows->count, 1);
+    cr_assert(text_equal(view.shadows->items[0].rule_id, shadow.items[0].rule_id));
+    cr_assert_eq(view.shadows->items[0].events, 3);
+    msgpack_frame_fini(&frame);
+    buffer_fini(&golden);
+}
+
 Test(findings, crash_report_is_encoded_as_golden) {
     struct buffer out;
     buffer_init(&out, 1024);

@@ -28,6 +28,7 @@ static const struct hostile_case cases[] = {
     {"findings_none", decode_findings, true, false},
     {"findings_newer", decode_findings, true, false},
     {"findings_contributions", decode_findings, true, false},
+    {"findings_shadow", decode_findings, true, false},
     {"crash_report", decode_crash_report, true, false},
     {"receipt", decode_receipt, true, false},
     {"receipt_older", decode_receipt, true, false},

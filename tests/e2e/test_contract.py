@@ -79,7 +79,7 @@ class States:
         """Every key a read needs is of another type, as after a restore of something else."""
         redis, kept = self.pipeline.redis, []
         for name in redis.keys(self.pipeline.key("*")):
-            if name[len(self.pipeline.key("")):].startswith(("day:", "incident", "timeline", "ledger", "rules_generation")):
+            if name[len(self.pipeline.key("")):].startswith(("day:", "incident", "timeline", "ledger", "rules:")):
                 redis.rename(name, name + ":kept")
                 redis.set(name, "x")
                 kept.append(name)
