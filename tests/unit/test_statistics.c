@@ -111,6 +111,8 @@ Test(statistics, limits) {
             add_threat(DAY_MS * i, names[i], names[i + BATCH_EVENTS_MAX]);
         for (uint32_t i = 0; i < BATCH_EVENTS_MAX * FINDINGS_PER_EVENT_MAX; i++)
             statistics_add_finding(&statistics, text_of(names[i]));
+        for (uint32_t i = TALLIES_MAX - SHADOW_HITS_MAX; i < TALLIES_MAX; i++)
+            statistics_add_shadow(&statistics, &(struct shadow_hit){text_of(names[i]), 1});
         cr_expect_eq(statistics.day_count, BATCH_EVENTS_MAX);
         cr_expect_eq(statistics.tally_count, TALLIES_MAX);
     }
