@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <strings.h>
 
+#define SEARCH_ROUND 250 /* incidents read at a time when each is looked at */
 #define SETS_MAX (INCIDENT_STATUS_COUNT_ * SEVERITY_COUNT_)
 
 /* One incident as the sets name it. */
@@ -154,6 +155,12 @@ static enum status write_round(struct redis_client *redis, const struct incident
     return status;
 }
 
+/* Where every incident has to be looked at, few at a time would be many round trips. */
+static size_t round_size(const struct incident_query *query) {
+    bool looks = query->source_ip.data != NULL || query->q.data != NULL;
+    return looks && query->limit < SEARCH_ROUND ? SEARCH_ROUND : query->limit + 1;
+}
+
 enum status incident_list_write(struct redis_client *redis, const struct incident_query *query,
                                 struct json_writer *json, struct incident_page *ret_page) {
     struct incident_page page = {.next = query->before};
@@ -162,7 +169,7 @@ enum status incident_list_write(struct redis_client *redis, const struct inciden
     json_array_begin(json);
     for (size_t looked = 0;
          more && page.count < query->limit && looked < INCIDENT_LIST_SCAN && status == STATUS_OK;) {
-        struct round round = {.wanted = query->limit + 1};
+        struct round round = {.wanted = round_size(query)};
         status = read_round(redis, query, page.next, &round);
         if (status == STATUS_OK)
             status = write_round(redis, query, &round, json, &page);

@@ -1,6 +1,8 @@
 /* questions.c: several questions to Redis in one round trip. */
 #include "services/ingest/questions.h"
 
+#include "services/ingest/reads.h"
+
 #include <assert.h>
 
 void questions_init(struct questions *questions, struct redis_client *redis) {
@@ -31,4 +33,11 @@ enum status questions_read(struct questions *questions) {
     if (questions->status == STATUS_OK && refused)
         questions->status = STATUS_REFUSED;
     return questions->status;
+}
+
+bool questions_are_answered(struct questions *questions, struct http_request *request) {
+    enum status status = questions_read(questions);
+    if (status != STATUS_OK)
+        reads_answer_failure(request, questions->redis, status);
+    return status == STATUS_OK;
 }

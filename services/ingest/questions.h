@@ -7,6 +7,7 @@
 #ifndef SIEM_INGEST_QUESTIONS_H
 #define SIEM_INGEST_QUESTIONS_H
 
+#include "common/http_server.h"
 #include "common/redis_client.h"
 
 #define QUESTIONS_MAX 64
@@ -34,5 +35,8 @@ size_t questions_ask_list(struct questions *questions, size_t count, const struc
 
 /* Reads the replies of all questions added since it was last called. */
 MUST_CHECK enum status questions_read(struct questions *questions);
+
+/* The same for a route: answers the request and returns false when something went wrong. */
+MUST_CHECK bool questions_are_answered(struct questions *questions, struct http_request *request);
 
 #endif

@@ -105,11 +105,8 @@ static void read_dashboard(struct redis_client *redis, struct http_request *requ
     SCOPED_FINI(questions) struct questions questions;
     questions_init(&questions, redis);
     ask_day(&questions, today.key);
-    enum status status = questions_read(&questions);
-    if (status != STATUS_OK) {
-        reads_answer_failure(request, redis, status);
+    if (!questions_are_answered(&questions, request))
         return;
-    }
     struct json_answer answer;
     struct json_writer *json = answer_begin(&answer);
     write_dashboard(json, &questions, now);

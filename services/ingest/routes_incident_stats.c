@@ -25,15 +25,10 @@ static void ask_counts(struct questions *questions) {
     }
 }
 
-static enum status read_counts(struct redis_client *redis, struct incident_counts *ret_counts) {
-    SCOPED_FINI(questions) struct questions questions;
-    questions_init(&questions, redis);
-    ask_counts(&questions);
-    enum status status = questions_read(&questions);
-    for (int i = 0; i < INCIDENT_STATUS_COUNT_ * SEVERITY_COUNT_ && status == STATUS_OK; i++)
+static void take_counts(const struct questions *questions, struct incident_counts *ret_counts) {
+    for (int i = 0; i < INCIDENT_STATUS_COUNT_ * SEVERITY_COUNT_; i++)
         ret_counts->at[i / SEVERITY_COUNT_][i % SEVERITY_COUNT_] =
-            redis_reply_integer(questions.replies[i]);
-    return status;
+            redis_reply_integer(questions->replies[i]);
 }
 
 static int64_t count_status(const struct incident_counts *counts, enum incident_status status) {
@@ -82,11 +77,12 @@ static void write_stats(const struct incident_counts *counts, struct json_writer
 /* Reader's thread. */
 static void read_stats(struct redis_client *redis, struct http_request *request) {
     struct incident_counts counts;
-    enum status status = read_counts(redis, &counts);
-    if (status != STATUS_OK) {
-        reads_answer_failure(request, redis, status);
+    SCOPED_FINI(questions) struct questions questions;
+    questions_init(&questions, redis);
+    ask_counts(&questions);
+    if (!questions_are_answered(&questions, request))
         return;
-    }
+    take_counts(&questions, &counts);
     struct json_answer answer;
     struct json_writer *json = answer_begin(&answer);
     write_stats(&counts, json);

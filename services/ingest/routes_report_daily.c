@@ -122,11 +122,8 @@ static void read_report(struct redis_client *redis, struct http_request *request
     SCOPED_FINI(questions) struct questions questions;
     questions_init(&questions, redis);
     ask_day(&questions, today.key);
-    enum status status = questions_read(&questions);
-    if (status != STATUS_OK) {
-        reads_answer_failure(request, redis, status);
+    if (!questions_are_answered(&questions, request))
         return;
-    }
     struct json_answer answer;
     write_report(answer_begin(&answer), &questions, &today, now);
     answer_send(&answer, request, 200);

@@ -68,11 +68,8 @@ static void read_timeline(struct redis_client *redis, struct http_request *reque
     questions_ask(&questions, TEXT("ZREVRANGEBYSCORE"), key_text(&key), TEXT("+inf"), text_of(from),
                   TEXT("LIMIT"), TEXT("0"), TEXT(THREATS_LISTED));
     questions_ask(&questions, TEXT("ZCOUNT"), key_text(&key), text_of(from), TEXT("+inf"));
-    enum status status = questions_read(&questions);
-    if (status == STATUS_OK)
+    if (questions_are_answered(&questions, request))
         answer_timeline(request, &questions);
-    else
-        reads_answer_failure(request, redis, status);
 }
 
 void route_timeline(struct http_request *request) {
