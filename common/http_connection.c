@@ -149,6 +149,7 @@ void http_connection_wait(struct http_connection *connection) {
 
 void http_connection_end(struct http_connection *connection) {
     http_connection_pause(connection);
+    connection->worker->ended++;
     if (connection->tls != NULL)
         http_tls_end(connection->tls);
     else

@@ -102,12 +102,17 @@ void http_limits_scan(struct http_worker *worker, struct mono_time now) {
     if (elapsed_ms(worker->scanned_at, now) < HTTP_SCAN_MS)
         return;
     worker->scanned_at = now;
+    unsigned ended_before = worker->ended;
     struct http_connection *next = NULL;
     for (struct http_connection *at = worker->oldest; at != NULL; at = next) {
         next = at->next;
         if (elapsed_ms(at->stepped_at, now) < HTTP_SCAN_MS)
             return; /* so are all behind it */
         scan(at, now);
+        if (worker->ended - ended_before == HTTP_SCAN_ENDS) {
+            worker->scanned_at = clock_mono_add_ms(now, HTTP_SCAN_AGAIN_MS - HTTP_SCAN_MS);
+            return;
+        }
     }
 }
 

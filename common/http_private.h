@@ -36,6 +36,10 @@
 #define HTTP_IDLE_MS 60000
 /* How often connections are looked over for time limits. */
 #define HTTP_SCAN_MS 500
+/* So many are ended at a time, and the next ones after this: hundreds that began together end
+ * together, and others shall not wait for that. */
+#define HTTP_SCAN_ENDS 16
+#define HTTP_SCAN_AGAIN_MS 5
 /* Names in a route's path. */
 #define HTTP_PATH_VALUES_MAX 4
 /* Headers a route can add to an answer, and the bytes of them all. */
@@ -148,6 +152,7 @@ struct http_worker {
     struct http_request *deferred;
     int64_t next_deadline_ns; /* earliest that may be due; INT64_MAX: none */
     struct mono_time scanned_at;
+    unsigned ended; /* connections, so far */
     struct http_request *free_requests;
     int free_count;
 

@@ -98,7 +98,9 @@ static int worker_wait_ms(struct http_worker *worker, struct mono_time now) {
     MHD_UNSIGNED_LONG_LONG mhd_ms = 0;
     if (MHD_get_timeout(worker->daemon, &mhd_ms) == MHD_YES && mhd_ms == 0)
         return 0;
-    int64_t wait_ms = worker->oldest != NULL ? HTTP_SCAN_MS : -1;
+    int64_t scanned_ms = (now.ns - worker->scanned_at.ns) / 1000000;
+    int64_t scan_ms = scanned_ms < HTTP_SCAN_MS ? HTTP_SCAN_MS - scanned_ms : 1;
+    int64_t wait_ms = worker->oldest != NULL ? scan_ms : -1;
     if (worker->index == 0 && !worker->server->accepting && !atomic_load(&worker->server->quiesced))
         wait_ms = 50;
     if (worker->next_deadline_ns != INT64_MAX) {

@@ -76,6 +76,18 @@ stack_targets() {
     mv "$state/targets.json.new" "$state/targets.json"
 }
 
+# The value of an option for the services: of the environment, or of .env.
+stack_option() {
+    local value=${!1:-}
+    [ -n "$value" ] || value=$(sed -n "s/^\(export \)\{0,1\}$1=//p" "$stack_top/.env" 2>/dev/null | tail -n 1 | tr -d \'\") || true
+    printf '%s' "$value"
+}
+
+# How the API is spoken to.
+stack_scheme() {
+    if [ -n "$(stack_option SIEM_TLS_CERTIFICATE)" ]; then printf https; else printf http; fi
+}
+
 # The API key that works here: of the environment, of .env, or the one ingest made.
 stack_key() {
     local key=${API_KEY:-}

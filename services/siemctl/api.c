@@ -23,7 +23,7 @@ const char *api_key(const struct siemctl_config *config) {
 }
 
 struct http_client *api_open(const struct siemctl_config *config) {
-    return http_client_new(config->url, api_key(config));
+    return http_client_new(config->url, api_key(config), config->ca_file);
 }
 
 /* The list of 422: one line a field. */

@@ -93,7 +93,7 @@ static void run_workers(struct replay *replay, uint64_t size) {
     int count = (int)arguments.connections;
     /* libcurl's global start is not for threads: one client before them all. */
     SCOPED(http_client)
-    struct http_client *first = http_client_new(replay->url, "");
+    struct http_client *first = http_client_new(replay->url, "", replay->ca_file);
     atomic_store(&replay->running, count);
     for (int i = 0; i < count; i++)
         if (pthread_create(&threads[i], NULL, replay_worker_run, replay) != 0)
@@ -114,6 +114,7 @@ static int replay_fd(const struct siemctl_config *config, int fd) {
         bulk = arguments.rate / BULKS_A_SECOND > 0 ? arguments.rate / BULKS_A_SECOND : 1;
     replay->url = config->url;
     replay->api_key = api_key(config);
+    replay->ca_file = config->ca_file;
     replay->source = replay_source_new(fd);
     replay->lines_per_bulk = (int)bulk;
     replay->rate = arguments.rate;

@@ -15,15 +15,17 @@ struct http_client {
     CURL *curl;
     char *url;
     char *key_header; /* NULL without a key */
+    char *ca_file;    /* "": the system's */
 };
 
-struct http_client *http_client_new(const char *url, const char *api_key) {
+struct http_client *http_client_new(const char *url, const char *api_key, const char *ca_file) {
     struct http_client *client = calloc(1, sizeof *client);
     if (client == NULL || curl_global_init(CURL_GLOBAL_DEFAULT) != 0)
         abort();
     client->curl = curl_easy_init();
     client->url = strdup(url);
-    if (client->curl == NULL || client->url == NULL)
+    client->ca_file = strdup(ca_file);
+    if (client->curl == NULL || client->url == NULL || client->ca_file == NULL)
         abort();
     for (size_t length = strlen(client->url); length > 0 && client->url[length - 1] == '/';)
         client->url[--length] = '\0';
@@ -38,6 +40,7 @@ void http_client_destroy(struct http_client **client) {
     curl_easy_cleanup((*client)->curl);
     free((*client)->url);
     free((*client)->key_header);
+    free((*client)->ca_file);
     free(*client);
     *client = NULL;
     curl_global_cleanup();
@@ -152,6 +155,8 @@ enum status http_client_send(struct http_client *client, const struct http_clien
     set_options(client->curl, request, reply);
     struct curl_slist *headers = make_headers(client, request);
     curl_easy_setopt(client->curl, CURLOPT_URL, url);
+    if (client->ca_file[0] != '\0')
+        curl_easy_setopt(client->curl, CURLOPT_CAINFO, client->ca_file);
     curl_easy_setopt(client->curl, CURLOPT_HTTPHEADER, headers);
     CURLcode result = curl_easy_perform(client->curl);
     curl_slist_free_all(headers);

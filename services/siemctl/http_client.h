@@ -32,9 +32,9 @@ struct http_client_reply {
     char error[HTTP_CLIENT_ERROR_SIZE]; /* in words, when the status is not OK */
 };
 
-/* Makes a client of the API at `url`; `api_key` may be "". Copies both. Call the first one before
- * threads start. */
-struct http_client *http_client_new(const char *url, const char *api_key);
+/* Makes a client of the API at `url`; `api_key` may be "". `ca_file` is what https trusts, "" the
+ * system's authorities. Copies all. Call the first one before threads start. */
+struct http_client *http_client_new(const char *url, const char *api_key, const char *ca_file);
 
 /* Closes the connection and frees it. */
 void http_client_destroy(struct http_client **client);

@@ -17,7 +17,7 @@
 #define REPLAY_ERROR_SIZE 200
 
 struct replay {
-    const char *url, *api_key;
+    const char *url, *api_key, *ca_file;
     struct replay_source *source;
     int lines_per_bulk;
     int64_t rate; /* events a second; 0: as fast as they are taken */

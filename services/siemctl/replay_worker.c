@@ -145,7 +145,8 @@ static void post_bulk(struct worker *worker) {
 
 void *replay_worker_run(void *context) {
     struct worker worker = {.replay = context};
-    worker.client = http_client_new(worker.replay->url, worker.replay->api_key);
+    worker.client =
+        http_client_new(worker.replay->url, worker.replay->api_key, worker.replay->ca_file);
     http_client_reply_init(&worker.reply);
     replay_bulk_init(&worker.bulk);
     while (!atomic_load(&worker.replay->stop) &&

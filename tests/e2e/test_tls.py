@@ -14,7 +14,7 @@ import time
 import pytest
 from support.api import Api
 from support.certificates import Certificate, make_key, openssl
-from support.pipeline import API_KEY, BIN, Pipeline, free_port
+from support.pipeline import API_KEY, BIN, TOP, Pipeline, free_port
 from support.waiting import wait_until
 
 EVENT = {"event_type": "login_success", "username": "ann"}
@@ -329,6 +329,26 @@ def test_curl_follows_the_redirection(pipeline, certificate):
                            "Content-Type: application/json", "-d", json.dumps(EVENT), "--post301", "--location-trusted",
                            f"http://localhost:{REDIRECT_PORT}/log"], capture_output=True, text=True, timeout=60)
     assert done.returncode == 0 and json.loads(done.stdout)["status"] == "ok", done
+
+
+@pytest.mark.parametrize("trusted", [True, False])
+def test_siemctl_trusts_the_authority_it_is_told(pipeline, certificate, trusted):
+    environment = dict(pipeline.environment, SIEM_URL=f"https://localhost:{pipeline.port}", API_KEY=API_KEY,
+                       SIEM_CA_FILE=certificate.authority if trusted else "")
+    done = subprocess.run([os.path.join(BIN, "siemctl"), "incidents"], env=environment, capture_output=True, text=True, timeout=60)
+    assert (done.returncode == 0) is trusted, done
+    assert trusted or "certificate" in done.stderr, done
+
+
+def test_the_images_health_check_speaks_https(pipeline, certificate):
+    environment = dict(pipeline.environment, SIEM_TLS_CERTIFICATE=certificate.path)
+    check = [os.path.join(TOP, "deploy", "health"), str(pipeline.port)]
+    assert subprocess.run(check, env=environment, timeout=60).returncode == 0
+    pipeline["ingest"].signal(signal.SIGSTOP)
+    try:
+        assert subprocess.run(check, env=environment, timeout=60).returncode != 0
+    finally:
+        pipeline["ingest"].signal(signal.SIGCONT)
 
 
 def test_the_certificate_s_end_is_a_metric(pipeline):

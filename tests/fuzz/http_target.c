@@ -9,6 +9,7 @@
 #include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -89,16 +90,31 @@ static int start(void) {
     return http_server_port(server);
 }
 
-static int connect_to(int port) {
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
-    struct linger none = {.l_onoff = 1}; /* no TIME_WAIT: ports would run out */
+/* From another address of the loopback network each time, for their ports run out. */
+static int open_socket(void) {
+    static uint32_t number;
+    struct sockaddr_in from = {.sin_family = AF_INET};
+    struct linger none = {.l_onoff = 1}; /* no TIME_WAIT */
     struct timeval wait = {.tv_sec = 5};
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    int on = 1;
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    from.sin_addr.s_addr = htonl(INADDR_LOOPBACK + 65536 + number++ % 65536);
     http_target_require(fd >= 0);
-    http_target_require(connect(fd, (struct sockaddr *)&address, sizeof address) == 0);
     http_target_require(setsockopt(fd, SOL_SOCKET, SO_LINGER, &none, sizeof none) == 0);
     http_target_require(setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof wait) == 0);
+    http_target_require(setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on) == 0);
+    http_target_require(bind(fd, (struct sockaddr *)&from, sizeof from) == 0);
+    return fd;
+}
+
+static int connect_to(int port) {
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    int fd = open_socket();
+    if (connect(fd, (struct sockaddr *)&address, sizeof address) != 0) {
+        perror("connect");
+        abort();
+    }
     return fd;
 }
 
