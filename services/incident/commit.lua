@@ -201,8 +201,8 @@ local spans, correlated, correlated_answers = {}, nil, {}
 
 if contributions or not lane then
     correlated = correlate(contributions, {
-        add = add, names = names, sums = sums, days = days, threats = threats, spans = spans, rules = rules,
-        now_ms = now_ms, groups_max = correlation_groups_max, kept_days = statistics_days,
+        add = add, add_to_week = add_to_week, names = names, sums = sums, days = days,
+        threats = threats, spans = spans, rules = rules, now_ms = now_ms, groups_max = correlation_groups_max, kept_days = statistics_days,
         publisher = publisher, rules_counted_max = RULES_COUNTED_MAX,
         batch_name = lane and ('%s-%d'):format(lane, seq)})
 end

@@ -1,17 +1,23 @@
 /* commit_pack_correlations.c: a batch's contributions to correlations, for correlation.lua.
  *
- * Layout: false when there are none, else [definitions, groups, items, events]:
+ * Layout: false when there are none, else [definitions, groups, items, events, followers]:
  *
  *   definitions: [[identity, kind, timespan, lateness, waits, raises, comparisons: [operator,
  * number,
  *       ...], expression, in order, percentile, rule count, quantum, depth, severity, event type,
  *       title, title's name, rule as JSON, rules as in a threat's message, topic, rule id], ...]
  *   groups: [[definition, field, episode, details, address, user, parents: [group, rule, value,
- *       ...]], ...]
+ *       ...]], ...]; false for one that only followers are of
  *   items: [event, group, rule, value, marks, ...]
  *   events: [index, time, count, id, quarters of an hour its zone is ahead, ...]
+ *   followers: [[definition, newest time, list, ends, rows], ...]
  *
- * Places count from 1, as Lua counts; what is absent is false.
+ * Places count from 1, as Lua counts; what is absent is false. Followers are contributions of rules
+ * behind the first of an order: most are of groups that never see the first one, so the script is
+ * given them as texts, which it keeps as they are or reads one by one. `list` has FOLLOWER_SIZE
+ * bytes of each: field, time (f64), weight (u32), rule (u8), zone (i8), marks (u8), little-endian;
+ * `rows` the MessagePack values group (as above, and its place), index, time, weight, id, zone,
+ * rule, marks; `ends` where each row begins and, behind the last, where that ends (u32).
  */
 #include "services/incident/commit_pack_parts.h"
 
@@ -27,6 +33,7 @@
 #define GROUP_PARTS 7
 #define ITEM_PARTS 5
 #define EVENT_PARTS 5
+#define FOLLOWER_SIZE 31
 #define QUARTER_MS 900000
 
 /* A contribution counts for so many at most, so that sums of them stay exact. */
@@ -127,13 +134,15 @@ static void episode_hash(const struct contributions *all, const struct correlati
     incident_episode_hash(&finding, correlation->event_type, out);
 }
 
-static void pack_group(const struct contributions *all, const struct correlation_group *group,
+/* Its window's field is a hash of its key. */
+static void pack_group(const struct contributions *all, uint32_t place, bool with_place,
                        msgpack_packer *out) {
+    const struct correlation_group *group = &all->groups[place];
     XXH128_canonical_t field;
     char episode[EPISODE_HASH_SIZE];
     XXH128_canonicalFromHash(&field, XXH3_128bits(group->key.data, group->key.length));
     episode_hash(all, group, episode);
-    msgpack_pack_array(out, GROUP_PARTS);
+    msgpack_pack_array(out, GROUP_PARTS + with_place);
     msgpack_pack_uint32(out, group->correlation + 1);
     pack_bytes((struct bytes){field.digest, sizeof field.digest}, out);
     msgpack_pack_text(out, text_of(episode));
@@ -146,12 +155,19 @@ static void pack_group(const struct contributions *all, const struct correlation
         msgpack_pack_uint32(out, group->parents[i].rule);
         msgpack_pack_double(out, group->parents[i].value);
     }
+    if (with_place)
+        msgpack_pack_uint32(out, place + 1);
 }
 
-static void pack_groups(const struct contributions *all, msgpack_packer *out) {
+static void pack_groups(const struct pack_scratch *scratch, const struct contributions *all,
+                        msgpack_packer *out) {
     msgpack_pack_array(out, all->group_count);
-    for (uint32_t i = 0; i < all->group_count; i++)
-        pack_group(all, &all->groups[i], out);
+    for (uint32_t i = 0; i < all->group_count; i++) {
+        if (scratch->needs_group[i])
+            pack_group(all, i, false, out);
+        else
+            msgpack_pack_false(out);
+    }
 }
 
 /* What the event is without the correlation: NULL when that is no threat. Both lists ascend, so the
@@ -167,11 +183,10 @@ static const struct judgement *find_threat(const struct commit *commit, uint32_t
 }
 
 /* Decodes the events that contribute; tells of each its place from 1, 0 for one that cannot be. */
-static uint32_t read_events(struct pack_scratch *scratch, const struct commit *commit,
-                            uint16_t places[BATCH_EVENTS_MAX]) {
+static uint32_t read_events(struct pack_scratch *scratch, const struct commit *commit) {
     const struct contributions *all = commit->findings.contributions;
     uint32_t count = 0, next = 0;
-    memset(places, 0, BATCH_EVENTS_MAX * sizeof places[0]);
+    memset(scratch->contributing_of, 0, sizeof scratch->contributing_of);
     for (uint32_t i = 0; i < all->count; i++) {
         uint32_t index = all->items[i].event;
         bool is_next = i == 0 || index != all->items[i - 1].event;
@@ -183,9 +198,61 @@ static uint32_t read_events(struct pack_scratch *scratch, const struct commit *c
             count_drop(status);
             continue;
         }
+        struct wall_time time = {event.time_ms};
+        int64_t ahead_ms = time_zone_local(scratch->statistics.zone, time).ms - time.ms;
         scratch->contributing[count] = (struct contributing_event){
-            index, event.time_ms, event.count, find_threat(commit, index, &next)};
-        places[index] = (uint16_t)++count;
+            .index = index,
+            .time_ms = event.time_ms,
+            .weight = (uint32_t)(event.count < WEIGHT_MAX ? event.count : WEIGHT_MAX),
+            .zone = (int8_t)(ahead_ms / QUARTER_MS),
+            .judgement = find_threat(commit, index, &next),
+        };
+        scratch->contributing_of[index] = (uint16_t)++count;
+    }
+    return count;
+}
+
+/* The event of a contribution; NULL when it could not be read. */
+static struct contributing_event *event_of(struct pack_scratch *scratch,
+                                           const struct contribution *item) {
+    uint16_t place = scratch->contributing_of[item->event];
+    return place > 0 ? &scratch->contributing[place - 1] : NULL;
+}
+
+/* A contribution that means nothing before one of rule 1 has come. */
+static bool is_follower(const struct contributions *all, const struct contribution *item) {
+    const struct correlation *correlation =
+        &all->correlations[all->groups[item->group].correlation];
+    return item->rule > 1 && !correlation->waits && correlation->in_order > 1 &&
+           correlation->in_order == correlation->rule_count;
+}
+
+/* Notes that a group, and the groups behind it, must be listed. */
+static void need_group(struct pack_scratch *scratch, const struct contributions *all,
+                       uint32_t group) {
+    if (scratch->needs_group[group])
+        return;
+    scratch->needs_group[group] = true;
+    for (uint32_t i = 0; i < all->groups[group].parent_count; i++)
+        need_group(scratch, all, all->groups[group].parents[i].group);
+}
+
+/* Numbers the events that are listed, and notes the groups that are. */
+static uint32_t choose_listed(struct pack_scratch *scratch, const struct contributions *all) {
+    uint32_t count = 0;
+    memset(scratch->needs_group, 0, all->group_count * sizeof scratch->needs_group[0]);
+    for (uint32_t i = 0; i < all->count; i++) {
+        const struct contribution *item = &all->items[i];
+        const struct correlation_group *group = &all->groups[item->group];
+        struct contributing_event *event = event_of(scratch, item);
+        if (event == NULL)
+            continue;
+        if (!is_follower(all, item)) {
+            need_group(scratch, all, item->group);
+            event->listed = event->listed > 0 ? event->listed : ++count;
+        }
+        for (uint32_t j = 0; j < group->parent_count; j++)
+            need_group(scratch, all, group->parents[j].group);
     }
     return count;
 }
@@ -204,20 +271,19 @@ static uint32_t marks_of(const struct contributing_event *event, const struct co
 }
 
 /* Contributions whose events could be read. */
-static void pack_items(const struct pack_scratch *scratch, const struct commit *commit,
-                       const uint16_t places[BATCH_EVENTS_MAX], msgpack_packer *out) {
+static void pack_items(struct pack_scratch *scratch, const struct commit *commit,
+                       msgpack_packer *out) {
     const struct contributions *all = commit->findings.contributions;
     uint32_t count = 0;
     for (uint32_t i = 0; i < all->count; i++)
-        count += places[all->items[i].event] > 0;
+        count += event_of(scratch, &all->items[i]) != NULL && !is_follower(all, &all->items[i]);
     msgpack_pack_array(out, (size_t)count * ITEM_PARTS);
     for (uint32_t i = 0; i < all->count; i++) {
         const struct contribution *item = &all->items[i];
-        uint16_t place = places[item->event];
-        if (place == 0)
+        const struct contributing_event *event = event_of(scratch, item);
+        if (event == NULL || is_follower(all, item))
             continue;
-        const struct contributing_event *event = &scratch->contributing[place - 1];
-        msgpack_pack_uint16(out, place);
+        msgpack_pack_uint32(out, event->listed);
         msgpack_pack_uint32(out, item->group + 1);
         msgpack_pack_uint32(out, item->rule);
         msgpack_pack_double(out, item->value);
@@ -225,34 +291,129 @@ static void pack_items(const struct pack_scratch *scratch, const struct commit *
     }
 }
 
+static void pack_event(const struct contributing_event *event, const struct commit *commit,
+                       msgpack_packer *out) {
+    char id[EVENT_ID_SIZE];
+    msgpack_pack_uint32(out, event->index);
+    msgpack_pack_int64(out, event->time_ms);
+    msgpack_pack_uint32(out, event->weight);
+    msgpack_pack_text(out, text_of(event_id_format(&commit->batch.head, event->index, id)));
+    msgpack_pack_int8(out, event->zone);
+}
+
 static void pack_events(const struct pack_scratch *scratch, const struct commit *commit,
-                        uint32_t count, msgpack_packer *out) {
-    msgpack_pack_array(out, (size_t)count * EVENT_PARTS);
-    for (uint32_t i = 0; i < count; i++) {
-        const struct contributing_event *event = &scratch->contributing[i];
-        struct wall_time time = {event->time_ms};
-        int64_t ahead_ms = time_zone_local(scratch->statistics.zone, time).ms - time.ms;
-        char id[EVENT_ID_SIZE];
-        msgpack_pack_uint32(out, event->index);
-        msgpack_pack_int64(out, event->time_ms);
-        msgpack_pack_uint64(out, event->count < WEIGHT_MAX ? event->count : WEIGHT_MAX);
-        msgpack_pack_text(out, text_of(event_id_format(&commit->batch.head, event->index, id)));
-        msgpack_pack_int64(out, ahead_ms / QUARTER_MS);
+                        uint32_t event_count, uint32_t listed_count, msgpack_packer *out) {
+    msgpack_pack_array(out, (size_t)listed_count * EVENT_PARTS);
+    for (uint32_t i = 0; i < event_count; i++) {
+        if (scratch->contributing[i].listed > 0)
+            pack_event(&scratch->contributing[i], commit, out);
     }
+}
+
+static void append_number(struct buffer *out, uint64_t number, size_t size) {
+    uint8_t bytes[8];
+    for (size_t i = 0; i < size; i++)
+        bytes[i] = (uint8_t)(number >> 8 * i);
+    buffer_append(out, bytes, size);
+}
+
+/* What the script keeps of a follower. */
+static void list_follower(struct pack_scratch *scratch, const struct commit *commit,
+                          const struct contribution *item) {
+    const struct correlation_group *group = &commit->findings.contributions->groups[item->group];
+    const struct contributing_event *event = event_of(scratch, item);
+    double time = (double)event->time_ms;
+    uint64_t time_bits;
+    XXH128_canonical_t field;
+    XXH128_canonicalFromHash(&field, XXH3_128bits(group->key.data, group->key.length));
+    memcpy(&time_bits, &time, sizeof time_bits);
+    buffer_append(&scratch->list, field.digest, sizeof field.digest);
+    append_number(&scratch->list, time_bits, 8);
+    append_number(&scratch->list, event->weight, 4);
+    append_number(&scratch->list, item->rule, 1);
+    append_number(&scratch->list, (uint8_t)event->zone, 1);
+    append_number(&scratch->list, marks_of(event, commit, group), 1);
+}
+
+/* What it reads when the group is known. */
+static void row_follower(struct pack_scratch *scratch, const struct commit *commit,
+                         const struct contribution *item) {
+    const struct contributions *all = commit->findings.contributions;
+    const struct contributing_event *event = event_of(scratch, item);
+    msgpack_packer out;
+    msgpack_packer_to_buffer(&out, &scratch->text);
+    pack_group(all, item->group, true, &out);
+    pack_event(event, commit, &out);
+    msgpack_pack_uint32(&out, item->rule);
+    msgpack_pack_uint32(&out, marks_of(event, commit, &all->groups[item->group]));
+}
+
+/* The followers of one correlation; false when it has none. */
+static bool pack_followers_of(struct pack_scratch *scratch, const struct commit *commit,
+                              uint32_t correlation, msgpack_packer *out) {
+    const struct contributions *all = commit->findings.contributions;
+    int64_t newest_ms = 0;
+    buffer_reset(&scratch->list);
+    buffer_reset(&scratch->ends);
+    buffer_reset(&scratch->text);
+    for (uint32_t i = 0; i < all->count; i++) {
+        const struct contribution *item = &all->items[i];
+        const struct contributing_event *event = event_of(scratch, item);
+        if (all->groups[item->group].correlation != correlation || event == NULL ||
+            !is_follower(all, item))
+            continue;
+        append_number(&scratch->ends, scratch->text.length, 4);
+        list_follower(scratch, commit, item);
+        row_follower(scratch, commit, item);
+        newest_ms = event->time_ms > newest_ms ? event->time_ms : newest_ms;
+    }
+    if (scratch->list.length == 0)
+        return false;
+    append_number(&scratch->ends, scratch->text.length, 4);
+    msgpack_pack_array(out, 5);
+    msgpack_pack_uint32(out, correlation + 1);
+    msgpack_pack_int64(out, newest_ms);
+    pack_bytes(buffer_bytes(&scratch->list), out);
+    pack_bytes(buffer_bytes(&scratch->ends), out);
+    pack_bytes(buffer_bytes(&scratch->text), out);
+    return true;
+}
+
+/* Whether any contribution to a correlation is a follower. */
+static bool has_followers(struct pack_scratch *scratch, const struct contributions *all,
+                          uint32_t correlation) {
+    for (uint32_t i = 0; i < all->count; i++) {
+        if (all->groups[all->items[i].group].correlation == correlation &&
+            is_follower(all, &all->items[i]) && event_of(scratch, &all->items[i]) != NULL)
+            return true;
+    }
+    return false;
+}
+
+static void pack_followers(struct pack_scratch *scratch, const struct commit *commit,
+                           msgpack_packer *out) {
+    const struct contributions *all = commit->findings.contributions;
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < all->correlation_count; i++)
+        count += has_followers(scratch, all, i);
+    msgpack_pack_array(out, count);
+    for (uint32_t i = 0; count > 0 && i < all->correlation_count; i++)
+        (void)pack_followers_of(scratch, commit, i, out);
 }
 
 void pack_contributions(struct pack_scratch *scratch, const struct commit *commit,
                         int64_t lateness_ms, msgpack_packer *out) {
     const struct contributions *all = commit->findings.contributions;
-    uint16_t places[BATCH_EVENTS_MAX];
-    uint32_t count = all != NULL ? read_events(scratch, commit, places) : 0;
+    uint32_t count = all != NULL ? read_events(scratch, commit) : 0;
     if (count == 0) {
         msgpack_pack_false(out);
         return;
     }
-    msgpack_pack_array(out, 4);
+    uint32_t listed = choose_listed(scratch, all);
+    msgpack_pack_array(out, 5);
     pack_definitions(scratch, all, lateness_ms, out);
-    pack_groups(all, out);
-    pack_items(scratch, commit, places, out);
-    pack_events(scratch, commit, count, out);
+    pack_groups(scratch, all, out);
+    pack_items(scratch, commit, out);
+    pack_events(scratch, commit, count, listed, out);
+    pack_followers(scratch, commit, out);
 }

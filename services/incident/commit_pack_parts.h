@@ -6,6 +6,7 @@
 #ifndef SIEM_INCIDENT_COMMIT_PACK_PARTS_H
 #define SIEM_INCIDENT_COMMIT_PACK_PARTS_H
 
+#include "proto/contribution.h"
 #include "services/incident/commit.h"
 #include "services/incident/statistics.h"
 
@@ -23,8 +24,10 @@ struct judged_event {
 struct contributing_event {
     uint32_t index;
     int64_t time_ms;
-    uint64_t count;
+    uint32_t weight;
+    int8_t zone;                       /* quarters of an hour ahead of UTC */
     const struct judgement *judgement; /* NULL: it is no threat by itself */
+    uint32_t listed;                   /* place among those listed, from 1; 0: not listed */
 };
 
 struct pack_scratch {
@@ -37,6 +40,9 @@ struct pack_scratch {
     const struct finding *rules[RULES_PER_BATCH_MAX]; /* each rule once, by a finding of it */
     uint16_t rule_of_tally[TALLIES_MAX];
     struct contributing_event contributing[BATCH_EVENTS_MAX];
+    uint16_t contributing_of[BATCH_EVENTS_MAX]; /* by event: its place there, from 1; 0: none */
+    bool needs_group[CORRELATION_GROUPS_MAX];
+    struct buffer list, ends; /* of followers */
 };
 
 /* Counts an event with findings, and notes it when it is a threat; quarantines it when it is

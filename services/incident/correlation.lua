@@ -1,29 +1,51 @@
 -- correlation.lua: the windows of correlations, for commit.lua, which it stands in front of.
 --
--- What is stored of a group (events of one correlation with the same values) is its contributions, in the
--- order of their times. A contribution fires when the condition holds for the window that ends with it:
--- all contributions of the last timespan, both ends included. Then the whole window belongs to an
--- incident. Which contributions fire, and which belong, follows from all of them as a set; so it is the
--- same in any order of arrival, as long as nothing comes later than the lateness bound and nothing is
--- evicted. A correlation whose condition more contributions can undo waits: a contribution is judged when
--- what may still come is younger, or has had its time. commit.lua calls it for batches with contributions,
--- and to judge what waited.
-
--- given    definitions, groups, items, events, as commit_correlations.c packs them; or false, to judge what
---          waited until now
--- tools    of commit.lua: add, names, sums, days, threats, spans, rules, now_ms, groups_max, kept_days
+-- What is stored of a group (events of one correlation with the same values) is its contributions and their
+-- times. A contribution fires when the condition holds for the window that ends with it: all contributions
+-- of the last timespan, both ends included. Then the whole window belongs to an incident (of rules in order:
+-- from the first contribution of rule 1 on). Which contributions fire, and which belong, follows from all of
+-- them as a set; so it is the same in any order of arrival, as long as nothing comes later than the lateness
+-- bound and nothing is evicted. A correlation whose condition more contributions can undo waits: a
+-- contribution is judged when what may still come is younger, or has had its time. commit.lua calls it for
+-- batches with contributions, and to judge what waited.
+--
+-- Most contributions fire nothing, so three things are left undone until they are needed. Contributions are
+-- put behind the others as they come (the tail), and sorted in (the body) only when the head of what is
+-- stored says that a window could fire. Of rules in order, those behind the first wait in a list by batch
+-- (followers) until their group has a contribution of the first rule. Contributions beyond WINDOW_MAX go, the
+-- oldest first; which times windows covered that fired is remembered.
+--
+--   stored    head: struct of newest time, bound, pulled, oldest unjudged, due, covered, score, mask, bytes and
+--             number of the tail; tail: MessagePack numbers and texts, RECORD of them for each; body: a MessagePack
+--             array, or nothing
+--   bound     what no measure of any window can exceed: of counts and sums
+--   mask      the rules seen, as bits
+--   pulled    from when on followers were taken out of the list
+--   covered   up to when windows fired
+--   score     the group's among the others: the end of its time, and in the last digit how near it is to firing
+--
+-- given    definitions, groups, items, events, followers, as commit_pack_correlations.c packs them; or false,
+--          to judge what waited until now
+-- tools    of commit.lua: what it sums up and lists, and the limits
 -- answer   write(), which stores everything; answers(incident_of) for the events that came to belong to
 --          an incident now; head(threat), the beginning of a row's message
 local function correlate(given, tools)
     local call, pack = redis.call, cmsgpack.pack
     local floor_of, ceil, min, max, has = math.floor, math.ceil, math.min, math.max, bit.band
-    local insert, remove, ipairs, pairs = table.insert, table.remove, ipairs, pairs
+    local insert, remove, concat = table.insert, table.remove, table.concat
+    local ipairs, pairs, next, select, type = ipairs, pairs, next, select, type
     local tonumber, unpack = tonumber, unpack
-    local WINDOW_MAX = 1024         -- contributions of a group; beyond it the oldest go
+    local WINDOW_LEAST, WINDOW_MOST = 32, 2048 -- contributions of a group
+    local TAIL_MAX = 32             -- contributions that are not sorted in
+    local COVERED_MAX = 16          -- stretches of time in which everything belongs
+    local FOLLOWERS_MAX = 4096      -- batches with followers kept
+    local FOLLOWERS_AT_ONCE = 1024  -- of them looked into for one contribution
+    local LEADERS_KNOWN = 64        -- groups whose names are rather read than asked for
     local SETTLED_AT_ONCE = 64      -- groups whose wait is over
     local AT_ONCE = 500             -- fields in a call
     local OUTAGE_MS = 3600000       -- windows outlive their time by this, so that an outage loses none
     local PURGED_AT_ONCE = 64       -- groups whose time is over
+    local DEPTH_MAX = 8             -- as contribution.h has it
     local EVICTION_SAMPLE = 128     -- groups, of the oldest, from which the farthest from firing go
     local EVICT_EXTRA = 16
     local LEVELS = 8                -- how near a group is to firing
@@ -38,6 +60,12 @@ local function correlate(given, tools)
         RULE_ID = 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21
 
     local add, now_ms = tools.add, tonumber(tools.now_ms)
+    local pack_head, unpack_head = struct.pack, struct.unpack
+    local HEAD, HEAD_SIZE = '<dddddddI4I2I2', 64
+    local NONE = {}
+    local RECORD = 8                -- values of a contribution in a tail
+    local FOLLOWER, FIELD_SIZE, FOLLOWER_SIZE = '<dI4BbB', 16, 31
+    local ALWAYS = 1e300
     local layers = {}               -- by depth: groups with something to do
     local stores = {}               -- hashes to write, with what to write
     local raised = {}               -- by place among the threats: group and run
@@ -86,7 +114,8 @@ local function correlate(given, tools)
         local store = stores[name]
         if not store then
             store = {name = name, queue = key.correlation_groups:format(definition[IDENTITY]),
-                     definition = definition, keeps = {}, forgets = {}, fields = {},
+                     definition = definition, pairs = {}, scores = {}, dues = {}, settled = {},
+                     forgets = {}, fields = {}, new = 0,
                      lives_ms = definition[TIMESPAN] + definition[LATENESS] + OUTAGE_MS}
             stores[name] = store
         end
@@ -96,7 +125,7 @@ local function correlate(given, tools)
     -- Gives a group something to do in its layer.
     local function schedule(group)
         if not group.fresh then
-            group.fresh, group.runs = {}, {}
+            group.fresh, group.runs, group.earlier = {}, NONE, NONE
             local depth = group.definition[DEPTH]
             layers[depth] = layers[depth] or {}
             insert(layers[depth], group)
@@ -155,48 +184,71 @@ local function correlate(given, tools)
     end
 
     local function new_window()
-        return {newest = 0, times = {}, weights = {}, marks = {}, zones = {}, rules = {}, values = {},
-                dues = {}, ids = {}, events = {}, count = 0}
+        return {newest = 0, pulled = ALWAYS, times = {}, weights = {}, marks = {}, zones = {}, rules = {},
+                values = {}, dues = {}, ids = {}, events = {}, covered = {}, count = 0, tail = {}}
     end
 
-    -- Times are stored as what they are before the newest.
-    local function unpack_window(packed)
-        local stored = cmsgpack.unpack(packed)
-        local window, times = new_window(), stored[2]
-        window.newest, window.times, window.weights, window.marks, window.zones, window.rules,
-            window.values, window.dues, window.ids = unpack(stored, 1, 9)
-        for i = 1, #times do times[i] = window.newest - times[i] end
-        window.count = #times
-        return window, stored[10]
-    end
-
-    local function pack_window(group, window)
-        local offsets, times, newest = {}, window.times, window.newest
-        for i = 1, window.count do offsets[i] = newest - times[i] end
-        return pack({newest, offsets, window.weights, window.marks, window.zones, window.rules,
-                     window.values, window.dues, window.ids,
-                     group.definition[WAITS] and pack_group(group) or nil})
-    end
-
-    local function load_windows(groups)
-        local by_store = {}
-        for _, group in ipairs(groups) do
-            local store = store_of(group.definition)
-            by_store[store] = by_store[store] or {}
-            insert(by_store[store], group)
+    -- The contributions of a tail, RECORD values each.
+    local function unpack_tail(packed)
+        local values, tail = {cmsgpack.unpack(packed)}, {}
+        for i = 1, #values, RECORD do
+            insert(tail, {time = values[i], weight = values[i + 1], marks = values[i + 2], zone = values[i + 3],
+                          rule = values[i + 4], value = values[i + 5], due = values[i + 6],
+                          id = values[i + 7]})
         end
-        for store, list in pairs(by_store) do
-            for from = 1, #list, AT_ONCE do
-                local fields = {}
-                for i = from, min(from + AT_ONCE - 1, #list) do insert(fields, list[i].field) end
-                local values = call('HMGET', store.name, unpack(fields))
-                for i, value in ipairs(values) do
-                    local group = list[from + i - 1]
-                    group.is_new = not value
-                    group.window = value and unpack_window(value) or new_window()
-                end
+        return tail
+    end
+
+    -- Times are stored as what they are before the newest. With it what was said of a group that waits.
+    local function unpack_window(packed)
+        local window = new_window()
+        local newest, _, pulled, _, _, _, _, _, bytes, tails = unpack_head(HEAD, packed)
+        window.newest, window.pulled = newest, pulled
+        if tails > 0 then window.tail = unpack_tail(packed:sub(HEAD_SIZE + 1, HEAD_SIZE + bytes)) end
+        if #packed == HEAD_SIZE + bytes then return window end
+        local stored = cmsgpack.unpack(packed:sub(HEAD_SIZE + bytes + 1))
+        local times, base = stored[1], stored[2]
+        for i = 1, #times do times[i] = base - times[i] end
+        window.times, window.count = times, #times
+        window.weights, window.marks, window.zones, window.rules, window.values, window.dues, window.ids,
+            window.covered = unpack(stored, 3, 10)
+        return window, stored[11]
+    end
+
+    -- What a contribution can add to a measure, at most; rules are seen in the mask.
+    local function amount_of(definition, weight, value)
+        if definition[KIND] == 'event_count' then return weight end
+        if definition[KIND] == 'value_sum' then return max(value, 0) end
+        return 1
+    end
+
+    local function add_to_mask(mask, rule)
+        local bit_of_rule = 2 ^ (rule - 1)
+        if rule == 0 or floor_of(mask / bit_of_rule) % 2 == 1 then return mask end
+        return mask + bit_of_rule
+    end
+
+    -- All of it in the body, with nothing left in the tail.
+    local function pack_window(group, window, score)
+        local definition = group.definition
+        local bound, mask, oldest, due, covered = 0, 0, 0, 0, 0
+        local offsets, times, newest = {}, window.times, window.newest
+        for i = 1, window.count do
+            offsets[i] = newest - times[i]
+            bound = bound + amount_of(definition, window.weights[i], window.values[i] or 0)
+            mask = add_to_mask(mask, window.rules[i] or 0)
+        end
+        for i = 1, #window.dues do
+            if window.dues[i] > 0 then
+                oldest = oldest == 0 and times[i] or min(oldest, times[i])
+                due = due == 0 and window.dues[i] or min(due, window.dues[i])
             end
         end
+        for i = 3, #window.covered, 3 do covered = max(covered, window.covered[i]) end
+        local body = pack({offsets, newest, window.weights, window.marks, window.zones, window.rules,
+                           window.values, window.dues, window.ids, window.covered,
+                           definition[WAITS] and pack_group(group) or nil})
+        return pack_head(HEAD, newest, bound, window.pulled, oldest, due, covered, score, mask, 0, 0) .. body, due
     end
 
     -- 3. A window, contribution by contribution ---------------------------------------------------------
@@ -227,27 +279,31 @@ local function correlate(given, tools)
                 value = window.values[at] or 0, due = window.dues[at], id = window.ids[at]}
     end
 
-    -- Puts the fresh contributions among the others.
-    local function merge(window, definition, fresh)
-        table.sort(fresh, precedes)
-        for _, entry in ipairs(fresh) do
+    -- Puts the fresh contributions among the others, with those of the tail and earlier followers.
+    local function merge(group)
+        local definition, window, list = group.definition, group.window, group.fresh
+        for _, entry in ipairs(list) do
             if entry.time < window.newest - definition[LATENESS] then
                 add(key.ledger, 'contributions_late', 1)
             end
             entry.due = now_ms + definition[LATENESS]
             entry.id = entry.event.id
         end
-        window.newest = max(window.newest, fresh[#fresh].time)
+        for _, entry in ipairs(window.tail) do insert(list, entry) end
+        for _, entry in ipairs(group.earlier) do insert(list, entry) end
+        window.tail = {}
+        if #list == 0 then return end
+        table.sort(list, precedes)
+        window.newest = max(window.newest, list[#list].time)
         local at = window.count + 1
-        while at > 1 and window.times[at - 1] >= fresh[1].time do at = at - 1 end
+        while at > 1 and window.times[at - 1] >= list[1].time do at = at - 1 end
         local behind = {}
         for i = at, window.count do insert(behind, take(window, i)) end
         local i, j = 1, 1
-        while i <= #fresh or j <= #behind do
-            local is_fresh = not behind[j] or (fresh[i] and precedes(fresh[i], behind[j]))
-            local entry = is_fresh and fresh[i] or behind[j]
-            put(window, definition, at, entry)
-            if is_fresh then i = i + 1 else j = j + 1 end
+        while i <= #list or j <= #behind do
+            local is_next = not behind[j] or (list[i] and precedes(list[i], behind[j]))
+            put(window, definition, at, is_next and list[i] or behind[j])
+            if is_next then i = i + 1 else j = j + 1 end
             at = at + 1
         end
         window.count = at - 1
@@ -402,6 +458,95 @@ local function correlate(given, tools)
         return max(0, min(LEVELS - 1, floor_of(LEVELS * value / wanted)))
     end
 
+    -- What a window could measure at most, and whether that would be enough.
+    local function could_fire(definition, bound, mask)
+        if not needs_rules(definition) then return holds(definition, bound), bound end
+        local seen, value = {}, 0
+        for rule = 1, definition[RULE_COUNT] do
+            local is_seen = floor_of(mask / 2 ^ (rule - 1)) % 2
+            seen[rule] = is_seen
+            if definition[IN_ORDER] == 0 or (value == rule - 1 and rule <= definition[IN_ORDER]) then
+                value = value + is_seen
+            end
+        end
+        return holds(definition, value, seen), value
+    end
+
+    -- The score of a group now; the one it had while that does as well.
+    local function score_of(store, level, had)
+        local score = (now_ms + store.lives_ms) * LEVELS + level
+        local is_near = had % LEVELS == level and score - had < store.lives_ms
+        return is_near and had or score
+    end
+
+    -- What a contribution that fires does to the groups behind.
+    local function contribute_behind(group, time, own, zone, event)
+        for _, parent in ipairs(group.parents) do
+            contribute(parent.group, {time = time, weight = 1, rule = parent.rule, value = parent.value,
+                                      marks = EVENT + own, zone = zone, event = event})
+        end
+    end
+
+    -- True when each fresh contribution is newer than all before it and fires by itself; where nothing is
+    -- raised no more needs to be known.
+    local function fires_alone(group, newest)
+        local definition = group.definition
+        if definition[RAISES] or definition[WAITS] or definition[KIND] ~= 'event_count' then return false end
+        for _, entry in ipairs(group.fresh) do
+            if entry.time <= newest or not holds(definition, entry.weight) then return false end
+            newest = entry.time
+        end
+        return true
+    end
+
+    -- Puts the fresh contributions behind what is stored, unread; nil when it has to be read.
+    local function append(store, group, stored)
+        local definition, fresh, lateness = group.definition, group.fresh, group.definition[LATENESS]
+        local newest, bound, pulled, oldest, due, covered, had, mask, bytes, tails =
+            0, 0, ALWAYS, 0, 0, 0, 0, 0, 0, 0
+        if stored then
+            newest, bound, pulled, oldest, due, covered, had, mask, bytes, tails = unpack_head(HEAD, stored)
+        end
+        if #group.earlier > 0 or #fresh == 0 or tails + #fresh > TAIL_MAX then return nil end
+        local waits, alone = definition[WAITS], fires_alone(group, newest)
+        if waits and not stored then return nil end
+        local late, records, limit = 0, '', newest - lateness
+        pulled = min(pulled, group.pulled or ALWAYS)
+        for _, entry in ipairs(fresh) do
+            local time = entry.time
+            if time <= covered then return nil end
+            if time < limit then late = late + 1 end
+            newest, mask = max(newest, time), add_to_mask(mask, entry.rule)
+            bound = bound + amount_of(definition, entry.weight, entry.value)
+            if waits then
+                oldest = oldest == 0 and time or min(oldest, time)
+                due = due == 0 and now_ms + lateness or min(due, now_ms + lateness)
+            end
+            records = records .. pack(time, entry.weight, entry.marks + (alone and FIRED or 0), entry.zone,
+                                      entry.rule, entry.value, waits and now_ms + lateness or 0,
+                                      waits and entry.event.id or 0)
+        end
+        local value = bound
+        if waits then
+            if oldest < newest - lateness then return nil end
+        elseif not alone then
+            local could
+            could, value = could_fire(definition, bound, mask)
+            if could then return nil end
+        end
+        if late > 0 then add(key.ledger, 'contributions_late', late) end
+        for i = 1, alone and #fresh or 0 do
+            local entry = fresh[i]
+            contribute_behind(group, entry.time, has(entry.marks, OWN), entry.zone, entry.event)
+        end
+        local score = score_of(store, level_of(definition, value), had)
+        local packed = pack_head(HEAD, newest, bound, pulled, oldest, due, covered, score, mask, bytes + #records,
+                                 tails + #fresh)
+        if not stored then return packed .. records, due, score ~= had and score end
+        return packed .. stored:sub(HEAD_SIZE + 1, HEAD_SIZE + bytes) .. records ..
+            stored:sub(HEAD_SIZE + bytes + 1), due, score ~= had and score
+    end
+
     -- 4. Firing -----------------------------------------------------------------------------------------
 
     local function count_name(set, name, events, expire_at)
@@ -428,6 +573,7 @@ local function correlate(given, tools)
         tools.sums[day].expire_at, tools.sums[types].expire_at = expire_at, expire_at
         add(key.ledger, 'threats', events)
         count_name(key.day_addresses:format(text), group.address, events, expire_at)
+        if group.address then tools.add_to_week(text, {group.address}, {events}) end
         count_name(key.day_users:format(text), group.user, events, expire_at)
     end
 
@@ -455,31 +601,67 @@ local function correlate(given, tools)
         local marks = window.marks[at]
         if #group.parents == 0 or has(marks, FIRED) ~= 0 then return end
         window.marks[at] = marks + FIRED
-        local event = window.events[at] or trigger or
-            {id = window.ids[at], time = window.times[at], count = window.weights[at]}
-        for _, parent in ipairs(group.parents) do
-            contribute(parent.group, {time = window.times[at], weight = 1, rule = parent.rule,
-                                      value = parent.value, marks = EVENT + has(marks, OWN),
-                                      zone = window.zones[at], event = event})
+        contribute_behind(group, window.times[at], has(marks, OWN), window.zones[at],
+                          window.events[at] or trigger or
+                          {id = window.ids[at], time = window.times[at], count = window.weights[at]})
+    end
+
+    -- Notes that everything from `nominal` to `to` belongs; what there is begins at `from`.
+    local function cover(window, nominal, from, to)
+        local covered = window.covered
+        for i = 1, #covered, 3 do
+            if from <= covered[i + 2] and to >= covered[i + 1] then
+                covered[i], covered[i + 1] = min(covered[i], nominal), min(covered[i + 1], from)
+                covered[i + 2] = max(covered[i + 2], to)
+                return
+            end
         end
+        insert(covered, nominal)
+        insert(covered, from)
+        insert(covered, to)
+    end
+
+    local function new_run(group, from, at, to, event)
+        local run = {from = from, zone = group.window.zones[group.window.count], at = at, to = to, count = 0,
+                     group = group, event = event}
+        if group.runs == NONE then group.runs = {} end
+        insert(group.runs, run)
+        return run
     end
 
     -- The window from `low` to `high` fires, `first` to `high` being of its last moment. Windows that
     -- overlap make one run.
     local function fire(group, low, first, high, trigger)
-        local window, runs = group.window, group.runs
-        local times = window.times
-        local run = runs[#runs]
+        local window, definition = group.window, group.definition
+        local times, run = window.times, group.runs[#group.runs]
         if not run or times[low] > run.to then
-            run = {from = times[low], zone = window.zones[low], at = times[first], count = 0, group = group,
-                   event = trigger or {id = window.ids[high], time = times[high],
-                                       count = window.weights[high]}}
-            insert(runs, run)
+            run = new_run(group, times[low], times[first], times[first],
+                          trigger or {id = window.ids[high], time = times[high],
+                                      count = window.weights[high]})
+            run.zone = window.zones[low]
         end
         run.to = times[first]
         for at = max(low, (group.marked or 0) + 1), high do belong(group, window, at, run) end
         group.marked = high
+        cover(window, definition[IN_ORDER] > 0 and times[low] or times[first] - definition[TIMESPAN],
+              times[low], times[first])
         for at = first, high do pass_on(group, window, at, trigger) end
+    end
+
+    -- Fresh contributions that come too late to be judged with what has gone, but in time of what belongs.
+    local function belong_late(group)
+        local window, covered = group.window, group.window.covered
+        for at = 1, window.count do
+            local event, time = window.events[at], window.times[at]
+            local is_loose = event and has(window.marks[at], BELONGS) == 0
+            for i = 1, is_loose and #covered or 0, 3 do
+                if has(window.marks[at], BELONGS) == 0 and time >= covered[i] and time <= covered[i + 2] then
+                    local run = new_run(group, time, covered[i + 2], max(time, covered[i + 1]), event)
+                    run.zone = window.zones[at]
+                    belong(group, window, at, run)
+                end
+            end
+        end
     end
 
     -- The first contribution of the first moment whose window may have changed, or whose wait is over.
@@ -507,10 +689,10 @@ local function correlate(given, tools)
 
     local function judge(group)
         local definition, window = group.definition, group.window
-        local times, waits, timespan = window.times, definition[WAITS], definition[TIMESPAN]
+        local times, rules, waits, timespan = window.times, window.rules, definition[WAITS], definition[TIMESPAN]
         local enter, leave, measure, seen = measures[definition[KIND]](definition, window)
         local first, trigger, trigger_at, highest = first_to_judge(group), nil, 0, 0
-        local low = first
+        local low, lead = first, 0
         while low > 1 and times[low - 1] >= times[first] - timespan do low = low - 1 end
         for at = low, first - 1 do enter(at) end
         while first <= window.count do
@@ -530,11 +712,14 @@ local function correlate(given, tools)
                 local value = measure(low, high, time)
                 highest = max(highest, value)
                 if holds(definition, value, seen) then
-                    fire(group, low, first, high, trigger_at >= low and trigger)
+                    lead = max(lead, low)
+                    while definition[IN_ORDER] > 0 and rules[lead] ~= 1 do lead = lead + 1 end
+                    fire(group, lead, first, high, trigger_at >= low and trigger)
                 end
             end
             first = high + 1
         end
+        if not waits and #window.covered > 0 then belong_late(group) end
         group.level = level_of(definition, highest)
     end
 
@@ -574,30 +759,58 @@ local function correlate(given, tools)
         window.count = min(into, window.count)
     end
 
+    -- How many contributions are kept: twice what can be there without firing. Of correlations that wait,
+    -- or that others count, what has fired is still needed.
+    local function limit_of(group)
+        local definition = group.definition
+        local kind, wanted = definition[KIND], definition[COMPARISONS][2]
+        local is_counted = needs_rules(definition) or kind == 'event_count' or kind == 'value_count'
+        if definition[WAITS] or #group.parents > 0 or not is_counted then return WINDOW_MOST / 2 end
+        if needs_rules(definition) then wanted = definition[RULE_COUNT] end
+        local spans = (definition[TIMESPAN] + definition[LATENESS]) / definition[TIMESPAN]
+        return max(WINDOW_LEAST, min(WINDOW_MOST, ceil(2 * wanted * spans)))
+    end
+
     local function trim(group)
         local definition, window = group.definition, group.window
-        local horizon = window.newest - definition[TIMESPAN] - definition[LATENESS]
-        local gone = 0
+        local youngest = window.newest - definition[LATENESS]
+        local horizon, gone, covered = youngest - definition[TIMESPAN], 0, window.covered
         while gone < window.count and window.times[gone + 1] < horizon do gone = gone + 1 end
         if gone > 0 then cut(window, gone) end
         if definition[QUANTUM] > 0 and not definition[WAITS] then coarsen(window) end
-        local over = window.count - WINDOW_MAX
+        local over, lost = window.count - limit_of(group), 0
         if over > 0 then
+            for at = 1, over do
+                if has(window.marks[at], BELONGS) == 0 then lost = lost + 1 end
+            end
             cut(window, over)
-            add(key.ledger, 'contributions_evicted', over)
+            if lost > 0 then add(key.ledger, 'contributions_evicted', lost) end
+        end
+        for i = #covered - 2, 1, -3 do
+            if covered[i + 2] < youngest or #covered > 3 * COVERED_MAX then
+                for _ = 1, 3 do remove(covered, i) end
+            end
         end
     end
 
-    local function keep(group)
-        local store, window = store_of(group.definition), group.window
-        local due = nil
-        for at = 1, #window.dues do
-            if window.dues[at] > 0 and (not due or window.dues[at] < due) then due = window.dues[at] end
+    local function keep(store, group, packed, due, score)
+        insert(store.pairs, group.field)
+        insert(store.pairs, packed)
+        if score then
+            insert(store.scores, score)
+            insert(store.scores, group.field)
         end
-        store.is_waiting = store.is_waiting or group.definition[WAITS]
-        insert(store.keeps, {field = group.field, packed = pack_window(group, window), due = due,
-                             level = group.level, is_new = group.is_new})
         store.fields[group.field] = true
+        if group.is_new then store.new = store.new + 1 end
+        if group.definition[WAITS] then
+            local member = group.definition[IDENTITY] .. group.field
+            if due > 0 then
+                insert(store.dues, due)
+                insert(store.dues, member)
+            else
+                insert(store.settled, member)
+            end
+        end
     end
 
     -- A row among the threats: where it begins, how far it goes, and what it says.
@@ -619,21 +832,153 @@ local function correlate(given, tools)
         raised[place], run.place = run, place
     end
 
-    -- 6. All of it --------------------------------------------------------------------------------------
+    -- 6. Followers: of rules in order, those behind the first ---------------------------------------------
+
+    -- Where a group's name stands in a list of followers; the next place to search from.
+    local function next_follower(list, field, from, size)
+        while true do
+            local at = list:find(field, from, true)
+            if not at then return nil end
+            if (at - 1) % size == 0 then return at, at + size end
+            from = at + 1
+        end
+    end
+
+    -- Contributes a follower of this batch, whose row is read now.
+    local function lead_on(followers, number, groups)
+        local from, to = unpack_head('<I4I4', followers.ends, 4 * number - 3)
+        local row, index, time, weight, id, zone, rule, marks =
+            cmsgpack.unpack(followers.rows:sub(from + 1, to))
+        local group = groups[row[2]]
+        if type(group) ~= 'table' then
+            group = followers.build(row)
+            groups[row[2]] = group
+        end
+        contribute(group, {time = time, weight = weight, rule = rule, value = 0, marks = EVENT + marks,
+                           zone = zone, event = {index = index, time = time, count = weight, id = id}})
+    end
+
+    -- Of the followers of a batch, those whose groups are known go there; the others are listed.
+    local function place_followers(followers, groups)
+        local definition = followers.definition
+        local store, list = store_of(definition), followers.list
+        local stored = call('ZCARD', store.queue)
+        if stored > LEADERS_KNOWN then
+            local fields = {}
+            for at = 1, #list, FOLLOWER_SIZE do insert(fields, list:sub(at, at + FIELD_SIZE - 1)) end
+            for from = 1, #fields, AT_ONCE do
+                local to = min(from + AT_ONCE - 1, #fields)
+                local scores = call('ZMSCORE', store.queue, unpack(fields, from, to))
+                for i = from, to do
+                    groups[fields[i]] = groups[fields[i]] or (scores[i - from + 1] and true) or nil
+                end
+            end
+        elseif stored > 0 then
+            for _, field in ipairs(call('ZRANGE', store.queue, 0, -1)) do
+                groups[field] = groups[field] or true
+            end
+        end
+        local placed, known = {}, {}
+        for field in pairs(groups) do insert(known, field) end
+        for _, field in ipairs(known) do
+            local at, from = next_follower(list, field, 1, FOLLOWER_SIZE)
+            while at do
+                placed[(at - 1) / FOLLOWER_SIZE + 1] = true
+                lead_on(followers, (at - 1) / FOLLOWER_SIZE + 1, groups)
+                at, from = next_follower(list, field, from, FOLLOWER_SIZE)
+            end
+        end
+        if next(placed) then
+            local left = {}
+            for number = 1, #list / FOLLOWER_SIZE do
+                if not placed[number] then
+                    insert(left, list:sub((number - 1) * FOLLOWER_SIZE + 1, number * FOLLOWER_SIZE))
+                end
+            end
+            list = concat(left)
+        end
+        if #list > 0 then store.followers, store.followed = list, followers.newest end
+    end
+
+    -- The lists that may hold followers of a group from some time on; each is read once.
+    local lists = {}
+    local function lists_from(definition, from)
+        local identity = definition[IDENTITY]
+        local names = call('ZRANGEBYSCORE', key.correlation_followed:format(identity), from, '+inf', 'LIMIT', 0,
+                           FOLLOWERS_AT_ONCE)
+        local found = {}
+        for _, name in ipairs(names) do
+            if lists[identity .. name] == nil then
+                lists[identity .. name] = call('HGET', key.correlation_followers:format(identity), name)
+            end
+            insert(found, lists[identity .. name] or '')
+        end
+        return found
+    end
+
+    -- A group's first contribution of rule 1, or an earlier one, takes the followers behind it out of the
+    -- lists; from `pulled` on that was done before.
+    local function pull(group, pulled)
+        local definition, from = group.definition, ALWAYS
+        for _, entry in ipairs(group.fresh) do
+            if entry.rule == 1 then from = min(from, entry.time) end
+        end
+        if from >= pulled then return end
+        group.pulled = from
+        for _, list in ipairs(lists_from(definition, from)) do
+            local at, after = next_follower(list, group.field, 1, FOLLOWER_SIZE)
+            while at do
+                local time, weight, rule, zone, marks = unpack_head(FOLLOWER, list, at + FIELD_SIZE)
+                if time >= from and time < pulled then
+                    if group.earlier == NONE then group.earlier = {} end
+                    insert(group.earlier, {time = time, weight = weight, rule = rule, value = 0,
+                                           marks = EVENT + marks, zone = zone})
+                end
+                at, after = next_follower(list, group.field, after, FOLLOWER_SIZE)
+            end
+        end
+    end
+
+    -- Followers that came too early for any late contribution are forgotten; so are those beyond the bound.
+    local function forget_followers(store)
+        local name = key.correlation_followed:format(store.definition[IDENTITY])
+        local gone = call('ZRANGEBYSCORE', name, '-inf',
+                          '(' .. ('%d'):format(store.followed - store.definition[LATENESS]), 'LIMIT', 0,
+                          PURGED_AT_ONCE)
+        local over = call('ZCARD', name) - #gone + 1 - FOLLOWERS_MAX
+        if over > 0 then
+            local lost = 0
+            for _, list in ipairs(call('ZRANGE', name, #gone, #gone + over - 1)) do
+                lost = lost + call('HSTRLEN', key.correlation_followers:format(store.definition[IDENTITY]),
+                                   list) / FOLLOWER_SIZE
+                insert(gone, list)
+            end
+            add(key.ledger, 'contributions_evicted', lost)
+        end
+        store.unfollowed = gone
+    end
+
+    -- 7. All of it --------------------------------------------------------------------------------------
 
     -- The definitions, groups and contributions of a batch.
+    local batch_followers = {}      -- by definition
     local function take_batch()
-        local definitions, groups, items, events = unpack(given, 1, 4)
+        local definitions, groups, items, events, followers = unpack(given, 1, 5)
         local built, places = {}, {}
-        for i, group in ipairs(groups) do
-            built[i] = {definition = definitions[group[1]], field = group[2], episode = group[3],
-                        details = group[4], address = group[5], user = group[6], parents = {}, place = i}
+        local function build(group, place)
+            return {definition = definitions[group[1]], field = group[2], episode = group[3],
+                    details = group[4], address = group[5], user = group[6], parents = {}, place = place}
         end
-        for i, group in ipairs(groups) do
-            for at = 1, #group[7], 3 do
-                insert(built[i].parents, {group = built[group[7][at]], rule = group[7][at + 1],
-                                          value = group[7][at + 2]})
+        local function bind(group, parents)
+            for at = 1, #parents, 3 do
+                insert(group.parents, {group = built[parents[at]], rule = parents[at + 1],
+                                       value = parents[at + 2]})
             end
+            return group
+        end
+        for i, group in ipairs(groups) do built[i] = group and build(group, i) end
+        for i, group in ipairs(groups) do
+            if group then bind(built[i], group[7]) end
         end
         for i = 1, #events, 5 do
             local index, time, count, id, zone = unpack(events, i, i + 4)
@@ -644,6 +989,14 @@ local function correlate(given, tools)
             contribute(built[items[i + 1]],
                        {time = event.time, weight = event.count, rule = items[i + 2], value = items[i + 3],
                         marks = EVENT + items[i + 4], zone = event.zone, event = event})
+        end
+        for _, list in ipairs(followers) do
+            local definition = definitions[list[1]]
+            local depth = definition[DEPTH]
+            layers[depth] = layers[depth] or {}
+            batch_followers[definition] = {
+                definition = definition, newest = list[2], list = list[3], ends = list[4], rows = list[5],
+                build = function(row) return bind(build(row, row[8]), row[7]) end}
         end
         for _, definition in ipairs(definitions) do
             if definition[WAITS] then new_definitions = definitions end
@@ -657,8 +1010,7 @@ local function correlate(given, tools)
                                      SETTLED_AT_ONCE)) do
             local identity, field = member:sub(1, 16), member:sub(17)
             local packed = call('HGET', key.correlation:format(identity), field)
-            local _, stored = nil, nil
-            if packed then _, stored = unpack_window(packed) end
+            local stored = packed and select(2, unpack_window(packed))
             local group = stored and unpack_group(stored)
             if group then schedule(group) else insert(orphans, member) end
         end
@@ -667,15 +1019,13 @@ local function correlate(given, tools)
     -- Makes room for new groups: those whose time is over go, then, of the oldest, those farthest from
     -- firing. A score is the end of a group's time, and its level in the last digit.
     local function make_room(store)
-        local new = 0
-        for _, kept in ipairs(store.keeps) do new = new + (kept.is_new and 1 or 0) end
-        if new == 0 then return end
+        if store.new == 0 then return end
         local gone = call('ZRANGEBYSCORE', store.queue, '-inf', now_ms * LEVELS, 'LIMIT', 0,
-                          PURGED_AT_ONCE + new)
+                          PURGED_AT_ONCE + store.new)
         for _, field in ipairs(gone) do
             if not store.fields[field] then insert(store.forgets, field) end
         end
-        local over = call('ZCARD', store.queue) - #store.forgets + new - tools.groups_max
+        local over = call('ZCARD', store.queue) - #store.forgets + store.new - tools.groups_max
         if over <= 0 then return end
         local oldest, sample = call('ZRANGE', store.queue, #gone, #gone + EVICTION_SAMPLE + 2 * over,
                                     'WITHSCORES'), {}
@@ -695,76 +1045,113 @@ local function correlate(given, tools)
         add(key.correlation_evictions, store.definition[RULE_ID], victims)
     end
 
-    if given then take_batch() else take_due() end
-    local deepest = 0
-    for depth in pairs(layers) do deepest = max(deepest, depth) end
-    local depth = 0
-    while depth <= deepest do
-        local groups = layers[depth] or {}
-        load_windows(groups)
-        for _, group in ipairs(groups) do
-            if #group.fresh > 0 then merge(group.window, group.definition, group.fresh) end
-            judge(group)
-            trim(group)
-            keep(group)
-            if group.definition[RAISES] then
-                for _, run in ipairs(group.runs) do raise(group, run) end
+    -- Judges a group, and stores what comes of it.
+    local function process(store, group, stored)
+        group.is_new = not stored
+        local definition = group.definition
+        if definition[IN_ORDER] == definition[RULE_COUNT] and not definition[WAITS] then
+            pull(group, stored and select(3, unpack_head(HEAD, stored)) or ALWAYS)
+        end
+        local packed, due, score = append(store, group, stored)
+        if packed then return keep(store, group, packed, due, score) end
+        group.window = stored and unpack_window(stored) or new_window()
+        group.window.pulled = min(group.window.pulled, group.pulled or ALWAYS)
+        merge(group)
+        judge(group)
+        trim(group)
+        score = score_of(store, group.level, 0)
+        packed, due = pack_window(group, group.window, score)
+        keep(store, group, packed, due, score)
+        if definition[RAISES] then
+            for _, run in ipairs(group.runs) do raise(group, run) end
+        end
+    end
+
+    -- The groups of one depth, by what they are stored in.
+    local function process_layer(layer, depth)
+        for definition, followers in pairs(batch_followers) do
+            if definition[DEPTH] == depth then
+                local groups = {}
+                for _, group in ipairs(layer) do
+                    if group.definition == definition then groups[group.field] = group end
+                end
+                place_followers(followers, groups)
             end
         end
-        for below in pairs(layers) do deepest = max(deepest, below) end
-        depth = depth + 1
+        local by_definition = {}
+        for _, group in ipairs(layer) do
+            local list = by_definition[group.definition] or {}
+            by_definition[group.definition] = list
+            insert(list, group)
+        end
+        for definition, list in pairs(by_definition) do
+            local store = store_of(definition)
+            for from = 1, #list, AT_ONCE do
+                local to, fields = min(from + AT_ONCE - 1, #list), {}
+                for i = from, to do insert(fields, list[i].field) end
+                local values = call('HMGET', store.name, unpack(fields))
+                for i = from, to do process(store, list[i], values[i - from + 1]) end
+            end
+        end
     end
-    for _, store in pairs(stores) do make_room(store) end
+
+    if given then take_batch() else take_due() end
+    for depth = 0, DEPTH_MAX do
+        if layers[depth] then process_layer(layers[depth], depth) end
+    end
+    for _, store in pairs(stores) do
+        make_room(store)
+        if store.followers then forget_followers(store) end
+    end
 
     local self = {}
+
+    -- Runs a command on so many members at a time.
+    local function each_part(list, ...)
+        for from = 1, #list, AT_ONCE do
+            local arguments, count = {...}, select('#', ...)
+            for i = from, min(from + AT_ONCE - 1, #list) do arguments[count + i - from + 1] = list[i] end
+            call(unpack(arguments))
+        end
+    end
+
+    local function write_followers(store)
+        local identity = store.definition[IDENTITY]
+        local lists_name = key.correlation_followers:format(identity)
+        local order_name = key.correlation_followed:format(identity)
+        each_part(store.unfollowed, 'HDEL', lists_name)
+        each_part(store.unfollowed, 'ZREM', order_name)
+        call('HSET', lists_name, tools.batch_name, store.followers)
+        call('ZADD', order_name, store.followed, tools.batch_name)
+        call('PEXPIRE', lists_name, store.lives_ms)
+        call('PEXPIRE', order_name, store.lives_ms)
+    end
 
     -- Stores the windows. Nothing else writes.
     function self.write()
         for _, store in pairs(stores) do
-            local pairs_, scores, dues, settled = {}, {}, {}, {}
-            for _, kept in ipairs(store.keeps) do
-                insert(pairs_, kept.field)
-                insert(pairs_, kept.packed)
-                insert(scores, (now_ms + store.lives_ms) * LEVELS + kept.level)
-                insert(scores, kept.field)
-                local member = store.definition[IDENTITY] .. kept.field
-                if kept.due then
-                    insert(dues, kept.due)
-                    insert(dues, member)
-                else
-                    insert(settled, member)
-                end
-            end
             for _, field in ipairs(store.forgets) do
-                insert(settled, store.definition[IDENTITY] .. field)
+                insert(store.settled, store.definition[IDENTITY] .. field)
             end
-            for from = 1, #pairs_, AT_ONCE do
-                local to = min(from + AT_ONCE - 1, #pairs_)
-                call('HSET', store.name, unpack(pairs_, from, to))
-                call('ZADD', store.queue, unpack(scores, from, to))
+            each_part(store.pairs, 'HSET', store.name)
+            each_part(store.scores, 'ZADD', store.queue)
+            each_part(store.forgets, 'HDEL', store.name)
+            each_part(store.forgets, 'ZREM', store.queue)
+            if store.definition[WAITS] then
+                each_part(store.dues, 'ZADD', key.correlations_due)
+                each_part(store.settled, 'ZREM', key.correlations_due)
             end
-            for from = 1, #store.forgets, AT_ONCE do
-                local to = min(from + AT_ONCE - 1, #store.forgets)
-                call('HDEL', store.name, unpack(store.forgets, from, to))
-                call('ZREM', store.queue, unpack(store.forgets, from, to))
+            if #store.pairs > 0 then
+                call('PEXPIRE', store.name, store.lives_ms)
+                call('PEXPIRE', store.queue, store.lives_ms)
             end
-            if store.is_waiting then
-                for from = 1, #dues, AT_ONCE do
-                    call('ZADD', key.correlations_due, unpack(dues, from, min(from + AT_ONCE - 1, #dues)))
-                end
-                for from = 1, #settled, AT_ONCE do
-                    call('ZREM', key.correlations_due,
-                         unpack(settled, from, min(from + AT_ONCE - 1, #settled)))
-                end
-            end
-            call('PEXPIRE', store.name, store.lives_ms)
-            call('PEXPIRE', store.queue, store.lives_ms)
+            if store.followers then write_followers(store) end
         end
         for _, definition in ipairs(new_definitions) do
             call('SET', key.correlation_definition:format(definition[IDENTITY]), pack(definition), 'PX',
                  2 * (definition[TIMESPAN] + definition[LATENESS] + OUTAGE_MS))
         end
-        if #orphans > 0 then call('ZREM', key.correlations_due, unpack(orphans)) end
+        each_part(orphans, 'ZREM', key.correlations_due)
     end
 
     -- What to answer for events of this batch that came to belong: index, group, incident, whether an alert

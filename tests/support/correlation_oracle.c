@@ -192,6 +192,16 @@ static bool holds(const struct window *window) {
     return end == 0 || value_of(window, &end);
 }
 
+/* Of rules in order, what stands before the first contribution of rule 1 does not belong. */
+static struct window part_that_belongs(const struct window *window) {
+    struct window part = *window;
+    while (part.correlation->in_order > 0 && part.entries[0]->rule != 1) {
+        part.entries++;
+        part.count--;
+    }
+    return part;
+}
+
 static void fire(struct correlation_oracle *oracle, const struct window *window) {
     struct oracle_entry *last = window->entries[window->count - 1];
     struct oracle_window fired = {last->group, window->entries[0]->time_ms, last->time_ms, 0};
@@ -218,8 +228,10 @@ static void judge_group(struct correlation_oracle *oracle, struct oracle_entry *
         while (entries[begin]->time_ms < time_ms - (int64_t)correlation->timespan_ms)
             begin++;
         const struct window window = {correlation, entries + begin, end - begin};
-        if (holds(&window))
-            fire(oracle, &window);
+        if (!holds(&window))
+            continue;
+        const struct window part = part_that_belongs(&window);
+        fire(oracle, &part);
     }
 }
 
