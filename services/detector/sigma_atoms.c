@@ -4,6 +4,7 @@
 
 #include "services/detector/casefold.h"
 #include "services/detector/reduced_text.h"
+#include "services/detector/regex_literal.h"
 
 /* A literal of a glob shorter than this tells too little. */
 #define HINT_MIN 3
@@ -168,7 +169,7 @@ static struct text longest_run(const struct sigma_glob *glob) {
 }
 
 /* A literal that is in every value the pattern matches; null: none is known. */
-static struct text needed_literal(const struct sigma_pattern *pattern) {
+static struct text needed_literal(struct plan *plan, const struct sigma_pattern *pattern) {
     struct text none = {NULL, 0}, run;
     switch (pattern->kind) {
     case SIGMA_PATTERN_EXACT:
@@ -179,6 +180,10 @@ static struct text needed_literal(const struct sigma_pattern *pattern) {
         break;
     case SIGMA_PATTERN_GLOB:
         run = longest_run(&pattern->glob);
+        break;
+    case SIGMA_PATTERN_REGEX:
+        run = regex_literal_find(pattern->expression,
+                                 arena_alloc(&plan->passing, pattern->expression.length + 1));
         break;
     default:
         return none;
@@ -208,7 +213,7 @@ static uint32_t present_atom(struct plan *plan, uint32_t lane) {
 
 /* What is found early whenever a pattern that is found late is there. */
 static uint32_t hint_of(struct plan *plan, uint32_t lane, const struct sigma_pattern *pattern) {
-    struct text literal = needed_literal(pattern);
+    struct text literal = needed_literal(plan, pattern);
     bool needs_no_value = pattern->kind == SIGMA_PATTERN_NULL ||
                           (pattern->kind == SIGMA_PATTERN_EXISTS && !pattern->is_on);
     if (literal.data != NULL)

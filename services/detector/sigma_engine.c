@@ -71,30 +71,32 @@ static void list_rules(struct sigma_engine *engine, const struct plan *plan,
     engine->rules_of_atom = sigma_lists_make(&pairs, plan->atom_count);
 }
 
-/* What is to be looked at for a term whose atoms are not all found early. */
+/* Adds how a term's atoms are found: each way of searching once, and each pattern to try. */
 static uint32_t add_checks(struct sigma_engine *engine, const struct plan *plan,
                            const struct plan_term *term, uint32_t count) {
-    bool has_expression = false;
+    bool needed[SEARCHES] = {false};
     for (uint32_t i = 0; i < term->count; i++) {
         const struct plan_atom *atom = &plan->atoms[plan->term_atoms[term->first + i]];
-        has_expression |= atom->finder == FINDER_EXPRESSION;
         if (atom->finder == FINDER_DIRECT)
-            engine->checks[count++] = (struct sigma_check){atom->pattern, term->lane};
+            engine->checks[count++] = (struct sigma_check){SEARCHES, term->lane, atom->pattern};
+        else
+            needed[sigma_search_for(atom->finder)] = true;
     }
-    if (has_expression)
-        engine->checks[count++] = (struct sigma_check){NULL, term->lane};
+    for (int search = 0; search < SEARCHES; search++)
+        if (needed[search])
+            engine->checks[count++] =
+                (struct sigma_check){(enum sigma_search)search, term->lane, NULL};
     return count;
 }
 
 static void list_checks(struct sigma_engine *engine, const struct plan *plan) {
     uint32_t count = 0;
     engine->first_checks = new_array((size_t)plan->term_count + 1, sizeof *engine->first_checks);
-    engine->checks =
-        new_array((size_t)plan->term_atom_count + plan->term_count, sizeof *engine->checks);
+    engine->checks = new_array(plan->term_atom_count + SEARCHES * (size_t)plan->term_count,
+                               sizeof *engine->checks);
     for (uint32_t i = 0; i < plan->term_count; i++) {
         engine->first_checks[i] = count;
-        if (plan->terms[i].is_lazy)
-            count = add_checks(engine, plan, &plan->terms[i], count);
+        count = add_checks(engine, plan, &plan->terms[i], count);
     }
     engine->first_checks[plan->term_count] = count;
 }

@@ -23,7 +23,7 @@
 #include "services/detector/sigma_program.h"
 
 #define ENGINE_THREADS_MAX 4
-#define ROUTES_MAX 64
+#define ROUTES_MAX 128
 
 struct sigma_engine;
 struct sigma_runner;

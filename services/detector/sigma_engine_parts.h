@@ -15,18 +15,21 @@ struct sigma_lists {
     uint32_t *items;
 };
 
-/* What a term that is found late may be true by. */
+/* Ways to find the atoms of a lane. */
+enum sigma_search { SEARCH_LOOK_UP, SEARCH_LITERALS, SEARCH_EXPRESSIONS, SEARCHES };
+
+/* What is to be done before a term is known to be false. */
 struct sigma_check {
-    const struct sigma_pattern *pattern; /* NULL: the expressions of the lane */
+    enum sigma_search search;
     uint32_t lane;
+    const struct sigma_pattern *pattern; /* NULL, or what is to be tried instead of searching */
 };
 
 /* Rules and lanes as bits, 64 to a word. */
 struct sigma_route_bits {
-    uint64_t *rules;   /* may match */
-    uint64_t *always;  /* and are tried whatever is found */
-    uint64_t *lanes;   /* in which something is to be found early */
-    uint64_t *scanned; /* in which literals are */
+    uint64_t *rules;                        /* may match */
+    uint64_t *always;                       /* and are tried whatever is found */
+    uint64_t *searched[SEARCH_EXPRESSIONS]; /* lanes in which witnesses are found, by the way */
 };
 
 /* The rules of one logsource. */
@@ -50,6 +53,14 @@ struct sigma_engine {
     uint32_t rule_words, lane_words;
     uint32_t without_witness;
 };
+
+/* How what this finder finds is searched for; it is not DIRECT. */
+static inline enum sigma_search sigma_search_for(enum atom_finder finder) {
+    if (finder == FINDER_EXPRESSION)
+        return SEARCH_EXPRESSIONS;
+    bool is_literal = finder == FINDER_CONTAINS || finder == FINDER_CONTAINS_WIDE;
+    return is_literal ? SEARCH_LITERALS : SEARCH_LOOK_UP;
+}
 
 /* A number and what stands in its list. */
 struct sigma_pair {

@@ -54,8 +54,27 @@ static uint32_t append_atoms(struct plan *plan, uint32_t lane, const struct sigm
     return count;
 }
 
-static bool is_found_late(const struct plan_atom *atom) {
-    return atom->finder == FINDER_EXPRESSION || atom->finder == FINDER_DIRECT;
+static enum plan_effort effort_of(const struct plan_atom *atom) {
+    switch (atom->finder) {
+    case FINDER_TEXT_EQUAL:
+    case FINDER_NUMBER_EQUAL:
+    case FINDER_PREFIX:
+    case FINDER_SUFFIX:
+    case FINDER_PRESENT:
+        return EFFORT_LOOK_UP;
+    case FINDER_CONTAINS:
+    case FINDER_CONTAINS_WIDE:
+        return EFFORT_LITERALS;
+    case FINDER_EXPRESSION:
+    case FINDER_DIRECT:
+        break;
+    }
+    return EFFORT_LATE;
+}
+
+static void raise(enum plan_effort *effort, enum plan_effort to) {
+    if (to > *effort)
+        *effort = to;
 }
 
 /* Counts one more rule that asks for the term. */
@@ -74,7 +93,7 @@ uint32_t plan_term(struct plan *plan, uint32_t field, const struct sigma_pattern
     buffer_append(&plan->key, atoms, term.count * sizeof *atoms);
     if (digest_index_number(&plan->term_index, plan->key.data, plan->key.length, &number)) {
         for (uint32_t i = 0; i < term.count; i++)
-            term.is_lazy |= is_found_late(&plan->atoms[atoms[i]]);
+            raise(&term.effort, effort_of(&plan->atoms[atoms[i]]));
         plan->terms =
             plan_grow(plan->terms, plan->term_count, &plan->term_capacity, sizeof *plan->terms);
         plan->terms[plan->term_count++] = term;
@@ -96,7 +115,7 @@ static struct plan_node *new_term(struct plan *plan, uint32_t field,
                                   const struct sigma_patterns *group) {
     struct plan_node *node = new_node(plan, PLAN_TERM, 0);
     node->term = plan_term(plan, field, group);
-    node->is_lazy = plan->terms[node->term].is_lazy;
+    node->effort = plan->terms[node->term].effort;
     return node;
 }
 
@@ -107,7 +126,7 @@ static const struct plan_node *plan_matcher(struct plan *plan,
     struct plan_node *node = new_node(plan, PLAN_AND, matcher->group_count);
     for (uint32_t i = 0; i < node->count; i++) {
         node->children[i] = new_term(plan, matcher->field, &matcher->groups[i]);
-        node->is_lazy |= node->children[i]->is_lazy;
+        raise(&node->effort, node->children[i]->effort);
     }
     return node;
 }
@@ -123,7 +142,7 @@ const struct plan_node *plan_rule(struct plan *plan, const struct sigma_expressi
     struct plan_node *node = new_node(plan, kinds[program->kind], program->count);
     for (uint32_t i = 0; i < node->count; i++) {
         node->children[i] = plan_rule(plan, program->children[i]);
-        node->is_lazy |= node->children[i]->is_lazy;
+        raise(&node->effort, node->children[i]->effort);
     }
     return node;
 }

@@ -35,11 +35,15 @@ struct plan_atom {
     uint32_t uses; /* by terms of rules */
 };
 
+/* What it takes to find out whether a term is true: tables and trees, the database of literals, or
+ * searches that only a rule which asks for them pays for. Rules ask for the least first. */
+enum plan_effort { EFFORT_LOOK_UP, EFFORT_LITERALS, EFFORT_LATE, EFFORTS };
+
 struct plan_term {
     uint32_t lane;
     uint32_t first; /* of its atoms in plan.term_atoms */
     uint32_t count;
-    bool is_lazy; /* some atom is not found before a rule asks for it */
+    enum plan_effort effort;
 };
 
 enum plan_kind { PLAN_TERM, PLAN_AND, PLAN_OR, PLAN_NOT };
@@ -47,7 +51,7 @@ enum plan_kind { PLAN_TERM, PLAN_AND, PLAN_OR, PLAN_NOT };
 /* A rule, or a part of it. */
 struct plan_node {
     enum plan_kind kind;
-    bool is_lazy; /* some term below is */
+    enum plan_effort effort; /* the most that some term below takes */
     uint32_t term;
     uint32_t count;
     const struct plan_node **children;

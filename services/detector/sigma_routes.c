@@ -5,6 +5,9 @@
 #include <stdlib.h>
 #include <xxhash.h>
 
+/* Places a route may be in. */
+#define WAYS 8
+
 struct route {
     bool is_used;
     XXH128_hash_t key;
@@ -14,6 +17,7 @@ struct route {
 struct sigma_routes {
     const struct sigma_engine *engine;
     struct arena arena;
+    uint32_t next_way; /* that is given up for a new route */
     struct route routes[ROUTES_MAX];
 };
 
@@ -22,8 +26,8 @@ struct sigma_route_bits sigma_route_bits_new(const struct sigma_engine *engine,
     return (struct sigma_route_bits){
         .rules = arena_zalloc(arena, engine->rule_words, sizeof(uint64_t)),
         .always = arena_zalloc(arena, engine->rule_words, sizeof(uint64_t)),
-        .lanes = arena_zalloc(arena, engine->lane_words, sizeof(uint64_t)),
-        .scanned = arena_zalloc(arena, engine->lane_words, sizeof(uint64_t)),
+        .searched = {arena_zalloc(arena, engine->lane_words, sizeof(uint64_t)),
+                     arena_zalloc(arena, engine->lane_words, sizeof(uint64_t))},
     };
 }
 
@@ -42,24 +46,9 @@ static struct sigma_route_group *find_group(struct sigma_engine *engine,
     return group;
 }
 
+/* Notes where a witness is found. */
 static void need_atom(struct sigma_route_bits *bits, const struct plan_atom *atom) {
-    if (atom->finder == FINDER_EXPRESSION || atom->finder == FINDER_DIRECT)
-        return;
-    sigma_bit_set(bits->lanes, atom->lane);
-    if (atom->finder == FINDER_CONTAINS || atom->finder == FINDER_CONTAINS_WIDE)
-        sigma_bit_set(bits->scanned, atom->lane);
-}
-
-/* Notes the lanes in which the rule's terms are found. */
-static void need_terms(const struct sigma_engine *engine, struct sigma_route_bits *bits,
-                       const struct plan *plan, uint32_t rule) {
-    uint32_t end =
-        rule + 1 < engine->rule_count ? engine->first_steps[rule + 1] : engine->steps.count;
-    for (uint32_t i = engine->first_steps[rule]; i < end; i++) {
-        const struct plan_term *term = &plan->terms[engine->steps.items[i].term];
-        for (uint32_t k = 0; k < term->count; k++)
-            need_atom(bits, &plan->atoms[plan->term_atoms[term->first + k]]);
-    }
+    sigma_bit_set(bits->searched[sigma_search_for(atom->finder)], atom->lane);
 }
 
 void sigma_routes_add(struct sigma_engine *engine, const struct plan *plan, uint32_t rule,
@@ -70,7 +59,6 @@ void sigma_routes_add(struct sigma_engine *engine, const struct plan *plan, uint
         sigma_bit_set(bits->always, rule);
     for (uint32_t i = 0; i < witnesses->count; i++)
         need_atom(bits, &plan->atoms[witnesses->atoms[i]]);
-    need_terms(engine, bits, plan, rule);
 }
 
 struct sigma_routes *sigma_routes_new(const struct sigma_engine *engine) {
@@ -113,27 +101,32 @@ static void make_route(const struct sigma_engine *engine, const struct logsource
                        struct sigma_route_bits *bits) {
     memset(bits->rules, 0, engine->rule_words * sizeof(uint64_t));
     memset(bits->always, 0, engine->rule_words * sizeof(uint64_t));
-    memset(bits->lanes, 0, engine->lane_words * sizeof(uint64_t));
-    memset(bits->scanned, 0, engine->lane_words * sizeof(uint64_t));
+    for (size_t k = 0; k < SEARCH_EXPRESSIONS; k++)
+        memset(bits->searched[k], 0, engine->lane_words * sizeof(uint64_t));
     for (uint32_t i = 0; i < engine->group_count; i++) {
         const struct sigma_route_group *group = &engine->groups[i];
         if (logsource_conflicts(group->logsource, logsource))
             continue;
         join(bits->rules, group->bits.rules, engine->rule_words);
         join(bits->always, group->bits.always, engine->rule_words);
-        join(bits->lanes, group->bits.lanes, engine->lane_words);
-        join(bits->scanned, group->bits.scanned, engine->lane_words);
+        for (size_t k = 0; k < SEARCH_EXPRESSIONS; k++)
+            join(bits->searched[k], group->bits.searched[k], engine->lane_words);
     }
 }
 
 const struct sigma_route_bits *sigma_routes_find(struct sigma_routes *routes,
                                                  const struct logsource *logsource) {
     XXH128_hash_t key = key_of(logsource);
-    struct route *route = &routes->routes[key.low64 % ROUTES_MAX];
-    if (!route->is_used || !XXH128_isEqual(route->key, key)) {
-        make_route(routes->engine, logsource, &route->bits);
-        route->key = key;
-        route->is_used = true;
-    }
+    struct route *ways = &routes->routes[key.low64 % (ROUTES_MAX / WAYS) * WAYS];
+    for (uint32_t i = 0; i < WAYS; i++)
+        if (ways[i].is_used && XXH128_isEqual(ways[i].key, key))
+            return &ways[i].bits;
+    struct route *route = &ways[routes->next_way++ % WAYS];
+    for (uint32_t i = 0; i < WAYS && route->is_used; i++)
+        if (!ways[i].is_used)
+            route = &ways[i];
+    make_route(routes->engine, logsource, &route->bits);
+    route->key = key;
+    route->is_used = true;
     return &route->bits;
 }

@@ -27,12 +27,12 @@ static uint32_t write_step(struct writer *writer, uint32_t term, struct targets 
 static uint32_t write_node(struct writer *writer, const struct plan_node *node,
                            struct targets targets);
 
-/* Writes those children that are lazy, or those that are not; `next` is where the chain goes on. */
+/* Writes the children that take this effort; `next` is where the chain goes on. */
 static uint32_t write_children(struct writer *writer, const struct plan_node *node,
-                               struct targets targets, bool lazy, uint32_t next) {
+                               struct targets targets, enum plan_effort effort, uint32_t next) {
     for (uint32_t i = node->count; i > 0; i--) {
         const struct plan_node *child = node->children[i - 1];
-        if (child->is_lazy != lazy)
+        if (child->effort != effort)
             continue;
         struct targets onward = targets;
         *(node->kind == PLAN_AND ? &onward.yes : &onward.no) = next;
@@ -49,8 +49,9 @@ static uint32_t write_node(struct writer *writer, const struct plan_node *node,
     if (node->kind == PLAN_NOT)
         return write_node(writer, node->children[0], (struct targets){targets.no, targets.yes});
     uint32_t next = node->kind == PLAN_AND ? targets.yes : targets.no;
-    next = write_children(writer, node, targets, true, next);
-    return write_children(writer, node, targets, false, next);
+    for (int effort = EFFORTS - 1; effort >= 0; effort--)
+        next = write_children(writer, node, targets, (enum plan_effort)effort, next);
+    return next;
 }
 
 static uint16_t turn(uint16_t target, uint32_t last) {

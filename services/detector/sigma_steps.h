@@ -1,9 +1,9 @@
 /* sigma_steps.h: a rule's condition as steps: each looks at one term and says where to go on, so
  * that a rule is decided with as few terms as its condition allows.
  *
- * Steps of a rule stand together, its first step first; going on is always forward. Terms that are
- * found late are asked for last. Owner: the list is the caller's, init/fini. Threads: one. Limits:
- * SIGMA_TESTS_MAX steps a rule, which sigma_compile() sees to.
+ * Steps of a rule stand together, its first step first; going on is always forward. Terms that take
+ * more to find are asked for later. Owner: the list is the caller's, init/fini. Threads: one.
+ * Limits: SIGMA_TESTS_MAX steps a rule, which sigma_compile() sees to.
  */
 #ifndef SIEM_DETECTOR_SIGMA_STEPS_H
 #define SIEM_DETECTOR_SIGMA_STEPS_H

@@ -1,0 +1,41 @@
+/* sigma_runner_parts.h: one thread's matching: what sigma_search.c finds and sigma_runner.c decides
+ * by.
+ *
+ * Owner, threads, errors: see sigma_engine.h.
+ */
+#ifndef SIEM_DETECTOR_SIGMA_RUNNER_PARTS_H
+#define SIEM_DETECTOR_SIGMA_RUNNER_PARTS_H
+
+#include "services/detector/sigma_engine_parts.h"
+
+struct sigma_runner {
+    const struct sigma_engine *engine;
+    struct sigma_routes *routes;
+    struct pattern_scratch *scratch; /* NULL: the engine has no database */
+    struct sigma_workspace workspace;
+    struct hit_set atoms;
+    struct hit_set terms;    /* that are known to be true */
+    struct hit_set asked;    /* terms that were looked at late */
+    struct hit_set searched; /* late: lanes, SEARCHES numbers each */
+    uint64_t *candidates;    /* rules a witness of which was found */
+    uint32_t *matched;
+    uint32_t tried;
+    uint32_t spread; /* of the atoms found, those that have set their terms */
+    struct buffer joined;
+    struct buffer reduced;
+    struct fields *fields; /* the event's */
+    const struct sigma_route_bits *route;
+};
+
+/* Finds what bears witness in the event's route, and makes candidates. */
+void sigma_search_witnesses(struct sigma_runner *runner);
+
+/* Finds the atoms of a lane in this way, unless that was done for the event. */
+void sigma_search_lane(struct sigma_runner *runner, uint32_t lane, enum sigma_search search);
+
+/* The field a lane is of, or SIGMA_KEYWORDS. */
+static inline uint32_t sigma_lane_field(const struct sigma_runner *runner, uint32_t lane) {
+    return lane == runner->engine->lanes.count - 1 ? SIGMA_KEYWORDS : lane;
+}
+
+#endif
