@@ -956,6 +956,7 @@ local function correlate(given, tools)
             add(key.ledger, 'contributions_evicted', lost)
         end
         store.unfollowed = gone
+        call('HLEN', key.correlation_followers:format(store.definition[IDENTITY]))
     end
 
     -- 7. All of it --------------------------------------------------------------------------------------
@@ -1019,13 +1020,14 @@ local function correlate(given, tools)
     -- Makes room for new groups: those whose time is over go, then, of the oldest, those farthest from
     -- firing. A score is the end of a group's time, and its level in the last digit.
     local function make_room(store)
+        local held = call('ZCARD', store.queue)
         if store.new == 0 then return end
         local gone = call('ZRANGEBYSCORE', store.queue, '-inf', now_ms * LEVELS, 'LIMIT', 0,
                           PURGED_AT_ONCE + store.new)
         for _, field in ipairs(gone) do
             if not store.fields[field] then insert(store.forgets, field) end
         end
-        local over = call('ZCARD', store.queue) - #store.forgets + store.new - tools.groups_max
+        local over = held - #store.forgets + store.new - tools.groups_max
         if over <= 0 then return end
         local oldest, sample = call('ZRANGE', store.queue, #gone, #gone + EVICTION_SAMPLE + 2 * over,
                                     'WITHSCORES'), {}
@@ -1102,6 +1104,7 @@ local function correlate(given, tools)
     for _, store in pairs(stores) do
         make_room(store)
         if store.followers then forget_followers(store) end
+        if store.definition[WAITS] then call('ZCARD', key.correlations_due) end
     end
 
     local self = {}
