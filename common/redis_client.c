@@ -363,7 +363,7 @@ enum redis_type redis_reply_type(const struct redis_reply *reply) {
 
 bool redis_reply_is_noscript(const struct redis_reply *reply) {
     return redis_reply_type(reply) == REDIS_ERROR &&
-           strncmp(raw_of(reply)->str, "NOSCRIPT", 8) == 0;
+           redis_error_is_noscript(redis_reply_text(reply));
 }
 
 struct text redis_reply_text(const struct redis_reply *reply) {
@@ -404,7 +404,16 @@ const struct redis_reply *redis_reply_field(const struct redis_reply *reply, con
     return NULL;
 }
 
+static bool begins_with(struct text text, struct text beginning) {
+    return text.length >= beginning.length &&
+           memcmp(text.data, beginning.data, beginning.length) == 0;
+}
+
+bool redis_error_is_noscript(struct text error) {
+    return begins_with(error, TEXT("NOSCRIPT")) ||
+           begins_with(error, TEXT("ERR Function not found"));
+}
+
 bool redis_error_is_lasting(struct text error) {
-    return (error.length >= 4 && memcmp(error.data, "ERR ", 4) == 0) ||
-           (error.length >= 10 && memcmp(error.data, "WRONGTYPE ", 10) == 0);
+    return begins_with(error, TEXT("ERR ")) || begins_with(error, TEXT("WRONGTYPE "));
 }

@@ -1,4 +1,5 @@
-/* redis_script.c: Lua scripts by their SHA-1, loaded when Redis does not know them. */
+/* redis_script.c: Lua scripts by their SHA-1, and functions by their name, loaded when Redis does
+ * not know them. */
 #include "common/redis_client.h"
 
 #include <assert.h>
@@ -6,11 +7,13 @@
 
 #define SHA1_LENGTH 40
 #define SCRIPT_ARGUMENTS_MAX 65536
-#define EVALSHA_WORDS 4
+#define CALL_WORDS 4
 
 struct redis_script {
     struct text source;
-    char sha1[SHA1_LENGTH + 1]; /* as Redis answered; "" until the first load */
+    struct text function;       /* of a library; else null */
+    char sha1[SHA1_LENGTH + 1]; /* of a script, as Redis answered */
+    bool is_loaded;
 };
 
 struct redis_script *redis_script_new(struct text source) {
@@ -21,12 +24,29 @@ struct redis_script *redis_script_new(struct text source) {
     return script;
 }
 
+struct redis_script *redis_script_new_library(struct text source, struct text function) {
+    struct redis_script *script = redis_script_new(source);
+    script->function = function;
+    return script;
+}
+
 void redis_script_destroy(struct redis_script **script) {
     free(*script);
     *script = NULL;
 }
 
+static enum status load_library(struct redis_client *client, struct redis_script *script) {
+    struct redis_reply *reply = NULL;
+    enum status status = redis_command(client, &reply, TEXT("FUNCTION"), TEXT("LOAD"),
+                                       TEXT("REPLACE"), script->source);
+    redis_reply_destroy(&reply);
+    script->is_loaded = script->is_loaded || status == STATUS_OK;
+    return status;
+}
+
 enum status redis_script_load(struct redis_client *client, struct redis_script *script) {
+    if (script->function.data != NULL)
+        return load_library(client, script);
     struct redis_reply *reply = NULL;
     enum status status =
         redis_command(client, &reply, TEXT("SCRIPT"), TEXT("LOAD"), script->source);
@@ -37,55 +57,57 @@ enum status redis_script_load(struct redis_client *client, struct redis_script *
         status = STATUS_BAD_TYPE;
     else
         memcpy(script->sha1, sha1.data, SHA1_LENGTH);
+    script->is_loaded = script->is_loaded || status == STATUS_OK;
     redis_reply_destroy(&reply);
     return status;
 }
 
 bool redis_script_is_loaded(const struct redis_script *script) {
-    return script->sha1[0] != '\0';
+    return script->is_loaded;
 }
 
-/* EVALSHA sha1 1 key argument...; gives a vector to free. */
+/* EVALSHA sha1 1 key argument..., or FCALL function 1 key argument...; gives a vector to free. */
 static struct text *make_vector(const struct redis_script *script, struct text key, size_t count,
                                 const struct text *arguments) {
-    assert(script->sha1[0] != '\0');
+    assert(script->is_loaded);
     assert(count <= SCRIPT_ARGUMENTS_MAX);
-    struct text *vector = calloc(count + EVALSHA_WORDS, sizeof(*vector));
+    bool is_function = script->function.data != NULL;
+    struct text *vector = calloc(count + CALL_WORDS, sizeof(*vector));
     if (vector == NULL)
         abort();
-    vector[0] = TEXT("EVALSHA");
-    vector[1] = (struct text){script->sha1, SHA1_LENGTH};
+    vector[0] = is_function ? TEXT("FCALL") : TEXT("EVALSHA");
+    vector[1] = is_function ? script->function : (struct text){script->sha1, SHA1_LENGTH};
     vector[2] = TEXT("1");
     vector[3] = key;
     if (count > 0)
-        memcpy(vector + EVALSHA_WORDS, arguments, count * sizeof(*vector));
+        memcpy(vector + CALL_WORDS, arguments, count * sizeof(*vector));
     return vector;
 }
 
 enum status redis_script_append(struct redis_client *client, struct redis_script *script,
                                 struct text key, size_t count, const struct text *arguments) {
     struct text *vector = make_vector(script, key, count, arguments);
-    enum status status = redis_client_append(client, count + EVALSHA_WORDS, vector);
+    enum status status = redis_client_append(client, count + CALL_WORDS, vector);
     free(vector);
     return status;
 }
 
 static bool met_noscript(const struct redis_client *client, enum status status) {
-    return status == STATUS_REFUSED && strncmp(redis_client_error(client), "NOSCRIPT", 8) == 0;
+    return status == STATUS_REFUSED && redis_error_is_noscript(text_of(redis_client_error(client)));
 }
 
 enum status redis_script_run(struct redis_client *client, struct redis_script *script,
                              struct text key, size_t count, const struct text *arguments,
                              struct redis_reply **ret_reply) {
-    enum status status = script->sha1[0] == '\0' ? redis_script_load(client, script) : STATUS_OK;
+    enum status status = script->is_loaded ? STATUS_OK : redis_script_load(client, script);
     if (status != STATUS_OK)
         return status;
     struct text *vector = make_vector(script, key, count, arguments);
-    status = redis_client_command(client, count + EVALSHA_WORDS, vector, ret_reply);
+    status = redis_client_command(client, count + CALL_WORDS, vector, ret_reply);
     if (met_noscript(client, status)) {
         status = redis_script_load(client, script);
         if (status == STATUS_OK)
-            status = redis_client_command(client, count + EVALSHA_WORDS, vector, ret_reply);
+            status = redis_client_command(client, count + CALL_WORDS, vector, ret_reply);
     }
     free(vector);
     return status;

@@ -2,22 +2,21 @@
  *
  * Layout: false when there are none, else [definitions, groups, items, events, followers]:
  *
- *   definitions: [[identity, kind, timespan, lateness, waits, raises, comparisons: [operator,
- * number,
- *       ...], expression, in order, percentile, rule count, quantum, depth, severity, event type,
- *       title, title's name, rule as JSON, rules as in a threat's message, topic, rule id], ...]
- *   groups: [[definition, field, episode, details, address, user, parents: [group, rule, value,
+ *   definitions: of each, as bytes that the script knows again: [identity, kind, timespan,
+ * lateness, waits, raises, comparisons: [operator, number, ...], expression, in order, percentile,
+ * rule count, quantum, depth, severity, event type, title, title's name, rule as JSON, rules as in
+ * a threat's message, topic, rule id] groups: [[definition, field, episode, details, address, user,
+ * parents: [group, rule, value,
  *       ...]], ...]; false for one that only followers are of
  *   items: [event, group, rule, value, marks, ...]
  *   events: [index, time, count, id, quarters of an hour its zone is ahead, ...]
- *   followers: [[definition, newest time, list, ends, rows], ...]
+ *   followers: [[definition, newest time, list, places], ...]
  *
  * Places count from 1, as Lua counts; what is absent is false. Followers are contributions of rules
  * behind the first of an order: most are of groups that never see the first one, so the script is
  * given them as texts, which it keeps as they are or reads one by one. `list` has FOLLOWER_SIZE
  * bytes of each: field, time (f64), weight (u32), rule (u8), zone (i8), marks (u8), little-endian;
- * `rows` the MessagePack values group (as above, and its place), index, time, weight, id, zone,
- * rule, marks; `ends` where each row begins and, behind the last, where that ends (u32).
+ * `places` its event's index and its group's place (u32 each).
  */
 #include "services/incident/commit_pack_parts.h"
 
@@ -121,9 +120,13 @@ static void pack_definitions(struct pack_scratch *scratch, const struct contribu
                              int64_t lateness_ms, msgpack_packer *out) {
     msgpack_pack_array(out, all->correlation_count);
     for (uint32_t i = 0; i < all->correlation_count; i++) {
-        msgpack_pack_array(out, DEFINITION_PARTS);
-        pack_window(&all->correlations[i], lateness_ms, out);
-        pack_words(scratch, &all->correlations[i], out);
+        msgpack_packer packer;
+        buffer_reset(&scratch->definition);
+        msgpack_packer_to_buffer(&packer, &scratch->definition);
+        msgpack_pack_array(&packer, DEFINITION_PARTS);
+        pack_window(&all->correlations[i], lateness_ms, &packer);
+        pack_words(scratch, &all->correlations[i], &packer);
+        pack_bytes(buffer_bytes(&scratch->definition), out);
     }
 }
 
@@ -135,14 +138,13 @@ static void episode_hash(const struct contributions *all, const struct correlati
 }
 
 /* Its window's field is a hash of its key. */
-static void pack_group(const struct contributions *all, uint32_t place, bool with_place,
-                       msgpack_packer *out) {
+static void pack_group(const struct contributions *all, uint32_t place, msgpack_packer *out) {
     const struct correlation_group *group = &all->groups[place];
     XXH128_canonical_t field;
     char episode[EPISODE_HASH_SIZE];
     XXH128_canonicalFromHash(&field, XXH3_128bits(group->key.data, group->key.length));
     episode_hash(all, group, episode);
-    msgpack_pack_array(out, GROUP_PARTS + with_place);
+    msgpack_pack_array(out, GROUP_PARTS);
     msgpack_pack_uint32(out, group->correlation + 1);
     pack_bytes((struct bytes){field.digest, sizeof field.digest}, out);
     msgpack_pack_text(out, text_of(episode));
@@ -155,8 +157,6 @@ static void pack_group(const struct contributions *all, uint32_t place, bool wit
         msgpack_pack_uint32(out, group->parents[i].rule);
         msgpack_pack_double(out, group->parents[i].value);
     }
-    if (with_place)
-        msgpack_pack_uint32(out, place + 1);
 }
 
 static void pack_groups(const struct pack_scratch *scratch, const struct contributions *all,
@@ -164,7 +164,7 @@ static void pack_groups(const struct pack_scratch *scratch, const struct contrib
     msgpack_pack_array(out, all->group_count);
     for (uint32_t i = 0; i < all->group_count; i++) {
         if (scratch->needs_group[i])
-            pack_group(all, i, false, out);
+            pack_group(all, i, out);
         else
             msgpack_pack_false(out);
     }
@@ -219,12 +219,13 @@ static struct contributing_event *event_of(struct pack_scratch *scratch,
     return place > 0 ? &scratch->contributing[place - 1] : NULL;
 }
 
-/* A contribution that means nothing before one of rule 1 has come. */
+/* A contribution that means nothing before one of rule 1 has come. Those with groups behind theirs
+ * are few, and are listed with them. */
 static bool is_follower(const struct contributions *all, const struct contribution *item) {
-    const struct correlation *correlation =
-        &all->correlations[all->groups[item->group].correlation];
-    return item->rule > 1 && !correlation->waits && correlation->in_order > 1 &&
-           correlation->in_order == correlation->rule_count;
+    const struct correlation_group *group = &all->groups[item->group];
+    const struct correlation *correlation = &all->correlations[group->correlation];
+    return item->rule > 1 && group->parent_count == 0 && !correlation->waits &&
+           correlation->in_order > 1 && correlation->in_order == correlation->rule_count;
 }
 
 /* Notes that a group, and the groups behind it, must be listed. */
@@ -243,16 +244,11 @@ static uint32_t choose_listed(struct pack_scratch *scratch, const struct contrib
     memset(scratch->needs_group, 0, all->group_count * sizeof scratch->needs_group[0]);
     for (uint32_t i = 0; i < all->count; i++) {
         const struct contribution *item = &all->items[i];
-        const struct correlation_group *group = &all->groups[item->group];
         struct contributing_event *event = event_of(scratch, item);
-        if (event == NULL)
+        if (event == NULL || is_follower(all, item))
             continue;
-        if (!is_follower(all, item)) {
-            need_group(scratch, all, item->group);
-            event->listed = event->listed > 0 ? event->listed : ++count;
-        }
-        for (uint32_t j = 0; j < group->parent_count; j++)
-            need_group(scratch, all, group->parents[j].group);
+        need_group(scratch, all, item->group);
+        event->listed = event->listed > 0 ? event->listed : ++count;
     }
     return count;
 }
@@ -333,19 +329,8 @@ static void list_follower(struct pack_scratch *scratch, const struct commit *com
     append_number(&scratch->list, item->rule, 1);
     append_number(&scratch->list, (uint8_t)event->zone, 1);
     append_number(&scratch->list, marks_of(event, commit, group), 1);
-}
-
-/* What it reads when the group is known. */
-static void row_follower(struct pack_scratch *scratch, const struct commit *commit,
-                         const struct contribution *item) {
-    const struct contributions *all = commit->findings.contributions;
-    const struct contributing_event *event = event_of(scratch, item);
-    msgpack_packer out;
-    msgpack_packer_to_buffer(&out, &scratch->text);
-    pack_group(all, item->group, true, &out);
-    pack_event(event, commit, &out);
-    msgpack_pack_uint32(&out, item->rule);
-    msgpack_pack_uint32(&out, marks_of(event, commit, &all->groups[item->group]));
+    append_number(&scratch->places, event->index, 4);
+    append_number(&scratch->places, item->group + 1, 4);
 }
 
 /* The followers of one correlation; false when it has none. */
@@ -354,28 +339,23 @@ static bool pack_followers_of(struct pack_scratch *scratch, const struct commit 
     const struct contributions *all = commit->findings.contributions;
     int64_t newest_ms = 0;
     buffer_reset(&scratch->list);
-    buffer_reset(&scratch->ends);
-    buffer_reset(&scratch->text);
+    buffer_reset(&scratch->places);
     for (uint32_t i = 0; i < all->count; i++) {
         const struct contribution *item = &all->items[i];
         const struct contributing_event *event = event_of(scratch, item);
         if (all->groups[item->group].correlation != correlation || event == NULL ||
             !is_follower(all, item))
             continue;
-        append_number(&scratch->ends, scratch->text.length, 4);
         list_follower(scratch, commit, item);
-        row_follower(scratch, commit, item);
         newest_ms = event->time_ms > newest_ms ? event->time_ms : newest_ms;
     }
     if (scratch->list.length == 0)
         return false;
-    append_number(&scratch->ends, scratch->text.length, 4);
-    msgpack_pack_array(out, 5);
+    msgpack_pack_array(out, 4);
     msgpack_pack_uint32(out, correlation + 1);
     msgpack_pack_int64(out, newest_ms);
     pack_bytes(buffer_bytes(&scratch->list), out);
-    pack_bytes(buffer_bytes(&scratch->ends), out);
-    pack_bytes(buffer_bytes(&scratch->text), out);
+    pack_bytes(buffer_bytes(&scratch->places), out);
     return true;
 }
 

@@ -1,4 +1,5 @@
-/* commit_script.c: the whole text of the commit's Lua script: tables, correlation.lua, commit.lua.
+/* commit_script.c: the library of Redis functions that commits: tables, then the Lua files as
+ * modules.
  */
 #include "services/incident/commit_script.h"
 
@@ -8,9 +9,13 @@
 #include "proto/vocabulary.h"
 
 #include <assert.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <xxhash.h>
 
-/* commit.lua and correlation.lua, embedded by the build. */
+/* The Lua files, embedded by the build. */
 extern const char commit_lua[];
+extern const char commit_incidents_lua[];
 extern const char correlation_lua[];
 
 static void write_severities(struct buffer *out) {
@@ -56,16 +61,44 @@ static void write_incident_fields(struct buffer *out) {
     buffer_append_text(out, TEXT("}\n"));
 }
 
-void commit_script_write(struct buffer *out) {
-    /* The shebang makes a Redis that is out of memory refuse the script before it writes. */
-    buffer_append_text(out, TEXT("#!lua\n"));
+/* A file of its own scope, by the name the later ones know it by. */
+static void write_module(struct buffer *out, const char *name, const char *lua) {
+    buffer_printf(out, "local %s = (function()\n", name);
+    buffer_append_text(out, text_of(lua));
+    buffer_append_text(out, TEXT("end)()\n"));
+}
+
+static void write_modules(struct buffer *out) {
     keys_lua_table(out);
     day_lua_table(out);
     write_incident_fields(out);
     write_severities(out);
     write_statuses(out);
     write_threat_pairs(out);
-    buffer_append_text(out, text_of(correlation_lua));
-    buffer_append_text(out, text_of(commit_lua));
-    assert(buffer_is_whole(out));
+    write_module(out, "correlate", correlation_lua);
+    write_module(out, "threats_into", commit_incidents_lua);
+    write_module(out, "commit", commit_lua);
+}
+
+void commit_script_init(struct commit_script *script) {
+    struct buffer modules;
+    buffer_init(&modules, COMMIT_SCRIPT_SIZE_MAX);
+    buffer_init(&script->text, COMMIT_SCRIPT_SIZE_MAX);
+    write_modules(&modules);
+    snprintf(script->function, sizeof(script->function), "siem_commit_%016" PRIx64,
+             XXH3_64bits(modules.data, modules.length));
+    buffer_printf(&script->text, "#!lua name=%s\nlocal function build()\n", script->function);
+    buffer_append_text(&script->text, buffer_text(&modules));
+    /* A library meets Redis' own functions only when it is called. */
+    buffer_printf(&script->text,
+                  "return commit\nend\nlocal commit\n"
+                  "redis.register_function('%s', function(_, arguments)\n"
+                  "    commit = commit or build()\n    return commit(arguments)\nend)\n",
+                  script->function);
+    assert(buffer_is_whole(&script->text));
+    buffer_fini(&modules);
+}
+
+void commit_script_fini(struct commit_script *script) {
+    buffer_fini(&script->text);
 }

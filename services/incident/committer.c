@@ -31,7 +31,7 @@ enum { ANSWER_STATE, ANSWER_FLOOR, ANSWER_SEQ };
 struct committer {
     struct redis_client *redis;
     struct redis_script *script;
-    struct buffer script_text;
+    struct commit_script library;
     bool is_loaded;
     struct commit_packer *packer;
     struct key_name publisher_key;
@@ -80,9 +80,9 @@ struct committer *committer_new(const char *redis_url, const struct commit_limit
     if (committer == NULL)
         abort();
     committer->redis = redis;
-    buffer_init(&committer->script_text, COMMIT_SCRIPT_SIZE_MAX);
-    commit_script_write(&committer->script_text);
-    committer->script = redis_script_new(buffer_text(&committer->script_text));
+    commit_script_init(&committer->library);
+    committer->script = redis_script_new_library(buffer_text(&committer->library.text),
+                                                 text_of(committer->library.function));
     committer->packer = commit_packer_new(limits);
     committer->publisher_key = key_name(KEY_PUBLISHER, limits->publisher);
     register_counters(committer);
@@ -94,7 +94,7 @@ void committer_destroy(struct committer **committer) {
         return;
     commit_packer_destroy(&(*committer)->packer);
     redis_script_destroy(&(*committer)->script);
-    buffer_fini(&(*committer)->script_text);
+    commit_script_fini(&(*committer)->library);
     redis_client_destroy(&(*committer)->redis);
     free(*committer);
     *committer = NULL;
@@ -121,10 +121,32 @@ static enum status fail_by_client(struct committer *committer, enum status statu
     return fail(committer, status, text_of(redis_client_error(committer->redis)));
 }
 
-static enum status load_script(struct committer *committer) {
+/* Redis keeps libraries for ever: those of other versions go. A process that still uses one of them
+ * loads it again. */
+static enum status delete_other_libraries(struct committer *committer) {
+    SCOPED(redis_reply)
+    struct redis_reply *libraries = NULL;
+    enum status status = redis_command(committer->redis, &libraries, TEXT("FUNCTION"), TEXT("LIST"),
+                                       TEXT("LIBRARYNAME"), TEXT(COMMIT_LIBRARIES));
+    for (size_t i = 0; status == STATUS_OK && i < redis_reply_count(libraries); i++) {
+        SCOPED(redis_reply)
+        struct redis_reply *reply = NULL;
+        struct text name =
+            redis_reply_text(redis_reply_field(redis_reply_at(libraries, i), "library_name"));
+        if (!text_is(name, committer->library.function))
+            status =
+                redis_command(committer->redis, &reply, TEXT("FUNCTION"), TEXT("DELETE"), name);
+    }
+    return status;
+}
+
+static enum status load_library(struct committer *committer) {
     if (committer->is_loaded)
         return STATUS_OK;
+    bool is_first = !redis_script_is_loaded(committer->script);
     enum status status = redis_script_load(committer->redis, committer->script);
+    if (status == STATUS_OK && is_first)
+        status = delete_other_libraries(committer);
     committer->is_loaded = status == STATUS_OK;
     return status == STATUS_OK ? STATUS_OK : fail_by_client(committer, status);
 }
@@ -223,7 +245,7 @@ static enum status run_once(struct committer *committer, struct commit *const *g
                             size_t count) {
     struct commit *sent[GROUP_MAX];
     size_t sent_count = 0;
-    enum status result = load_script(committer);
+    enum status result = load_library(committer);
     if (result != STATUS_OK)
         return result;
     result = append_group(committer, group, count, sent, &sent_count);
@@ -273,7 +295,7 @@ static enum status settle_once(struct committer *committer, struct wall_time now
     struct text packed = commit_pack_settle(committer->packer, now, committer->last_seq);
     struct key_name key = key_name(KEY_FLOORS);
     const struct text arguments[] = {packed, commit_pack_limits(committer->packer)};
-    enum status status = load_script(committer);
+    enum status status = load_library(committer);
     if (status != STATUS_OK)
         return status;
     status = redis_script_append(committer->redis, committer->script, key_text(&key), 2, arguments);

@@ -181,6 +181,13 @@ static struct redis_script *new_script(void) {
     return redis_script_new(TEXT("return {KEYS[1], ARGV[1], #ARGV}"));
 }
 
+static struct redis_script *new_library(void) {
+    return redis_script_new_library(TEXT("#!lua name=library\n"
+                                         "redis.register_function('tells', function(keys, words)\n"
+                                         "    return {keys[1], words[1], #words}\nend)"),
+                                    TEXT("tells"));
+}
+
 static void expect_script_result(struct redis_reply *reply) {
     cr_assert(text_is(redis_reply_text(redis_reply_at(reply, 0)), "k"));
     cr_assert(text_is(redis_reply_text(redis_reply_at(reply, 1)), "a"));
@@ -188,14 +195,14 @@ static void expect_script_result(struct redis_reply *reply) {
     redis_reply_destroy(&reply);
 }
 
-Test(redis_client, a_flushed_script_heals) {
-    struct redis_script *script = new_script();
+/* Runs it before and after Redis forgets it. */
+static void expect_healing(struct redis_script *script, struct text kind) {
     struct redis_reply *reply = NULL;
     struct text arguments[] = {TEXT("a"), TEXT("b")};
     for (int round = 0; round < 2; round++) {
         cr_assert_eq(redis_script_run(client, script, TEXT("k"), 2, arguments, &reply), STATUS_OK);
         expect_script_result(reply);
-        cr_assert_eq(redis_command(client, &reply, TEXT("SCRIPT"), TEXT("FLUSH")), STATUS_OK);
+        cr_assert_eq(redis_command(client, &reply, kind, TEXT("FLUSH")), STATUS_OK);
         redis_reply_destroy(&reply);
     }
     cr_assert_eq(redis_script_append(client, script, TEXT("k"), 2, arguments), STATUS_OK);
@@ -207,6 +214,14 @@ Test(redis_client, a_flushed_script_heals) {
     cr_assert_eq(redis_client_read(client, &reply), STATUS_OK);
     expect_script_result(reply);
     redis_script_destroy(&script);
+}
+
+Test(redis_client, a_flushed_script_heals) {
+    expect_healing(new_script(), TEXT("SCRIPT"));
+}
+
+Test(redis_client, a_flushed_library_heals) {
+    expect_healing(new_library(), TEXT("FUNCTION"));
 }
 
 Test(redis_client, a_script_that_does_not_compile_is_refused) {
