@@ -55,6 +55,7 @@ struct commit_packer *commit_packer_new(const struct commit_limits *limits) {
     buffer_init(&packer->scratch.text, PACKED_SIZE_MAX);
     buffer_init(&packer->scratch.list, PACKED_SIZE_MAX);
     buffer_init(&packer->scratch.places, PACKED_SIZE_MAX);
+    buffer_init(&packer->scratch.prefixes, PACKED_SIZE_MAX);
     buffer_init(&packer->scratch.definition, PACKED_SIZE_MAX);
     msgpack_frame_init(&packer->scratch.frame);
     pack_limits(packer);
@@ -69,6 +70,7 @@ void commit_packer_destroy(struct commit_packer **packer) {
     buffer_fini(&(*packer)->scratch.text);
     buffer_fini(&(*packer)->scratch.list);
     buffer_fini(&(*packer)->scratch.places);
+    buffer_fini(&(*packer)->scratch.prefixes);
     buffer_fini(&(*packer)->scratch.definition);
     msgpack_frame_fini(&(*packer)->scratch.frame);
     free(*packer);

@@ -2,21 +2,22 @@
  *
  * Layout: false when there are none, else [definitions, groups, items, events, followers]:
  *
- *   definitions: of each, as bytes that the script knows again: [identity, kind, timespan,
- * lateness, waits, raises, comparisons: [operator, number, ...], expression, in order, percentile,
- * rule count, quantum, depth, severity, event type, title, title's name, rule as JSON, rules as in
- * a threat's message, topic, rule id] groups: [[definition, field, episode, details, address, user,
- * parents: [group, rule, value,
- *       ...]], ...]; false for one that only followers are of
- *   items: [event, group, rule, value, marks, ...]
- *   events: [index, time, count, id, quarters of an hour its zone is ahead, ...]
- *   followers: [[definition, newest time, list, places], ...]
+ * - definitions: of each, as bytes that the script knows again: [identity, kind, timespan,
+ *   lateness, waits, raises, comparisons: [operator, number, ...], expression, in order,
+ *   percentile, rule count, quantum, depth, severity, event type, title, title's name, rule as
+ *   JSON, rules as in a threat's message, topic, rule id]
+ * - groups: [[place, definition, field, episode, details, address, user, parents: [group, rule,
+ *   value, ...]], ...], without those that only followers are of
+ * - items: [event, group, rule, value, marks, ...]
+ * - events: [index, time, count, id, quarters of an hour its zone is ahead, ...]
+ * - followers: [[definition, newest time, list, places, prefixes], ...]
  *
  * Places count from 1, as Lua counts; what is absent is false. Followers are contributions of rules
  * behind the first of an order: most are of groups that never see the first one, so the script is
  * given them as texts, which it keeps as they are or reads one by one. `list` has FOLLOWER_SIZE
  * bytes of each: field, time (f64), weight (u32), rule (u8), zone (i8), marks (u8), little-endian;
- * `places` its event's index and its group's place (u32 each).
+ * `places` its event's index and its group's place (u32 each), `prefixes` the first four bytes of
+ * its field (u32).
  */
 #include "services/incident/commit_pack_parts.h"
 
@@ -29,10 +30,11 @@
 #include <xxhash.h>
 
 #define DEFINITION_PARTS 21
-#define GROUP_PARTS 7
+#define GROUP_PARTS 8
 #define ITEM_PARTS 5
 #define EVENT_PARTS 5
 #define FOLLOWER_SIZE 31
+#define FIELD_PREFIX_SIZE 4
 #define QUARTER_MS 900000
 
 /* A contribution counts for so many at most, so that sums of them stay exact. */
@@ -145,6 +147,7 @@ static void pack_group(const struct contributions *all, uint32_t place, msgpack_
     XXH128_canonicalFromHash(&field, XXH3_128bits(group->key.data, group->key.length));
     episode_hash(all, group, episode);
     msgpack_pack_array(out, GROUP_PARTS);
+    msgpack_pack_uint32(out, place + 1);
     msgpack_pack_uint32(out, group->correlation + 1);
     pack_bytes((struct bytes){field.digest, sizeof field.digest}, out);
     msgpack_pack_text(out, text_of(episode));
@@ -161,12 +164,13 @@ static void pack_group(const struct contributions *all, uint32_t place, msgpack_
 
 static void pack_groups(const struct pack_scratch *scratch, const struct contributions *all,
                         msgpack_packer *out) {
-    msgpack_pack_array(out, all->group_count);
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < all->group_count; i++)
+        count += scratch->needs_group[i];
+    msgpack_pack_array(out, count);
     for (uint32_t i = 0; i < all->group_count; i++) {
         if (scratch->needs_group[i])
             pack_group(all, i, out);
-        else
-            msgpack_pack_false(out);
     }
 }
 
@@ -331,6 +335,7 @@ static void list_follower(struct pack_scratch *scratch, const struct commit *com
     append_number(&scratch->list, marks_of(event, commit, group), 1);
     append_number(&scratch->places, event->index, 4);
     append_number(&scratch->places, item->group + 1, 4);
+    buffer_append(&scratch->prefixes, field.digest, FIELD_PREFIX_SIZE);
 }
 
 /* The followers of one correlation; false when it has none. */
@@ -340,6 +345,7 @@ static bool pack_followers_of(struct pack_scratch *scratch, const struct commit 
     int64_t newest_ms = 0;
     buffer_reset(&scratch->list);
     buffer_reset(&scratch->places);
+    buffer_reset(&scratch->prefixes);
     for (uint32_t i = 0; i < all->count; i++) {
         const struct contribution *item = &all->items[i];
         const struct contributing_event *event = event_of(scratch, item);
@@ -351,11 +357,12 @@ static bool pack_followers_of(struct pack_scratch *scratch, const struct commit 
     }
     if (scratch->list.length == 0)
         return false;
-    msgpack_pack_array(out, 4);
+    msgpack_pack_array(out, 5);
     msgpack_pack_uint32(out, correlation + 1);
     msgpack_pack_int64(out, newest_ms);
     pack_bytes(buffer_bytes(&scratch->list), out);
     pack_bytes(buffer_bytes(&scratch->places), out);
+    pack_bytes(buffer_bytes(&scratch->prefixes), out);
     return true;
 }
 

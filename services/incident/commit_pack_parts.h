@@ -42,8 +42,8 @@ struct pack_scratch {
     struct contributing_event contributing[BATCH_EVENTS_MAX];
     uint16_t contributing_of[BATCH_EVENTS_MAX]; /* by event: its place there, from 1; 0: none */
     bool needs_group[CORRELATION_GROUPS_MAX];
-    struct buffer list, places; /* of followers */
-    struct buffer definition;   /* of a correlation */
+    struct buffer list, places, prefixes; /* of followers */
+    struct buffer definition;             /* of a correlation */
 };
 
 /* Counts an event with findings, and notes it when it is a threat; quarantines it when it is

@@ -39,7 +39,8 @@ local TAIL_MAX = 32             -- contributions that are not sorted in
 local COVERED_MAX = 16          -- stretches of time in which everything belongs
 local FOLLOWERS_MAX = 4096      -- batches with followers kept
 local FOLLOWERS_AT_ONCE = 1024  -- of them looked into for one contribution
-local LEADERS_READ = 64         -- groups whose names are rather read than asked for
+local LEADERS_KEPT = 256        -- correlations whose leaders are remembered
+local PREFIXES_AT_ONCE = 64
 local DEFINITIONS_KEPT = 1024
 local REFRESHED_KEPT = 4096     -- keys whose lifetime was set anew,
 local REFRESH_PARTS = 16        -- which is done when a part of it is over
@@ -67,11 +68,16 @@ local NONE = {}
 local RECORD = 8                -- values of a contribution in a tail
 local FOLLOWER, FIELD_SIZE, FOLLOWER_SIZE = '<dI4BbB', 16, 31
 local PLACES, PLACES_SIZE = '<I4I4', 8
+local PREFIX, PREFIX_SIZE = '<I4', 4
+local PREFIXES = {}             -- formats of so many
+for count = 1, PREFIXES_AT_ONCE do PREFIXES[count] = '<' .. ('I4'):rep(count) end
 local ALWAYS = 1e300
 
 -- Kept between calls: definitions by how they are packed; when keys' lifetimes were set, by name.
 local known_definitions, known_definition_count = {}, 0
 local refreshed, refreshed_count = {}, 0
+-- How the names of groups with a window begin, by hash, and the version these are of (see leaders_of).
+local leaders, leaders_count, versions = {}, 0, 0
 
 -- Of the present call.
 local given, tools, add, now_ms
@@ -128,6 +134,7 @@ local function store_of(definition)
     local store = stores[name]
     if not store then
         store = {name = name, queue = key.correlation_groups:format(definition[IDENTITY]),
+                 version = key.correlation_leaders:format(definition[IDENTITY]),
                  definition = definition, pairs = {}, scores = {}, dues = {}, settled = {},
                  forgets = {}, fields = {}, new = 0,
                  lives_ms = definition[TIMESPAN] + definition[LATENESS] + OUTAGE_MS}
@@ -205,6 +212,8 @@ local function new_window()
             values = {}, dues = {}, ids = {}, events = {}, covered = {}, count = 0, tail = {}}
 end
 
+local NO_WINDOW = new_window()
+
 -- The contributions of a tail, RECORD values each.
 local function unpack_tail(packed)
     local values, tail = {cmsgpack.unpack(packed)}, {}
@@ -245,6 +254,14 @@ local function add_to_mask(mask, rule)
     return mask + bit_of_rule
 end
 
+-- What is sorted in; with it, what is said of a group that waits or has followers.
+local function pack_body(group, window, offsets)
+    local definition = group.definition
+    return pack({offsets, window.newest, window.weights, window.marks, window.zones, window.rules, window.values,
+                 window.dues, window.ids, window.covered,
+                 (definition[WAITS] or has_followers(definition)) and pack_group(group) or nil})
+end
+
 -- All of it in the body, with nothing left in the tail.
 local function pack_window(group, window, score)
     local definition = group.definition
@@ -262,10 +279,8 @@ local function pack_window(group, window, score)
         end
     end
     for i = 3, #window.covered, 3 do covered = max(covered, window.covered[i]) end
-    local body = pack({offsets, newest, window.weights, window.marks, window.zones, window.rules,
-                       window.values, window.dues, window.ids, window.covered,
-                       (definition[WAITS] or has_followers(definition)) and pack_group(group) or nil})
-    return pack_head(HEAD, newest, bound, window.pulled, oldest, due, covered, score, mask, 0, 0) .. body, due
+    return pack_head(HEAD, newest, bound, window.pulled, oldest, due, covered, score, mask, 0, 0) ..
+        pack_body(group, window, offsets), due
 end
 
 -- 3. A window, contribution by contribution ---------------------------------------------------------
@@ -526,7 +541,7 @@ local function append(store, group, stored)
     end
     if #group.earlier > 0 or #fresh == 0 or tails + #fresh > TAIL_MAX then return nil end
     local waits, alone = definition[WAITS], fires_alone(group, newest)
-    if not stored and (waits or has_followers(definition)) then return nil end
+    if waits and not stored then return nil end
     local late, records, limit = 0, '', newest - lateness
     pulled = min(pulled, group.pulled or ALWAYS)
     for _, entry in ipairs(fresh) do
@@ -559,7 +574,10 @@ local function append(store, group, stored)
     local score = score_of(store, level_of(definition, value), had)
     local packed = pack_head(HEAD, newest, bound, pulled, oldest, due, covered, score, mask, bytes + #records,
                              tails + #fresh)
-    if not stored then return packed .. records, due, score ~= had and score end
+    if not stored then
+        local body = has_followers(definition) and pack_body(group, NO_WINDOW, {}) or ''
+        return packed .. records .. body, due, score ~= had and score
+    end
     return packed .. stored:sub(HEAD_SIZE + 1, HEAD_SIZE + bytes) .. records ..
         stored:sub(HEAD_SIZE + bytes + 1), due, score ~= had and score
 end
@@ -810,6 +828,22 @@ local function trim(group)
     end
 end
 
+-- How the names of the groups with a window begin, as numbers. They are remembered between calls, and read
+-- again when somebody else wrote groups since: whoever adds one sets a new version. There may be some too
+-- many, never one too few.
+local function leaders_of(store)
+    local version, held = call('GET', store.version), leaders[store.name]
+    if held and held.version == version then return held end
+    if not held then
+        if leaders_count == LEADERS_KEPT then leaders, leaders_count = {}, 0 end
+        leaders_count = leaders_count + 1
+    end
+    held = {version = version, prefixes = {}}
+    for _, field in ipairs(call('HKEYS', store.name)) do held.prefixes[unpack_head(PREFIX, field)] = true end
+    leaders[store.name] = held
+    return held
+end
+
 local function keep(store, group, packed, due, score)
     insert(store.pairs, group.field)
     insert(store.pairs, packed)
@@ -818,7 +852,11 @@ local function keep(store, group, packed, due, score)
         insert(store.scores, group.field)
     end
     store.fields[group.field] = true
-    if group.is_new then store.new = store.new + 1 end
+    if group.is_new then
+        store.new = store.new + 1
+        if has_followers(group.definition) then store.leads = store.leads or leaders_of(store) end
+        if store.leads then store.leads.prefixes[unpack_head(PREFIX, group.field)] = true end
+    end
     if group.definition[WAITS] then
         local member = group.definition[IDENTITY] .. group.field
         if due > 0 then
@@ -876,16 +914,26 @@ local function lead_on(followers, number, field, groups)
                        zone = zone, event = {index = index, time = time, count = weight, id = id}})
 end
 
--- Adds the groups of followers that are known, as true.
-local function add_known_groups(store, list, groups)
-    local held = call('HLEN', store.name)
-    if held == 0 then return end
-    if held <= LEADERS_READ and held < #list / FOLLOWER_SIZE then
-        for _, field in ipairs(call('HKEYS', store.name)) do groups[field] = groups[field] or true end
-        return
+-- Numbers of the followers whose group may have a window.
+local function candidates_of(followers, prefixes)
+    local found, packed = {}, followers.prefixes
+    for from = 0, #packed / PREFIX_SIZE - 1, PREFIXES_AT_ONCE do
+        local count = min(PREFIXES_AT_ONCE, #packed / PREFIX_SIZE - from)
+        local numbers = {unpack_head(PREFIXES[count], packed, from * PREFIX_SIZE + 1)}
+        for i = 1, count do
+            if prefixes[numbers[i]] then insert(found, from + i) end
+        end
     end
-    local fields = {}
-    for at = 1, #list, FOLLOWER_SIZE do insert(fields, list:sub(at, at + FIELD_SIZE - 1)) end
+    return found
+end
+
+-- Adds the groups of followers that are known, as true.
+local function add_known_groups(store, followers, groups)
+    local fields, list = {}, followers.list
+    for _, number in ipairs(candidates_of(followers, leaders_of(store).prefixes)) do
+        local at = (number - 1) * FOLLOWER_SIZE + 1
+        insert(fields, list:sub(at, at + FIELD_SIZE - 1))
+    end
     for from = 1, #fields, AT_ONCE do
         local to = min(from + AT_ONCE - 1, #fields)
         local windows = call('HMGET', store.name, unpack(fields, from, to))
@@ -898,7 +946,7 @@ end
 -- Of the followers of a batch, those whose groups are known go there; the others are listed.
 local function place_followers(followers, groups)
     local store, list = store_of(followers.definition), followers.list
-    add_known_groups(store, list, groups)
+    add_known_groups(store, followers, groups)
     local placed, known = {}, {}
     for field in pairs(groups) do insert(known, field) end
     for _, field in ipairs(known) do
@@ -999,21 +1047,17 @@ end
 local function take_batch()
     local definitions, groups, items, events, followers = unpack(given, 1, 5)
     local built, places = {}, {}
-    local function build(group, place)
-        return {definition = definitions[group[1]], field = group[2], episode = group[3],
-                details = group[4], address = group[5], user = group[6], parents = {}, place = place}
-    end
-    local function bind(group, parents)
-        for at = 1, #parents, 3 do
-            insert(group.parents, {group = built[parents[at]], rule = parents[at + 1],
-                                   value = parents[at + 2]})
-        end
-        return group
-    end
     for i, packed in ipairs(definitions) do definitions[i] = definition_of(packed) end
-    for i, group in ipairs(groups) do built[i] = group and build(group, i) end
-    for i, group in ipairs(groups) do
-        if group then bind(built[i], group[7]) end
+    for _, group in ipairs(groups) do
+        built[group[1]] = {place = group[1], definition = definitions[group[2]], field = group[3],
+                           episode = group[4], details = group[5], address = group[6], user = group[7], parents = {}}
+    end
+    for _, group in ipairs(groups) do
+        local parents = group[8]
+        for at = 1, #parents, 3 do
+            insert(built[group[1]].parents, {group = built[parents[at]], rule = parents[at + 1],
+                                             value = parents[at + 2]})
+        end
     end
     for i = 1, #events, 5 do
         local index, time, count, id, zone = unpack(events, i, i + 4)
@@ -1030,7 +1074,7 @@ local function take_batch()
         local depth = definition[DEPTH]
         layers[depth] = layers[depth] or {}
         batch_followers[definition] = {definition = definition, newest = list[2], list = list[3],
-                                       places = list[4]}
+                                       places = list[4], prefixes = list[5]}
     end
     for _, definition in ipairs(definitions) do
         if definition[WAITS] then new_definitions = definitions end
@@ -1164,6 +1208,16 @@ local function refresh(name, lives_ms, is_new)
     call('PEXPIRE', name, lives_ms)
 end
 
+-- Groups of rules in order were added: the version says so.
+local function write_version(store)
+    versions = versions + 1
+    store.leads.version = ('%s:%d'):format(tools.publisher, versions)
+    call('SET', store.version, store.leads.version, 'PX', store.lives_ms)
+    -- Those that went are forgotten with the next reading, which comes when they are too many.
+    store.leads.gone = (store.leads.gone or 0) + #store.forgets
+    if store.leads.gone > tools.groups_max then leaders[store.name].version = false end
+end
+
 local function write_followers(store)
     local identity = store.definition[IDENTITY]
     local lists_name = key.correlation_followers:format(identity)
@@ -1194,6 +1248,7 @@ local function write()
             refresh(store.name, store.lives_ms, store.is_first)
             refresh(store.queue, store.lives_ms, store.is_first)
         end
+        if store.leads then write_version(store) end
         if store.followers then write_followers(store) end
     end
     for _, definition in ipairs(new_definitions) do
