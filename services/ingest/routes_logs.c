@@ -100,7 +100,7 @@ static bool on_item(void *context, const struct bulk_item *item) {
 /* Lines when the sender says so. */
 static enum bulk_form form_of(const struct http_request *request) {
     static const char *const types[] = {"application/x-ndjson", "application/ndjson",
-                                        "application/jsonl", "application/json-seq"};
+                                        "application/jsonl"};
     struct text type = http_header(request, "Content-Type");
     for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
         size_t length = strlen(types[i]);
