@@ -6,6 +6,7 @@
 #include "proto/vocabulary.h"
 #include "services/ingest/query.h"
 
+#include <errno.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
@@ -111,7 +112,11 @@ static int connect_to(int port) {
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     int fd = open_socket();
-    if (connect(fd, (struct sockaddr *)&address, sizeof address) != 0) {
+    int failed;
+    do /* libFuzzer's clock interrupts */
+        failed = connect(fd, (struct sockaddr *)&address, sizeof address);
+    while (failed != 0 && errno == EINTR);
+    if (failed != 0) {
         perror("connect");
         abort();
     }
