@@ -2,6 +2,7 @@
 #include "common/counters.h"
 #include "common/scoped.h"
 #include "services/ingest/answer.h"
+#include "services/ingest/event_log.h"
 #include "services/ingest/ingest.h"
 #include "services/ingest/log_answer.h"
 #include "services/ingest/routes.h"
@@ -184,6 +185,7 @@ static enum status read_event(const struct http_request *request, struct event_j
         status = normalize_event(&input, &limits, clock_wall(), &normalized);
     if (status != STATUS_OK)
         return status;
+    event_log(&normalized.event);
     if (idempotent != NULL)
         normalized.event.request_tag = idempotent_event_tag(idempotent, 0, tag);
     event_encode(&normalized.event, &submission->events);

@@ -3,6 +3,7 @@
 #include "common/counters.h"
 #include "services/ingest/answer.h"
 #include "services/ingest/bulk.h"
+#include "services/ingest/event_log.h"
 #include "services/ingest/routes.h"
 
 #include <stdio.h>
@@ -84,6 +85,7 @@ static bool on_item(void *context, const struct bulk_item *item) {
         if (bulk->idempotent != NULL)
             normalized.event.request_tag =
                 idempotent_event_tag(bulk->idempotent, bulk->accepted, tag);
+        event_log(&normalized.event);
         bulk_encode(bulk, &normalized.event);
         bulk->accepted++;
         return true;
