@@ -156,15 +156,19 @@ void http_connection_end(struct http_connection *connection) {
         shutdown(connection->fd, SHUT_RDWR);
 }
 
-void http_connection_say_plain(struct http_connection *connection, int code, const char *reason) {
-    char answer[512];
+/* Sends an answer, with what is said about staying with https unless that is "". */
+static void say(struct http_connection *connection, int code, const char *reason,
+                const char *hsts) {
+    char answer[640];
     int length = snprintf(answer, sizeof answer,
                           "HTTP/1.1 %d %s\r\nConnection: close\r\n"
                           "X-Content-Type-Options: nosniff\r\n"
-                          "Content-Security-Policy: " HTTP_POLICY_NOTHING "\r\n%s"
+                          "Content-Security-Policy: " HTTP_POLICY_NOTHING "\r\n%s%s%s%s"
                           "Content-Type: application/json\r\nContent-Length: %zu\r\n\r\n"
                           "{\"detail\":\"%s\"}",
                           code, reason, code == 503 ? "Retry-After: 1\r\n" : "",
+                          hsts[0] != '\0' ? "Strict-Transport-Security: " : "", hsts,
+                          hsts[0] != '\0' ? "\r\n" : "",
                           strlen(reason) + sizeof "{\"detail\":\"\"}" - 1, reason);
     assert(length > 0 && (size_t)length < sizeof answer);
     (void)!send(connection->fd, answer, (size_t)length, MSG_DONTWAIT | MSG_NOSIGNAL);
@@ -178,7 +182,13 @@ void http_connection_say_plain(struct http_connection *connection, int code, con
     }
 }
 
+void http_connection_say_plain(struct http_connection *connection, int code, const char *reason) {
+    say(connection, code, reason, "");
+}
+
 void http_connection_say(struct http_connection *connection, int code, const char *reason) {
-    if (connection->tls == NULL || http_tls_is_open(connection->tls))
-        http_connection_say_plain(connection, code, reason);
+    if (connection->tls == NULL)
+        say(connection, code, reason, "");
+    else if (http_tls_is_open(connection->tls))
+        say(connection, code, reason, connection->worker->server->hsts);
 }

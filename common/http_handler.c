@@ -22,18 +22,20 @@ static void request_begin(struct http_request *request, const char *version) {
     const struct http_options *options = &request->worker->server->options;
     const char *reason = NULL;
     request->route_index = options->routes_count;
+    request->is_secure = request->worker->tls != NULL;
     int code = http_guard_check(request, version, &reason);
     if (code != 0) {
         request->close_after = true;
         http_handler_fail(request, code, reason);
         return;
     }
-    request->is_secure = request->worker->tls != NULL;
     http_forwarded_read(request);
     if (http_https_redirect(request) ||
         (request->worker->server->has_cors && http_cors_preflight(request)))
         return;
     code = http_route_find(request);
+    if (code == 404 && http_location_trim(request))
+        return;
     if (code != 0) {
         http_handler_fail(request, code, code == 404 ? "Not Found" : "Method Not Allowed");
         return;

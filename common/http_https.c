@@ -9,38 +9,6 @@
 
 #define HTTPS_PORT 443
 
-/* Appends bytes, all but unreserved ones (and those of `also`) as %XX. */
-static void append_encoded(struct buffer *out, const char *bytes, size_t length, const char *also) {
-    for (size_t i = 0; i < length; i++) {
-        char c = bytes[i];
-        if (isalnum((unsigned char)c) || (c != '\0' && strchr("-._~", c) != NULL) ||
-            (c != '\0' && strchr(also, c) != NULL))
-            buffer_append(out, &c, 1);
-        else
-            buffer_printf(out, "%%%02X", (unsigned char)c);
-    }
-}
-
-/* A query under way. */
-struct query {
-    struct buffer *out;
-    bool begun;
-};
-
-static enum MHD_Result on_argument(void *context, enum MHD_ValueKind kind, const char *name,
-                                   size_t name_length, const char *value, size_t value_length) {
-    (void)kind;
-    struct query *query = context;
-    buffer_append(query->out, query->begun ? "&" : "?", 1);
-    query->begun = true;
-    append_encoded(query->out, name, name_length, "");
-    if (value != NULL) {
-        buffer_append(query->out, "=", 1);
-        append_encoded(query->out, value, value_length, ",:");
-    }
-    return MHD_YES;
-}
-
 /* The host without its port; null when it is none that may be copied. */
 static struct text host_name(struct text host) {
     size_t length = 0;
@@ -67,9 +35,7 @@ static bool write_location(const struct http_request *request, struct buffer *ou
     buffer_printf(out, "https://%.*s", TEXT_ARG(host));
     if (port != 0 && port != HTTPS_PORT)
         buffer_printf(out, ":%d", port);
-    append_encoded(out, request->path.data, request->path.length, "/:@!$&'()*+,;=");
-    struct query query = {out, false};
-    MHD_get_connection_values_n(request->mhd, MHD_GET_ARGUMENT_KIND, on_argument, &query);
+    http_location_append(request, request->path, out);
     return true;
 }
 

@@ -6,11 +6,11 @@
  * take too long · http_handler.c is the way of one request through libmicrohttpd · http_guard.c and
  * http_framing.c refuse what two readers could see differently · http_refusal.c words
  * libmicrohttpd's own refusals · http_forwarded.c believes trusted proxies · http_https.c and
- * http_cors.c speak to browsers · http_route.c finds the route · http_hold.c has a route wait ·
- * http_request.c holds requests, answers and their accessors · http_metrics.c counts. Owner: a
- * server owns its workers, a worker its connections and its free requests. A request belongs to its
- * worker, but for the reference http_defer gave away. Threads: everything of a worker is its
- * thread's, except what is marked atomic. Limits: as named here.
+ * http_cors.c speak to browsers · http_location.c sends clients elsewhere · http_route.c finds the
+ * route · http_hold.c has a route wait · http_request.c holds requests, answers and their accessors
+ * · http_metrics.c counts. Owner: a server owns its workers, a worker its connections and its free
+ * requests. A request belongs to its worker, but for the reference http_defer gave away. Threads:
+ * everything of a worker is its thread's, except what is marked atomic. Limits: as named here.
  */
 #ifndef SIEM_COMMON_HTTP_PRIVATE_H
 #define SIEM_COMMON_HTTP_PRIVATE_H
@@ -405,6 +405,15 @@ void http_https_prepare(struct http_server *server);
 /* Answers with a redirection to https if that is due; false when it is not. */
 bool http_https_redirect(struct http_request *request);
 
+/* http_location.c */
+
+/* Appends the path and the request's query. */
+void http_location_append(const struct http_request *request, struct text path, struct buffer *out);
+
+/* Sends a request whose path would have a route without slashes at its end there; false: it has
+ * none. */
+bool http_location_trim(struct http_request *request);
+
 /* http_cors.c */
 
 /* Whether the lists are lists; logs the remedy. */
@@ -420,6 +429,9 @@ void http_cors_mark(const struct http_request *request, struct MHD_Response *res
 
 /* Finds the route of a request and its path values; 0, or 404, or 405 with `Allow` added. */
 int http_route_find(struct http_request *request);
+
+/* Whether a path has a route, whatever the method. */
+bool http_route_exists(const struct http_request *request, struct text path);
 
 /* http_request.c */
 

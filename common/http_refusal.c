@@ -4,15 +4,17 @@
  * memory) it answers with a page of HTML, without the headers every answer of ours has, and after a
  * bad Content-Length with two heads. It does so through its public MHD_queue_response, and calls it
  * as any program does, through the dynamic linker, which finds the function below first. Ours sends
- * the API's kind of error and has libmicrohttpd close the connection. Our own answers go to the
- * library's function. Were the library linked in another way its pages would come back;
- * test_http_server would tell. */
+ * the API's kind of error and ends the connection; then the library's own answer goes where nothing
+ * is sent any more. It must get one: without, it frees the request and, if it was reading the
+ * query, goes on with it. Our own answers go to the library's function. Were the library linked in
+ * another way its pages would come back; test_http_server would tell. */
 #include "common/http_private.h"
 
 #include "common/counters.h"
 
 #include <assert.h>
 #include <dlfcn.h>
+#include <sys/socket.h>
 
 typedef enum MHD_Result (*queue_function)(struct MHD_Connection *, unsigned, struct MHD_Response *);
 
@@ -36,10 +38,10 @@ enum MHD_Result http_refusal_queue(struct MHD_Connection *mhd, unsigned code,
 /* Called by libmicrohttpd, and by nobody else. */
 enum MHD_Result MHD_queue_response(struct MHD_Connection *mhd, unsigned code,
                                    struct MHD_Response *response) {
-    (void)response;
     struct http_connection *connection =
         MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
     count_drop(code == 413 || code == 414 || code == 431 ? STATUS_TOO_LARGE : STATUS_BAD_SYNTAX);
     http_connection_say(connection, (int)code, MHD_get_reason_phrase_for(code));
-    return MHD_NO;
+    shutdown(connection->fd, SHUT_RDWR);
+    return http_refusal_queue(mhd, code, response);
 }

@@ -60,3 +60,13 @@ int http_route_find(struct http_request *request) {
     http_answer_header(request, "Allow", allow);
     return 405;
 }
+
+bool http_route_exists(const struct http_request *request, struct text path) {
+    const struct http_options *options = &request->worker->server->options;
+    struct text values[HTTP_PATH_VALUES_MAX];
+    for (size_t i = 0; i < options->routes_count; i++) {
+        if (path_matches(options->routes[i].path, path, values))
+            return true;
+    }
+    return false;
+}

@@ -2,7 +2,8 @@
  *
  * Threads: any; a line is written with one write(2), so lines never mix. Errors: none; a line that
  * cannot be written is lost. Limits: a line holds 8 KiB; longer values are cut and end in "…".
- * Control characters and invalid UTF-8 never reach the line raw. No line per event above debug.
+ * Control characters and invalid UTF-8 never reach the line raw. No line per event above debug;
+ * a threat's warning comes once an incident, and when it grows worse.
  */
 #ifndef SIEM_COMMON_LOG_H
 #define SIEM_COMMON_LOG_H

@@ -4,6 +4,7 @@
 
 #include "common/counters.h"
 #include "proto/wiring.h"
+#include "services/incident/threat_log.h"
 #include "services/incident/threat_message.h"
 
 #include <inttypes.h>
@@ -17,6 +18,7 @@ struct out_threats {
     struct wire *wire;
     const char *publisher;
     struct buffer heartbeat;
+    struct msgpack_frame frame; /* of the threat being logged */
     struct counter *by_severity[SEVERITY_COUNT_];
     struct counter *alerts_queued;
 };
@@ -42,6 +44,7 @@ struct out_threats *out_threats_new(const char *endpoint, const char *publisher)
     threats->wire = wire;
     threats->publisher = publisher;
     buffer_init(&threats->heartbeat, HEARTBEAT_SIZE_MAX);
+    msgpack_frame_init(&threats->frame);
     make_metrics(threats);
     return threats;
 }
@@ -51,6 +54,7 @@ void out_threats_destroy(struct out_threats **threats) {
         return;
     wire_destroy(&(*threats)->wire);
     buffer_fini(&(*threats)->heartbeat);
+    msgpack_frame_fini(&(*threats)->frame);
     free(*threats);
     *threats = NULL;
 }
@@ -101,6 +105,7 @@ void out_threats_send(struct out_threats *threats, const struct commit *commit) 
     for (size_t i = 0; commit_threat(commit, i, &threat); i++) {
         send_message(threats, threat.topic, body_of(&threat));
         count_threat(threats, &threat);
+        threat_log(body_of(&threat), &threats->frame);
     }
 }
 

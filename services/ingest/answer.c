@@ -25,14 +25,18 @@ void answer_send(struct json_answer *answer, struct http_request *request, int c
     answer_json(request, code, &answer->body);
 }
 
-void answer_detail(struct http_request *request, int code, const char *sentence) {
+void answer_detail_text(struct http_request *request, int code, struct text sentence) {
     struct json_answer answer;
     struct json_writer *json = answer_begin(&answer);
     json_object_begin(json);
     json_key(json, "detail");
-    json_string(json, sentence);
+    json_text(json, sentence);
     json_object_end(json);
     answer_send(&answer, request, code);
+}
+
+void answer_detail(struct http_request *request, int code, const char *sentence) {
+    answer_detail_text(request, code, text_of(sentence));
 }
 
 void answer_error(struct http_request *request, int code, const char *reason) {

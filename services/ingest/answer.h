@@ -30,6 +30,9 @@ void answer_json(struct http_request *request, int code, struct buffer *body);
 /* Answers `{"detail": sentence}`. */
 void answer_detail(struct http_request *request, int code, const char *sentence);
 
+/* The same with a sentence that quotes the sender, whatever he wrote. */
+void answer_detail_text(struct http_request *request, int code, struct text sentence);
+
 /* The server's own errors (http_options.on_error). The cause of a 500 is only said with DEBUG. */
 void answer_error(struct http_request *request, int code, const char *reason);
 

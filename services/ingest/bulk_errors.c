@@ -6,7 +6,7 @@
 
 struct bulk_error {
     size_t line;
-    const char *field; /* static */
+    const char *field; /* static; NULL: the whole line */
     const char *type;  /* static */
     char message[192];
 };
@@ -29,7 +29,7 @@ void bulk_errors_add(struct bulk_errors *errors, size_t line, const struct input
         abort();
     struct bulk_error *to = &errors->listed[errors->count++];
     to->line = line;
-    to->field = error->field != NULL ? error->field : "body";
+    to->field = error->field;
     to->type = error->type;
     snprintf(to->message, sizeof to->message, "%s", error->message);
 }
@@ -45,7 +45,8 @@ void bulk_errors_write(const struct bulk_errors *errors, struct json_writer *jso
         json_object_begin(json);
         json_key(json, "line");
         json_int(json, (int64_t)errors->listed[i].line);
-        write_member(json, "field", errors->listed[i].field);
+        write_member(json, "field",
+                     errors->listed[i].field != NULL ? errors->listed[i].field : "body");
         write_member(json, "message", errors->listed[i].message);
         json_object_end(json);
     }
@@ -55,16 +56,15 @@ void bulk_errors_write(const struct bulk_errors *errors, struct json_writer *jso
 void bulk_errors_write_details(const struct bulk_errors *errors, struct json_writer *json) {
     json_array_begin(json);
     for (size_t i = 0; i < errors->count; i++) {
-        char field[96];
-        if (errors->listed[i].line == 0)
-            snprintf(field, sizeof field, "body");
-        else
-            snprintf(field, sizeof field, "body → %zu → %s", errors->listed[i].line,
-                     errors->listed[i].field);
+        const struct bulk_error *error = &errors->listed[i];
+        char field[96] = "body";
+        if (error->line > 0)
+            snprintf(field, sizeof field, "body → %zu%s%s", error->line,
+                     error->field != NULL ? " → " : "", error->field != NULL ? error->field : "");
         json_object_begin(json);
         write_member(json, "field", field);
-        write_member(json, "message", errors->listed[i].message);
-        write_member(json, "type", errors->listed[i].type);
+        write_member(json, "message", error->message);
+        write_member(json, "type", error->type);
         json_object_end(json);
     }
     json_array_end(json);

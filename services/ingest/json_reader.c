@@ -161,14 +161,16 @@ void json_reader_destroy(struct json_reader **reader) {
     *reader = NULL;
 }
 
-/* yajl stopped: by us, or because of the grammar. Its message is a line; the position its token's
- * end. */
+/* yajl stopped: by us, or because of the grammar. Its message is a line, and may end with a full
+ * stop, but the sentence goes on; the position is its token's end. */
 static enum status note_yajl_fault(struct json_reader *reader, yajl_status status) {
     if (status == yajl_status_client_canceled)
         return STATUS_BAD_VALUE;
     unsigned char *message = yajl_get_error(reader->yajl, 0, reader->document.data, 0);
     size_t length = strcspn((const char *)message, "\n");
     message[length] = '\0';
+    if (length > 0 && message[length - 1] == '.')
+        message[length - 1] = '\0';
     token_fault(reader, (const char *)message);
     yajl_free_error(reader->yajl, message);
     return STATUS_BAD_SYNTAX;

@@ -39,8 +39,8 @@ static void answer_bad_status(struct http_request *request, struct text status) 
     for (int i = 0; i < INCIDENT_STATUS_COUNT_; i++)
         buffer_printf(&sentence, "%s'%s'", i > 0 ? ", " : "",
                       incident_status_text((enum incident_status)i));
-    buffer_append(&sentence, "]", 2);
-    answer_detail(request, 400, (const char *)sentence.data);
+    buffer_append(&sentence, "]", 1);
+    answer_detail_text(request, 400, buffer_text(&sentence));
     buffer_fini(&sentence);
 }
 

@@ -19,8 +19,8 @@ void routes_answer_no_incident(struct http_request *request) {
     buffer_init(&sentence, 64 * 1024);
     buffer_append_text(&sentence, TEXT("Incident "));
     buffer_append_text(&sentence, http_path_value(request, "id"));
-    buffer_append(&sentence, " not found", sizeof " not found");
-    answer_detail(request, 404, (const char *)sentence.data);
+    buffer_append_text(&sentence, TEXT(" not found"));
+    answer_detail_text(request, 404, buffer_text(&sentence));
     buffer_fini(&sentence);
 }
 
@@ -32,8 +32,7 @@ static void answer_bad_filter(struct http_request *request, const char *filter, 
     buffer_printf(&sentence, "Invalid %s value: ", filter);
     buffer_append_text(&sentence, value);
     buffer_printf(&sentence, ". Must be one of: [%s]", valid);
-    buffer_append(&sentence, "", 1);
-    answer_detail(request, 400, (const char *)sentence.data);
+    answer_detail_text(request, 400, buffer_text(&sentence));
     buffer_fini(&sentence);
 }
 

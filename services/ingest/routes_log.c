@@ -2,6 +2,7 @@
 #include "common/counters.h"
 #include "common/scoped.h"
 #include "services/ingest/answer.h"
+#include "services/ingest/event_log.h"
 #include "services/ingest/ingest.h"
 #include "services/ingest/log_answer.h"
 #include "services/ingest/routes.h"
@@ -18,13 +19,17 @@ struct once {
     struct submission *submission; /* NULL when it was handed over */
 };
 
+/* Whether a text is that word, whatever the case. */
+static bool is_word(struct text text, const char *word) {
+    return text.length == strlen(word) && strncasecmp(text.data, word, text.length) == 0;
+}
+
 /* The sender does not want to wait for the verdict (RFC 7240). */
 static bool prefers_async(const struct http_request *request) {
-    static const char wanted[] = "respond-async";
-    struct text prefer = http_header(request, "Prefer");
-    size_t length = sizeof wanted - 1;
-    for (size_t at = 0; at + length <= prefer.length; at++) {
-        if (strncasecmp(prefer.data + at, wanted, length) == 0)
+    struct text rest = http_header(request, "Prefer");
+    while (rest.length > 0) {
+        struct text preference = text_take_part(&rest, ',');
+        if (is_word(text_take_part(&preference, ';'), "respond-async"))
             return true;
     }
     return false;
@@ -180,6 +185,7 @@ static enum status read_event(const struct http_request *request, struct event_j
         status = normalize_event(&input, &limits, clock_wall(), &normalized);
     if (status != STATUS_OK)
         return status;
+    event_log(&normalized.event);
     if (idempotent != NULL)
         normalized.event.request_tag = idempotent_event_tag(idempotent, 0, tag);
     event_encode(&normalized.event, &submission->events);
@@ -191,7 +197,7 @@ static enum status read_event(const struct http_request *request, struct event_j
 
 bool routes_check_coding(struct http_request *request) {
     struct text coding = http_header(request, "Content-Encoding");
-    if (coding.data == NULL || text_is(coding, "identity"))
+    if (coding.data == NULL || is_word(coding, "identity"))
         return true;
     count_drop(STATUS_UNSUPPORTED);
     answer_detail(request, 415, "Content-Encoding is not supported. Send the body as it is.");

@@ -3,6 +3,7 @@
 #include "common/counters.h"
 #include "services/ingest/answer.h"
 #include "services/ingest/bulk.h"
+#include "services/ingest/event_log.h"
 #include "services/ingest/routes.h"
 
 #include <stdio.h>
@@ -84,6 +85,7 @@ static bool on_item(void *context, const struct bulk_item *item) {
         if (bulk->idempotent != NULL)
             normalized.event.request_tag =
                 idempotent_event_tag(bulk->idempotent, bulk->accepted, tag);
+        event_log(&normalized.event);
         bulk_encode(bulk, &normalized.event);
         bulk->accepted++;
         return true;
@@ -100,7 +102,7 @@ static bool on_item(void *context, const struct bulk_item *item) {
 /* Lines when the sender says so. */
 static enum bulk_form form_of(const struct http_request *request) {
     static const char *const types[] = {"application/x-ndjson", "application/ndjson",
-                                        "application/jsonl", "application/json-seq"};
+                                        "application/jsonl"};
     struct text type = http_header(request, "Content-Type");
     for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
         size_t length = strlen(types[i]);

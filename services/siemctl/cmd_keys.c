@@ -60,7 +60,9 @@ static int add(struct key_store *store, const struct siemctl_config *config) {
     if (status != STATUS_OK)
         return fail(store, config, status);
     printf("%s\n", token);
-    fprintf(stderr, "Key %s. It is shown this once; only its digest is kept.\n", key.id);
+    fprintf(stderr,
+            "Key %s, good within a second. It is shown this once; only its digest is kept.\n",
+            key.id);
     return EXIT_DONE;
 }
 

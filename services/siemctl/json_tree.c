@@ -39,6 +39,14 @@ static bool is_too_deep(struct text text) {
     return false;
 }
 
+/* yajl's message is some lines, with a picture of the place; the first says what it is. */
+static void cut_message(char error[JSON_TREE_ERROR_SIZE]) {
+    size_t length = strcspn(error, "\n");
+    if (length > 0 && error[length - 1] == '.')
+        length--;
+    error[length] = '\0';
+}
+
 enum status json_tree_parse(struct text text, struct json_node **ret_root,
                             char error[JSON_TREE_ERROR_SIZE]) {
     snprintf(error, JSON_TREE_ERROR_SIZE, "nested too deep, or a NUL in it");
@@ -49,6 +57,7 @@ enum status json_tree_parse(struct text text, struct json_node **ret_root,
         abort();
     yajl_val root = yajl_tree_parse(copy, error, JSON_TREE_ERROR_SIZE);
     free(copy);
+    cut_message(error);
     if (root == NULL)
         return STATUS_BAD_SYNTAX;
     *ret_root = node_of(root);

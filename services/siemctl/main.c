@@ -43,8 +43,8 @@ static void print_markdown(void) {
 }
 
 static void print_command_help(const struct command *command) {
-    printf("Usage: siemctl %s %s\n%s\n\nOptions:\n\n", command->name, command->usage,
-           command->summary);
+    printf("Usage: siemctl %s%s%s\n%s\n\nOptions:\n\n", command->name,
+           command->usage[0] != '\0' ? " " : "", command->usage, command->summary);
     conf_print_help(command->options, command->options_count, false);
     printf("\nExamples:\n%s\n\"siemctl --help\" lists the options of every command.\n",
            command->examples);

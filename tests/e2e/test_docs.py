@@ -30,6 +30,20 @@ def test_the_document_is_the_source(api):
     assert api.get("/openapi.json").json == document().tree
 
 
+LIMITED = {"RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset", "RateLimit-Policy"}
+FOR_BROWSERS = {"Access-Control-Allow-Origin", "Strict-Transport-Security"}
+
+
+def test_generators_of_clients_see_the_headers():
+    """Of limits, browsers and repetitions, where a client can use them: an answer's own, not only those of every answer."""
+    for (method, template), operation in document().operations.items():
+        if not operation["security"]:
+            continue
+        good = next(answer for status, answer in sorted(operation["responses"].items()) if status.startswith("2"))
+        assert LIMITED | FOR_BROWSERS <= set(good["headers"]), f"{method} {template}"
+        assert ("Idempotent-Replayed" in good["headers"]) is (method == "POST"), f"{method} {template}"
+
+
 def test_pages_load_only_from_here_and_all_of_it_is_there(api):
     found = files(api)
     assert {"/docs/swagger-ui-bundle.js", "/docs/redoc.standalone.js", "/openapi.json"} <= found

@@ -75,6 +75,19 @@ def send(pipeline):
     return sent
 
 
+def check_legend(prometheus, panel, target):
+    """Grafana fills the legend in from labels: each is there, and lines of one panel are told apart by them. What is one
+    number by nature is one line."""
+    samples = prometheus.query(monitoring.shown(target["expr"].removesuffix(" > 0")))
+    wanted = re.findall(r"\{\{(\w+)\}\}", target.get("legendFormat", ""))
+    for labels, _ in samples:
+        assert set(wanted) <= set(labels), f"{panel['title']}: {labels} has not all of {wanted}"
+    legends = [tuple(labels.get(name) for name in wanted) for labels, _ in samples]
+    assert len(set(legends)) == len(legends), f"{panel['title']}: two lines are called the same"
+    if panel["type"] == "stat":
+        assert len(samples) == 1, f"{panel['title']}: one number"
+
+
 def test_a_real_prometheus_scrapes_everything_and_answers():
     with Pipeline(detectors=2, webhook=True) as pipeline, Prometheus(pipeline) as prometheus:
         for job, count in JOBS.items():
@@ -92,12 +105,14 @@ def test_a_real_prometheus_scrapes_everything_and_answers():
         assert flow["committed"] > 0 and flow["quarantined"] == 0
 
         def empty():
-            """Panels, and recording rules, that show nothing though they are not only for trouble ("> 0")."""
-            answers = {(place, expression): prometheus.query(expression.replace("$__rate_interval", "1m"))
-                       for place, expression in monitoring.expressions()}
-            return [place for (place, expression), found in answers.items()
-                    if not found and not place.startswith("Siem") and not expression.endswith("> 0")]
+            """Panels and rules that would show nothing even if they told of more than trouble ("> 0")."""
+            return [place for place, expression in monitoring.expressions() if not place.startswith("Siem") and
+                    not prometheus.query(monitoring.shown(expression.removesuffix(" > 0")))]
         wait_until(lambda: not empty(), lambda: f"every panel shows something; {empty()} do not", 30)
+        for place, expression in monitoring.expressions():
+            prometheus.query(monitoring.shown(expression))
+        for panel, target in monitoring.targets():
+            check_legend(prometheus, panel, target)
         firing = [labels["alertname"] for labels, _ in prometheus.query('ALERTS{alertstate="firing"}')]
         assert firing == [], "all is well"
 

@@ -250,6 +250,18 @@ def test_plain_http_on_the_port_is_told(pipeline):
     connection.close()
 
 
+@pytest.mark.parametrize("head, status", [(b"no colon\r\n", b"400"), (b"Host: b\r\n", b"400"), (b"X: " + b"x" * 20000 + b"\r\n", b"431")])
+def test_refusals_before_any_route_say_to_stay_with_https(pipeline, certificate, head, status):
+    """Those of libmicrohttpd's own among them, and they arrive whole."""
+    with handshake(pipeline, certificate.client()) as connection:
+        connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: a\r\n" + head + b"\r\n")
+        received = b""
+        while chunk := connection.recv(4096):
+            received += chunk
+    assert received.startswith(b"HTTP/1.1 " + status) and received.endswith(b"}")
+    assert b"\r\nStrict-Transport-Security: max-age=" in received
+
+
 def test_handshakes_that_stall_cost_nothing_and_end(pipeline):
     """Beginnings of handshakes do not keep a processor busy, keep nobody from being served, and are ended."""
     starts = [b"", b"\x16", b"\x16\x03\x01", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"]

@@ -108,31 +108,19 @@ static int open_socket(void) {
     return fd;
 }
 
-/* The fuzzer's timer interrupts calls. A connection that was being made then is made all the same.
- */
-static bool wait_for_connection(int fd) {
-    struct pollfd made = {.fd = fd, .events = POLLOUT};
-    int error = 0;
-    socklen_t length = sizeof error;
-    return TEMP_FAILURE_RETRY(poll(&made, 1, 5000)) == 1 &&
-           getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &length) == 0 && error == 0;
-}
-
 static int connect_to(int port) {
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     int fd = open_socket();
-    bool is_made = connect(fd, (struct sockaddr *)&address, sizeof address) == 0 ||
-                   (errno == EINTR && wait_for_connection(fd));
-    if (!is_made) {
+    int failed;
+    do /* libFuzzer's clock interrupts */
+        failed = connect(fd, (struct sockaddr *)&address, sizeof address);
+    while (failed != 0 && errno == EINTR);
+    if (failed != 0) {
         perror("connect");
         abort();
     }
     return fd;
-}
-
-static ssize_t receive(int fd, char *reply, size_t length) {
-    return TEMP_FAILURE_RETRY(recv(fd, reply + length, HTTP_TARGET_REPLY_MAX - length, 0));
 }
 
 /* Reads what has come, and comes within a moment. */
@@ -140,7 +128,7 @@ static size_t read_while_it_comes(int fd, char *reply, size_t length) {
     const struct timespec moment = {.tv_nsec = MOMENT_NS};
     struct pollfd coming = {.fd = fd, .events = POLLIN};
     while (length < HTTP_TARGET_REPLY_MAX && ppoll(&coming, 1, &moment, NULL) > 0) {
-        ssize_t count = receive(fd, reply, length);
+        ssize_t count = recv(fd, reply + length, HTTP_TARGET_REPLY_MAX - length, 0);
         if (count <= 0)
             break;
         length += (size_t)count;
@@ -155,10 +143,11 @@ struct text http_target_exchange(struct bytes request) {
         port = start();
     int fd = connect_to(port);
     ssize_t count = 0;
-    (void)!TEMP_FAILURE_RETRY(send(fd, request.data, request.length, MSG_NOSIGNAL));
+    (void)!send(fd, request.data, request.length, MSG_NOSIGNAL);
     size_t length = read_while_it_comes(fd, reply, 0);
     shutdown(fd, SHUT_WR);
-    while (length < sizeof reply && (count = receive(fd, reply, length)) > 0)
+    while (length < sizeof reply &&
+           (count = recv(fd, reply + length, sizeof reply - length, 0)) > 0)
         length += (size_t)count;
     close(fd);
     return (struct text){reply, length};

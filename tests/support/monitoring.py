@@ -32,9 +32,19 @@ def panels():
         return [panel for panel in json.load(file)["panels"] if panel["type"] != "row"]
 
 
+def targets():
+    """(panel, query) of the dashboard."""
+    return [(panel, target) for panel in panels() for target in panel["targets"]]
+
+
+def shown(expression):
+    """An expression as Grafana sends it, of a panel that shows an hour or so."""
+    return expression.replace("$__rate_interval", "1m")
+
+
 def expressions():
     """(where it stands, expression) of every panel and rule."""
-    found = [(panel["title"], target["expr"]) for panel in panels() for target in panel["targets"]]
+    found = [(panel["title"], target["expr"]) for panel, target in targets()]
     return found + [(rule.get("alert", rule.get("record")), rule["expr"]) for rule in rules()]
 
 

@@ -4,7 +4,7 @@ exactly the headers, and an object exactly the members, that are described, so t
 forgotten in the document.
 
 Answers that no operation describes are held against what the document says of all routes: an unknown path is
-404, another method 405 with Allow, both {"detail": ...}."""
+404, one with a slash too many 307 with Location, another method 405 with Allow, all {"detail": ...}."""
 import datetime
 import functools
 import gzip
@@ -18,8 +18,8 @@ import yaml
 PATH = os.path.join(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))),
                     "services", "ingest", "openapi.yaml")
 FORMATS = jsonschema.FormatChecker(formats=())
-# Before any route is found: framing, time, size of the headers.
-ANYWHERE = (400, 408, 431, 505)
+# Before any route is found: framing, time, size of the target and of the headers.
+ANYWHERE = (400, 408, 414, 431, 505)
 # HTTP's own.
 FRAMING = {"date", "connection", "content-length", "content-type", "transfer-encoding"}
 
@@ -129,11 +129,14 @@ class Document:
         self.patterns.sort(key=lambda pattern: pattern[1].count("{"))
         self.common = resolve(self.tree, self.tree["x-headers-of-every-answer"])
         self.error = self.make({"content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}})
-        self.other_method = self.make({"headers": {"Allow": {"required": True, "schema": {"type": "string"}}},
-                                       "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}})
+        self.other_method, self.other_path = self.error_with("Allow"), self.error_with("Location")
 
     def make(self, described):
         return Response(resolve(self.tree, described), self.common)
+
+    def error_with(self, header):
+        return self.make({"headers": {header: {"required": True, "schema": {"type": "string"}}},
+                          "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}})
 
     def template_of(self, path):
         return next((template for pattern, template in self.patterns if pattern.fullmatch(path)), None)
@@ -147,6 +150,8 @@ class Document:
                 return self.error
             if status == 405 and template:
                 return self.other_method
+            if status == 307 and not template and self.template_of(path.rstrip("/")):
+                return self.other_path
             raise Undescribed(f"{method} {path} is not described")
         key = (method, template, status)
         if key not in self.cases:

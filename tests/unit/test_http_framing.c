@@ -2,6 +2,8 @@
  * behind them is served; libmicrohttpd's own refusals look like ours. */
 #include "../support/http_echo.h"
 #include "../support/http_fixture.h"
+#include "common/buffer.h"
+#include "common/scoped.h"
 
 #include <criterion/criterion.h>
 #include <unistd.h>
@@ -230,4 +232,42 @@ Test(http_framing, bounds_the_request_line_and_the_head) {
         cr_expect_eq(reply.code, cases[i].code, "%s: %d", cases[i].start, reply.code);
         cr_expect_not_null(strstr(reply.text, "nosniff"));
     }
+}
+
+/* What a request whose target repeats a text is answered. */
+static int code_of_repeated(const char *path, const char *text, size_t count) {
+    static struct http_reply reply;
+    SCOPED_FINI(buffer) struct buffer request;
+    buffer_init(&request, 64 * 1024);
+    buffer_append_text(&request, text_of(path));
+    for (size_t i = 0; i < count; i++)
+        buffer_append_text(&request, text_of(text));
+    buffer_append_text(&request, TEXT(" HTTP/1.1\r\n" HOST "\r\n"));
+    http_fixture_ask(port, buffer_text(&request), &reply);
+    return reply.code;
+}
+
+/* Whatever fills libmicrohttpd's memory, the request is refused, and nothing else happens. */
+Test(http_framing, outlives_targets_that_fill_the_memory) {
+    static const struct {
+        const char *path, *text;
+        size_t served; /* repetitions */
+        int code;      /* then */
+    } cases[] = {{"GET /hello?", "a&", 100, 200},
+                 {"GET /hello?", "a=%41&", 100, 200},
+                 {"GET /hello?a&b=", "x", 8000, 200},
+                 {"GET /", "x", 8000, 404}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        const char *text = cases[i].text;
+        for (size_t count = 1; count * strlen(text) < 17000; count += 41) {
+            int code = code_of_repeated(cases[i].path, text, count);
+            if (count <= cases[i].served)
+                cr_expect_eq(code, cases[i].code, "%s, %zu: %d", text, count, code);
+            else
+                cr_expect(code == cases[i].code || code == 414 || code == 431 || code == 0,
+                          "%s, %zu: %d", text, count, code);
+        }
+    }
+    cr_expect_eq(code_of_repeated("GET /hello?", "a&", 1000), 431);
+    cr_expect_eq(code_of_repeated("GET /hello", "", 0), 200, "alive");
 }

@@ -107,6 +107,22 @@ Test(http_front, a_redirecting_port_serves_nothing_else) {
     CHECK(OPTIONS(.redirect = true, .https_port = 8443, .hsts_ms = 86400000), exchanges);
 }
 
+/* A slash too many, as FastAPI's clients may have one. */
+Test(http_front, paths_without_the_slash_are_named) {
+    static const struct http_exchange exchanges[] = {
+        {"a slash", GET("/hello/", ""), 307, "\r\nLocation: /hello\r\n", false},
+        {"some slashes and a query", GET("/hello//?a=1&b=%26", ""), 307,
+         "\r\nLocation: /hello?a=1&b=%26\r\n", false},
+        {"another method", GET("/echo/", ""), 307, "\r\nLocation: /echo\r\n", false},
+        {"a body", RAW("POST /echo/ HTTP/1.1\r\n" HOST "Content-Length: 3\r\n\r\nabc"), 307,
+         "\r\nLocation: /echo\r\n", false},
+        {"no route", GET("/nowhere/", ""), 404, "{\"detail\":\"Not Found\"}", false},
+        {"another host", GET("//evil.example/", ""), 404, NULL, false},
+        {"only slashes", GET("//", ""), 404, NULL, false},
+    };
+    CHECK(OPTIONS(.redirect = false), exchanges);
+}
+
 Test(http_front, a_target_too_long_to_be_copied_is_refused) {
     static struct http_reply reply;
     static char request[2000];
