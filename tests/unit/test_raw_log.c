@@ -102,6 +102,9 @@ Test(raw_log, a_target_has_one_spelling) {
         {WEB, "{cs-uri-decoded: '/cmd.exe'}", DECODED("/cmd%00.exe"), true},
         {WEB, "{cs-uri-decoded: '/?%zz%2'}", DECODED("/%fe%zz%2"), true},
         {WEB, "{cs-uri-decoded: '/&#0;&#xd800;&x'}", DECODED("/&#0;&#xd800;&x"), true},
+        {WEB, "{cs-uri-decoded: '/../a\\b/'}", DECODED("/%uff0e%ef%bc%8e%u2215a%u2216b%e2%81%84"),
+         true},
+        {WEB, "{cs-uri-decoded: \"/?q=<'\\\\x2\"}", DECODED("/?q=\\\\x3c\\\\u0027\\\\x2"), true},
         {WEB, "{cs-uri-decoded: '/\u00fc\U0001f600'}", DECODED("/%c3%bc%f0%9f%98%80"), true},
     };
     CHECK(cases);
