@@ -108,7 +108,19 @@ static void add_target(const struct raw_log_reader *reader, struct fields *field
         add(fields, reader->web[WEB_SHAPE], sql_shape_of_target(&fields->arena, target), none);
 }
 
-/* What a client says of itself and of where it comes from, decoded as a target is. */
+/* True when a header has a sign that an ordinary browser's has not, or calls a function. */
+static bool is_odd(struct text header) {
+    for (size_t i = 0; i < header.length; i++) {
+        char byte = header.data[i], before = i > 0 ? header.data[i - 1] : ' ';
+        bool is_call = byte == '(' && before != ' ' && before != ')';
+        if (is_call || strchr("<>'\"`{}$%\\", byte) != NULL)
+            return true;
+    }
+    return false;
+}
+
+/* What a client says of itself and of where it comes from, decoded as a target is; nothing where
+ * that is what most say. */
 static void add_headers(const struct raw_log_reader *reader, struct fields *fields,
                         const struct web_access *access) {
     const struct text headers[] = {access->referer, access->user_agent};
@@ -116,7 +128,7 @@ static void add_headers(const struct raw_log_reader *reader, struct fields *fiel
     if (reader->web[WEB_HEADERS] < 0)
         return;
     for (size_t i = 0; i < 2; i++)
-        if (headers[i].data != NULL)
+        if (headers[i].data != NULL && is_odd(headers[i]))
             decoded[i] = decode_target(&fields->arena, headers[i]);
     add(fields, reader->web[WEB_HEADERS], decoded[0], decoded[1]);
 }

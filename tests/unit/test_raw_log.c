@@ -144,6 +144,10 @@ Test(raw_log, a_client_says_what_it_likes) {
          DECODED("/") " \\\"http://r/?q=%27+or+1\\\" \\\"x\\\"", true},
         {WEB, "{cs-headers-decoded: '() { x'}", DECODED("/") " \\\"-\\\" \\\"() %7b x\\\"", true},
         {WEB, "{cs-headers-decoded|exists: true}", DECODED("/"), false},
+        {WEB, "{cs-headers-decoded|exists: true}",
+         DECODED("/") " \\\"http://r/?a=b&c=d\\\" \\\"A/1.0 (X11; x) (y)\\\"",
+         false}, /* ordinary */
+        {WEB, "{cs-headers-decoded: 'sleep(5)'}", DECODED("/") " \\\"-\\\" \\\"sleep(5)\\\"", true},
     };
     CHECK(cases);
 }
