@@ -49,28 +49,69 @@ static char *write_code_point(char *out, uint32_t code) {
     return out;
 }
 
-/* %27 and %u0027; in the first pass plus signs, too. */
-static void decode_percent(struct work *work, bool with_plus) {
+/* What stands at this place for a byte (%27, \x27) or a code point (%u0027, \u0027); its length. */
+static size_t read_escape(const char *at, const char *end, uint32_t *ret_code, bool *ret_is_byte) {
+    bool is_percent = *at == '%', is_backslash = *at == '\\';
+    if ((!is_percent && !is_backslash) || end - at < 3)
+        return 0;
+    char kind = (char)(at[1] | 0x20);
+    bool is_wide = kind == 'u', is_marked = is_wide || (is_backslash && kind == 'x');
+    if (is_backslash && !is_marked)
+        return 0;
+    int digits = is_wide ? 4 : 2;
+    int32_t number = read_digits(at + 1 + is_marked, end, digits);
+    if (number < 0)
+        return 0;
+    *ret_code = (uint32_t)number;
+    *ret_is_byte = !is_wide;
+    return 1 + is_marked + (size_t)digits;
+}
+
+/* %27, %u0027, and the \x27 that servers write into their logs; in the first pass plus signs, too.
+ */
+static void decode_escapes(struct work *work, bool with_plus) {
     const char *at = work->data, *end = work->data + work->length;
     char *out = work->data;
     while (at < end) {
-        bool is_percent = *at == '%' && end - at > 2;
-        bool is_wide = is_percent && (at[1] | 0x20) == 'u';
-        int32_t number = is_wide      ? read_digits(at + 2, end, 4)
-                         : is_percent ? read_digits(at + 1, end, 2)
-                                      : -1;
-        if (number >= 0 && is_wide)
-            out = write_code_point(out, (uint32_t)number);
-        else if (number >= 0)
-            *out++ = (char)number;
-        else
+        uint32_t code = 0;
+        bool is_byte = true;
+        size_t length = read_escape(at, end, &code, &is_byte);
+        if (length == 0)
             *out++ = with_plus && *at == '+' ? ' ' : *at;
-        at += number < 0 ? 1 : is_wide ? 6 : 3;
+        else if (is_byte)
+            *out++ = (char)code;
+        else
+            out = write_code_point(out, code);
+        at += length > 0 ? length : 1;
     }
     work->length = (size_t)(out - work->data);
 }
 
-/* Makes it UTF-8: overlong forms of ASCII are that, other bytes that are no text question marks. */
+/* The ASCII that servers take a sign of another width or a look-alike of a slash for; 0: none. */
+static char ascii_of_wide(const unsigned char *at) {
+    if (at[0] == 0xef && at[1] == 0xbc && at[2] >= 0x81)
+        return (char)(at[2] - 0x60);
+    if (at[0] == 0xef && at[1] == 0xbd && at[2] <= 0x9e)
+        return (char)(at[2] - 0x20);
+    bool is_slash = at[0] == 0xe2 && ((at[1] == 0x88 && at[2] == 0x95) || /* U+2215 */
+                                      (at[1] == 0x81 && at[2] == 0x84));  /* U+2044 */
+    bool is_backslash = at[0] == 0xe2 && at[1] == 0x88 && at[2] == 0x96;  /* U+2216 */
+    return is_slash ? '/' : is_backslash ? '\\' : '\0';
+}
+
+/* Copies a sign of UTF-8 to where the text has come to; the length there. */
+static size_t copy_sign(char *out, const char *at, size_t length) {
+    char ascii = length == 3 ? ascii_of_wide((const unsigned char *)at) : '\0';
+    if (ascii == '\0') {
+        memmove(out, at, length);
+        return length;
+    }
+    *out = ascii;
+    return 1;
+}
+
+/* Makes it UTF-8: overlong and wide forms of ASCII are that, other bytes that are no text question
+ * marks. */
 static void make_text(struct work *work) {
     size_t out = 0;
     for (size_t at = 0; at < work->length;) {
@@ -84,8 +125,7 @@ static void make_text(struct work *work) {
             work->data[out++] = (char)((lead & 1) << 6 | (work->data[at + 1] & 0x3f));
             at += 2;
         } else if (length <= left && utf8_is_valid((const uint8_t *)work->data + at, length)) {
-            memmove(work->data + out, work->data + at, length);
-            out += length;
+            out += copy_sign(work->data + out, work->data + at, length);
             at += length;
         } else {
             work->data[out++] = '?';
@@ -208,8 +248,8 @@ static void collapse(struct work *work) {
 struct text decode_target(struct arena *arena, struct text target) {
     struct work work = {arena_alloc(arena, target.length + 1), target.length};
     memcpy(work.data, target.data, target.length);
-    decode_percent(&work, true);
-    decode_percent(&work, false);
+    decode_escapes(&work, true);
+    decode_escapes(&work, false);
     make_text(&work);
     decode_references(&work);
     collapse(&work);

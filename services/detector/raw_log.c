@@ -2,6 +2,7 @@
 #include "services/detector/raw_log.h"
 
 #include "services/detector/decode_target.h"
+#include "services/detector/sql_shape.h"
 
 #include <stdlib.h>
 
@@ -19,6 +20,8 @@ enum web_field {
     WEB_EXTENSION,
     WEB_QUERY,
     WEB_DECODED,
+    WEB_HEADERS,
+    WEB_SHAPE,
     WEB_CLIENT_QUERY,
     WEB_STEM,
     WEB_USER_AGENT,
@@ -41,6 +44,8 @@ static const char *const web_names[WEB_FIELDS] = {
     [WEB_EXTENSION] = "c-uri-extension",
     [WEB_QUERY] = "cs-uri-query",
     [WEB_DECODED] = "cs-uri-decoded",
+    [WEB_HEADERS] = "cs-headers-decoded",
+    [WEB_SHAPE] = "cs-uri-sql",
     [WEB_CLIENT_QUERY] = "c-uri-query",
     [WEB_STEM] = "cs-uri-stem",
     [WEB_USER_AGENT] = "cs-user-agent",
@@ -99,6 +104,33 @@ static void add_target(const struct raw_log_reader *reader, struct fields *field
     add(fields, reader->web[WEB_CLIENT_QUERY], query, none);
     if (reader->web[WEB_DECODED] >= 0 && target.data != NULL)
         add(fields, reader->web[WEB_DECODED], decode_target(&fields->arena, target), none);
+    if (reader->web[WEB_SHAPE] >= 0 && target.data != NULL)
+        add(fields, reader->web[WEB_SHAPE], sql_shape_of_target(&fields->arena, target), none);
+}
+
+/* True when a header has a sign that an ordinary browser's has not, or calls a function. */
+static bool is_odd(struct text header) {
+    for (size_t i = 0; i < header.length; i++) {
+        char byte = header.data[i], before = i > 0 ? header.data[i - 1] : ' ';
+        bool is_call = byte == '(' && before != ' ' && before != ')';
+        if (is_call || strchr("<>'\"`{}$%\\", byte) != NULL)
+            return true;
+    }
+    return false;
+}
+
+/* What a client says of itself and of where it comes from, decoded as a target is; nothing where
+ * that is what most say. */
+static void add_headers(const struct raw_log_reader *reader, struct fields *fields,
+                        const struct web_access *access) {
+    const struct text headers[] = {access->referer, access->user_agent};
+    struct text decoded[2] = {{NULL, 0}, {NULL, 0}};
+    if (reader->web[WEB_HEADERS] < 0)
+        return;
+    for (size_t i = 0; i < 2; i++)
+        if (headers[i].data != NULL && is_odd(headers[i]))
+            decoded[i] = decode_target(&fields->arena, headers[i]);
+    add(fields, reader->web[WEB_HEADERS], decoded[0], decoded[1]);
 }
 
 static void add_access(const struct raw_log_reader *reader, struct fields *fields,
@@ -117,6 +149,7 @@ static void add_access(const struct raw_log_reader *reader, struct fields *field
     };
     for (size_t i = 0; i < sizeof values / sizeof values[0]; i++)
         add(fields, reader->web[values[i].field], values[i].value, none);
+    add_headers(reader, fields, access);
     add_target(reader, fields, access->target.data != NULL ? access->target : access->request);
 }
 

@@ -22,6 +22,7 @@ static struct field_names *make_names(void) {
         "name",         "exe",
         "SYSCALL",      "proctitle",
         "unit",         "cs-uri-decoded",
+        "cs-uri-sql",   "cs-headers-decoded",
     };
     struct field_names *names = field_names_new();
     for (size_t i = 0; i < sizeof asked / sizeof asked[0]; i++) {

@@ -59,9 +59,17 @@ static struct group *group_of(struct table *table, yajl_val root) {
 /* True when a rule of that title is about attacks of that class. */
 static bool is_about(struct text title, const char *class) {
     static const char *const pairs[][2] = {
-        {"SQL Injection", "sql_injection"},     {"Cross-Site Scripting", "xss"},
-        {"Path Traversal", "path_traversal"},   {"Path Traversal", "remote_file_inclusion"},
-        {"Reverse Shell", "command_injection"}, {"Log4Shell", "code_injection"},
+        {"SQL Injection", "sql_injection"},
+        {"Cross-Site Scripting", "xss"},
+        {"Path Traversal", "path_traversal"},
+        {"Request for a Hidden File", "path_traversal"},
+        {"Remote File Inclusion", "remote_file_inclusion"},
+        {"Command Injection", "command_injection"},
+        {"Reverse Shell", "command_injection"},
+        {"PHP Code Injection", "php_injection"},
+        {"Code or Template Injection", "code_injection"},
+        {"Server-Side Request Forgery", "code_injection"},
+        {"Log4Shell", "code_injection"},
     };
     for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i++)
         if (title.length >= strlen(pairs[i][0]) &&

@@ -102,7 +102,52 @@ Test(raw_log, a_target_has_one_spelling) {
         {WEB, "{cs-uri-decoded: '/cmd.exe'}", DECODED("/cmd%00.exe"), true},
         {WEB, "{cs-uri-decoded: '/?%zz%2'}", DECODED("/%fe%zz%2"), true},
         {WEB, "{cs-uri-decoded: '/&#0;&#xd800;&x'}", DECODED("/&#0;&#xd800;&x"), true},
+        {WEB, "{cs-uri-decoded: '/../a\\b/'}", DECODED("/%uff0e%ef%bc%8e%u2215a%u2216b%e2%81%84"),
+         true},
+        {WEB, "{cs-uri-decoded: \"/?q=<'\\\\x2\"}", DECODED("/?q=\\\\x3c\\\\u0027\\\\x2"), true},
         {WEB, "{cs-uri-decoded: '/\u00fc\U0001f600'}", DECODED("/%c3%bc%f0%9f%98%80"), true},
+    };
+    CHECK(cases);
+}
+
+/* Letters of sql_shape.h. */
+Test(raw_log, a_parameter_has_a_shape) {
+    static const struct line_case cases[] = {
+        {WEB, "{cs-uri-sql: ':1&1=1 '}", DECODED("/?id=1+or+1%3d1"), true},
+        {WEB, "{cs-uri-sql|endswith: \"'s&s=e \"}", DECODED("/?a=x&q=%27%20oR/**/%271%27=%271"),
+         true},
+        {WEB, "{cs-uri-sql|endswith: '\"s&t=tc '}", DECODED("/?q=%22||'a'='a'--"), true},
+        {WEB, "{cs-uri-sql|endswith: \"'so(EnFn) \"}", DECODED("/x'-(select%20a+from+b)"), true},
+        {WEB, "{cs-uri-sql: ':1o1UEv,v,f(s),g(n)k '}",
+         DECODED("/?id=1-1+union+all+select+null,user(),char('a'),f(b)--+so+what"), false},
+        {WEB, "{cs-uri-sql|startswith: ':1o1UEv,v,f(s),g(n)k '}",
+         DECODED("/?id=1-1+union+all+select+null,user(),char('a'),f(b)--+so+what"), true},
+        {WEB, "{cs-uri-sql: ':1B1,1 '}", DECODED("/?id=1+order+by+1,2"), true},
+        {WEB, "{cs-uri-sql: ':n=v&1 :1&1 '}",
+         DECODED("/?a[b]=c+is+not+null+and+0x1f&d%5b0%5d=1or+1e5"), true},
+        {WEB, "{cs-uri-sql: ':vo1;Enn '}", DECODED("/?a=@@v*.5%3b+drop+table+`a+b`"), true},
+        {WEB, "{cs-uri-sql|contains: '&'}", DECODED("/?q=rock+%27and%27+roll"), false}, /* prose */
+        {WEB, "{cs-uri-sql: ':?n '}", DECODED("/?q=''''x"), true},
+        {WEB, "{cs-uri-sql: ':1nn '}", DECODED("/?q=3+8mm+N"), true},
+        {WEB, "{cs-uri-sql|startswith: ':v,s '}", DECODED("/?q=null,N'it''s+so'"), true},
+        {WEB, "{cs-uri-sql|endswith: \"'sz \"}", DECODED("/?q='a'"), false},
+        {WEB, "{cs-uri-sql|endswith: \"'snz \"}", DECODED("/?q='a'"), true},
+        {WEB, "{cs-uri-sql|exists: true}", DECODED("/a/b.html?q=select&page=-2&x=a-b"), false},
+        {WEB, "{cs-uri-sql|exists: true}", DECODED("/?q=%27"), false}, /* a token says nothing */
+    };
+    CHECK(cases);
+}
+
+Test(raw_log, a_client_says_what_it_likes) {
+    static const struct line_case cases[] = {
+        {WEB, "{cs-headers-decoded: \"http://r/?q=' or 1\"}",
+         DECODED("/") " \\\"http://r/?q=%27+or+1\\\" \\\"x\\\"", true},
+        {WEB, "{cs-headers-decoded: '() { x'}", DECODED("/") " \\\"-\\\" \\\"() %7b x\\\"", true},
+        {WEB, "{cs-headers-decoded|exists: true}", DECODED("/"), false},
+        {WEB, "{cs-headers-decoded|exists: true}",
+         DECODED("/") " \\\"http://r/?a=b&c=d\\\" \\\"A/1.0 (X11; x) (y)\\\"",
+         false}, /* ordinary */
+        {WEB, "{cs-headers-decoded: 'sleep(5)'}", DECODED("/") " \\\"-\\\" \\\"sleep(5)\\\"", true},
     };
     CHECK(cases);
 }
