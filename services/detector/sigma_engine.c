@@ -71,21 +71,34 @@ static void list_rules(struct sigma_engine *engine, const struct plan *plan,
     engine->rules_of_atom = sigma_lists_make(&pairs, plan->atom_count);
 }
 
-/* Adds how a term's atoms are found: each way of searching once, and each pattern to try. */
+/* How an atom is tried. A hint that is a literal is searched for before. */
+static struct sigma_check check_atom(const struct plan *plan, uint32_t number) {
+    const struct plan_atom *atom = &plan->atoms[number];
+    bool has_hint = atom->hint != SIGMA_NONE && plan->atoms[atom->hint].finder != FINDER_PRESENT;
+    return (struct sigma_check){
+        SEARCHES,      atom->lane,     number, has_hint ? atom->hint : SIGMA_NONE,
+        atom->pattern, atom->database,
+    };
+}
+
+/* Adds how a term's atoms are found: each way of searching once, then each atom to try. */
 static uint32_t add_checks(struct sigma_engine *engine, const struct plan *plan,
                            const struct plan_term *term, uint32_t count) {
+    const uint32_t *atoms = plan->term_atoms + term->first;
     bool needed[SEARCHES] = {false};
     for (uint32_t i = 0; i < term->count; i++) {
-        const struct plan_atom *atom = &plan->atoms[plan->term_atoms[term->first + i]];
-        if (atom->finder == FINDER_DIRECT)
-            engine->checks[count++] = (struct sigma_check){SEARCHES, term->lane, atom->pattern};
-        else
-            needed[sigma_search_for(atom->finder)] = true;
+        bool is_direct = plan->atoms[atoms[i]].finder == FINDER_DIRECT;
+        uint32_t found = is_direct ? check_atom(plan, atoms[i]).hint : atoms[i];
+        if (found != SIGMA_NONE)
+            needed[sigma_search_for(plan->atoms[found].finder)] = true;
     }
     for (int search = 0; search < SEARCHES; search++)
         if (needed[search])
             engine->checks[count++] =
-                (struct sigma_check){(enum sigma_search)search, term->lane, NULL};
+                (struct sigma_check){.search = (enum sigma_search)search, .lane = term->lane};
+    for (uint32_t i = 0; i < term->count; i++)
+        if (plan->atoms[atoms[i]].finder == FINDER_DIRECT)
+            engine->checks[count++] = check_atom(plan, atoms[i]);
     return count;
 }
 
@@ -114,6 +127,7 @@ struct sigma_engine *sigma_engine_new(const struct sigma_engine_rule *rules, uin
     engine->atom_count = plan.atom_count;
     engine->term_count = plan.term_count;
     sigma_lanes_init(&engine->lanes, &plan);
+    sigma_databases_init(&engine->databases, &plan);
     list_terms(engine, &plan);
     list_checks(engine, &plan);
     list_rules(engine, &plan, rules, nodes);
@@ -126,6 +140,7 @@ void sigma_engine_destroy(struct sigma_engine **pointer) {
     if (engine == NULL)
         return;
     sigma_lanes_fini(&engine->lanes);
+    sigma_databases_fini(&engine->databases);
     free(engine->first_steps);
     free(engine->steps.items);
     free(engine->terms_of_atom.starts);
@@ -142,6 +157,5 @@ void sigma_engine_destroy(struct sigma_engine **pointer) {
 
 struct sigma_engine_size sigma_engine_measure(const struct sigma_engine *engine) {
     return (struct sigma_engine_size){engine->rule_count, engine->atom_count, engine->term_count,
-                                      engine->without_witness,
-                                      sigma_lanes_database_count(&engine->lanes)};
+                                      engine->without_witness, engine->databases.count};
 }

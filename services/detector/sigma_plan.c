@@ -65,7 +65,6 @@ static enum plan_effort effort_of(const struct plan_atom *atom) {
     case FINDER_CONTAINS:
     case FINDER_CONTAINS_WIDE:
         return EFFORT_LITERALS;
-    case FINDER_EXPRESSION:
     case FINDER_DIRECT:
         break;
     }

@@ -14,10 +14,11 @@ struct sigma_runner {
     struct pattern_scratch *scratch; /* NULL: the engine has no database */
     struct sigma_workspace workspace;
     struct hit_set atoms;
-    struct hit_set terms;    /* that are known to be true */
-    struct hit_set asked;    /* terms that were looked at late */
-    struct hit_set searched; /* late: lanes, SEARCHES numbers each */
-    uint64_t *candidates;    /* rules a witness of which was found */
+    struct hit_set terms;     /* that are known to be true */
+    struct hit_set asked;     /* terms that were looked at late */
+    struct hit_set attempted; /* atoms that were tried */
+    struct hit_set searched;  /* late: lanes, SEARCHES numbers each */
+    uint64_t *candidates;     /* rules a witness of which was found */
     uint32_t *matched;
     uint32_t tried;
     uint32_t spread; /* of the atoms found, those that have set their terms */
@@ -32,6 +33,9 @@ void sigma_search_witnesses(struct sigma_runner *runner);
 
 /* Finds the atoms of a lane in this way, unless that was done for the event. */
 void sigma_search_lane(struct sigma_runner *runner, uint32_t lane, enum sigma_search search);
+
+/* Tries an atom whose hint's lane has been searched, unless that was done for the event. */
+void sigma_try_atom(struct sigma_runner *runner, const struct sigma_check *check);
 
 /* The field a lane is of, or SIGMA_KEYWORDS. */
 static inline uint32_t sigma_lane_field(const struct sigma_runner *runner, uint32_t lane) {

@@ -32,9 +32,9 @@ static void look_up(struct sigma_runner *runner, uint32_t number, const struct v
 static void search_text(struct sigma_runner *runner, const struct sigma_lane *lane,
                         struct text text, bool is_ascii) {
     if (lane->literals != NULL)
-        pattern_database_scan(lane->literals, runner->scratch, text, &runner->atoms);
+        literal_machine_scan(lane->literals, text, &runner->atoms);
     if (lane->wide_literals != NULL && !is_ascii)
-        pattern_database_scan(lane->wide_literals, runner->scratch, text, &runner->atoms);
+        literal_machine_scan(lane->wide_literals, text, &runner->atoms);
 }
 
 static void search_literals(struct sigma_runner *runner, uint32_t number,
@@ -65,53 +65,61 @@ static void search_joined(struct sigma_runner *runner) {
         search_text(runner, &lanes->items[lanes->count - 1], joined, is_ascii);
 }
 
-/* Searches a value for a lane's expressions; one that cannot be reduced by trying each. */
-static void search_expressions(struct sigma_runner *runner, uint32_t number,
-                               const struct value *value) {
-    const struct sigma_lane *lane = &runner->engine->lanes.items[number];
-    struct text reduced;
-    if (!value_is_comparable(value))
-        return;
-    if (reduced_text_make(value->text, &runner->reduced, &reduced)) {
-        pattern_database_scan(lane->expressions, runner->scratch, reduced, &runner->atoms);
-        return;
-    }
-    for (uint32_t i = 0; i < lane->expression_count; i++)
-        if (!hit_set_has(&runner->atoms, lane->tries[i].atom) &&
-            sigma_pattern_matches(lane->tries[i].pattern, sigma_lane_field(runner, number),
-                                  runner->fields, &runner->workspace))
-            (void)hit_set_add(&runner->atoms, lane->tries[i].atom);
-}
-
-static void search_value(struct sigma_runner *runner, uint32_t lane, enum sigma_search search,
-                         const struct value *value) {
-    if (search == SEARCH_LOOK_UP)
-        look_up(runner, lane, value);
-    else if (search == SEARCH_LITERALS)
-        search_literals(runner, lane, value);
-    else
-        search_expressions(runner, lane, value);
-}
-
-static void search_keywords(struct sigma_runner *runner, uint32_t lane, enum sigma_search search) {
-    if (search == SEARCH_LITERALS)
-        search_joined(runner);
-    for (uint32_t i = 0; search == SEARCH_EXPRESSIONS && i < runner->fields->searched; i++)
-        search_expressions(runner, lane, &runner->fields->values[i]);
-}
-
 void sigma_search_lane(struct sigma_runner *runner, uint32_t lane, enum sigma_search search) {
-    if (search != SEARCH_EXPRESSIONS && sigma_bit(runner->route->searched[search], lane))
-        return;
-    if (!hit_set_add(&runner->searched, lane * SEARCHES + search))
+    if (sigma_bit(runner->route->searched[search], lane) ||
+        !hit_set_add(&runner->searched, lane * SEARCHES + search))
         return;
     if (sigma_lane_field(runner, lane) == SIGMA_KEYWORDS) {
-        search_keywords(runner, lane, search);
+        search_joined(runner);
     } else {
         for (const struct value *value = fields_first(runner->fields, lane); value != NULL;
              value = fields_next(runner->fields, value))
-            search_value(runner, lane, search, value);
+            if (search == SEARCH_LOOK_UP)
+                look_up(runner, lane, value);
+            else
+                search_literals(runner, lane, value);
     }
+    spread_atoms(runner);
+}
+
+/* True when a value has what the database searches for; one that cannot be reduced is matched with
+ * the pattern. */
+static bool value_has(struct sigma_runner *runner, const struct sigma_check *check,
+                      const struct value *value) {
+    struct text reduced;
+    if (!value_is_comparable(value))
+        return false;
+    if (reduced_text_make(value->text, &runner->reduced, &reduced))
+        return pattern_database_finds(check->database, runner->scratch, reduced);
+    return sigma_pattern_matches_value(check->pattern, value, runner->fields, &runner->workspace);
+}
+
+/* True when some value of the lane has what the database searches for. */
+static bool lane_has(struct sigma_runner *runner, const struct sigma_check *check) {
+    const struct fields *fields = runner->fields;
+    if (sigma_lane_field(runner, check->lane) == SIGMA_KEYWORDS) {
+        for (uint32_t i = 0; i < fields->searched; i++)
+            if (value_has(runner, check, &fields->values[i]))
+                return true;
+        return false;
+    }
+    for (const struct value *value = fields_first(fields, check->lane); value != NULL;
+         value = fields_next(fields, value))
+        if (value_has(runner, check, value))
+            return true;
+    return false;
+}
+
+void sigma_try_atom(struct sigma_runner *runner, const struct sigma_check *check) {
+    if ((check->hint != SIGMA_NONE && !hit_set_has(&runner->atoms, check->hint)) ||
+        !hit_set_add(&runner->attempted, check->atom))
+        return;
+    uint32_t field = sigma_lane_field(runner, check->lane);
+    bool has = check->database != NULL ? lane_has(runner, check)
+                                       : sigma_pattern_matches(check->pattern, field,
+                                                               runner->fields, &runner->workspace);
+    if (has)
+        (void)hit_set_add(&runner->atoms, check->atom);
     spread_atoms(runner);
 }
 

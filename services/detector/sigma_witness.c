@@ -36,7 +36,6 @@ static double chance_of(const struct plan_atom *atom) {
     case FINDER_CONTAINS_WIDE:
         return popular + contains_chance(length);
     case FINDER_PRESENT:
-    case FINDER_EXPRESSION:
     case FINDER_DIRECT:
         break;
     }
