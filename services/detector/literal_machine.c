@@ -5,9 +5,11 @@
 #include <stdlib.h>
 
 /* A literal has this many states at least, so that its rest is seldom compared. */
-#define STATES_MIN 3
+#define STATES_MIN 4
 /* Beside where a row stands: some literal may end in its state. */
 #define ENDS 0x80000000u
+/* Texts of this length are searched in several parts at once, each from before where it begins. */
+#define PARTS_FROM (16 * 1024)
 /* A row's first column: first in the chain of literals that may end here; 0: none. */
 #define ENDING 0
 /* Its second: where bytes lead that are in no literal, so always back to the root. */
@@ -33,6 +35,7 @@ struct literal_machine {
     uint32_t *rows; /* the root's first */
     uint32_t columns;
     uint32_t count; /* of states */
+    uint32_t depth; /* bytes to the state that is farthest from the root */
     uint32_t capacity;
     struct ending *endings; /* the first is unused */
     uint32_t ending_count;
@@ -104,6 +107,7 @@ static uint32_t add_state(struct literal_machine *machine, struct range range) {
     take_ending(machine, &range, &ending);
     machine->rows[row + ENDING] = ending;
     machine->ranges[machine->count++] = range;
+    machine->depth = (uint32_t)range.depth; /* each state is as far from the root as the last */
     return row | (ending != 0 ? ENDS : 0);
 }
 
@@ -154,27 +158,107 @@ void literal_machine_destroy(struct literal_machine **machine) {
     *machine = NULL;
 }
 
-/* Adds the literals of a chain whose rests follow. */
-static inline void report(const struct literal_machine *machine, uint32_t at, struct text rest,
-                          struct hit_set *hits) {
-    while (at != 0) {
-        const struct ending *ending = &machine->endings[at];
-        if (ending->rest.length <= rest.length && !hit_set_has(hits, ending->number) &&
-            memcmp(ending->rest.data, rest.data, ending->rest.length) == 0)
-            (void)hit_set_add(hits, ending->number);
-        at = ending->next;
+void literal_searches_init(struct literal_searches *searches) {
+    searches->count = 0;
+}
+
+/* Adds the literals of a chain whose rests follow at a place of the search's text. */
+static void report(const struct literal_search *search, uint32_t row, const char *place) {
+    size_t left = (size_t)(search->end - place);
+    const struct ending *endings = search->machine->endings, *ending;
+    for (uint32_t at = search->machine->rows[row + ENDING]; at != 0; at = ending->next) {
+        ending = &endings[at];
+        if (!hit_set_has(search->hits, ending->number) && ending->rest.length <= left &&
+            memcmp(ending->rest.data, place, ending->rest.length) == 0)
+            (void)hit_set_add(search->hits, ending->number);
     }
 }
 
-void literal_machine_scan(const struct literal_machine *machine, struct text text,
-                          struct hit_set *hits) {
-    uint32_t row = 0;
-    for (size_t i = 0; i < text.length; i++) {
-        row = step(machine, row, (uint8_t)text.data[i]);
-        if ((row & ENDS) == 0)
+/* Takes as many bytes of each of `count` searches. */
+static inline void take_bytes(struct literal_search *searches, size_t count, size_t length) {
+    const uint32_t *rows[LITERAL_TOGETHER_MAX];
+    const uint16_t *columns[LITERAL_TOGETHER_MAX];
+    const uint8_t *bytes[LITERAL_TOGETHER_MAX];
+    uint32_t row[LITERAL_TOGETHER_MAX];
+    for (size_t k = 0; k < count; k++) {
+        rows[k] = searches[k].machine->rows;
+        columns[k] = searches[k].machine->columns_of;
+        bytes[k] = (const uint8_t *)searches[k].at;
+        row[k] = searches[k].row;
+    }
+    for (size_t i = 0; i < length; i++) {
+        uint32_t any = 0;
+#pragma GCC unroll 4
+        for (size_t k = 0; k < count; k++) {
+            row[k] = rows[k][row[k] + columns[k][bytes[k][i]]];
+            any |= row[k];
+        }
+        if ((any & ENDS) == 0)
             continue;
-        row &= ~ENDS;
-        report(machine, machine->rows[row + ENDING],
-               (struct text){text.data + i + 1, text.length - i - 1}, hits);
+#pragma GCC unroll 4
+        for (size_t k = 0; k < count; k++) {
+            if ((row[k] & ENDS) == 0)
+                continue;
+            row[k] &= ~ENDS;
+            report(&searches[k], row[k], searches[k].at + i + 1);
+        }
+    }
+    for (size_t k = 0; k < count; k++) {
+        searches[k].row = row[k];
+        searches[k].at += length;
+    }
+}
+
+/* Takes as many bytes as the shortest of the last searches has left. */
+static void take_together(struct literal_search *searches, size_t count) {
+    size_t length = SIZE_MAX;
+    for (size_t k = 0; k < count; k++) {
+        size_t left = (size_t)(searches[k].stop - searches[k].at);
+        length = left < length ? left : length;
+    }
+    switch (count) { /* so that each count has a loop of its own */
+    case 1:
+        take_bytes(searches, 1, length);
+        break;
+    case 2:
+        take_bytes(searches, 2, length);
+        break;
+    case 3:
+        take_bytes(searches, 3, length);
+        break;
+    default:
+        take_bytes(searches, LITERAL_TOGETHER_MAX, length);
+        break;
+    }
+}
+
+void literal_searches_run(struct literal_searches *searches) {
+    while (searches->count > 0) {
+        size_t together = searches->count < LITERAL_TOGETHER_MAX ? searches->count : LITERAL_TOGETHER_MAX;
+        size_t first = searches->count - together;
+        take_together(searches->items + first, together);
+        for (size_t i = searches->count; i > first; i--)
+            if (searches->items[i - 1].at == searches->items[i - 1].stop)
+                searches->items[i - 1] = searches->items[--searches->count];
+    }
+}
+
+static void add_search(struct literal_searches *searches, const struct literal_search *search) {
+    if (search->at == search->stop)
+        return;
+    if (searches->count == LITERAL_SEARCHES_MAX)
+        literal_searches_run(searches);
+    searches->items[searches->count++] = *search;
+}
+
+void literal_searches_add(struct literal_searches *searches, const struct literal_machine *machine,
+                          struct text text, struct hit_set *hits) {
+    const char *end = text.data + text.length;
+    size_t parts = text.length < PARTS_FROM ? 1 : LITERAL_TOGETHER_MAX;
+    for (size_t i = 0; i < parts; i++) {
+        const char *start = text.data + text.length / parts * i;
+        const char *stop = i + 1 < parts ? start + text.length / parts : end;
+        size_t before = i > 0 ? machine->depth : 0;
+        add_search(searches, &(struct literal_search){machine, start - before, stop, end, hits, 0});
     }
 }

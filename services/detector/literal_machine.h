@@ -17,6 +17,9 @@
 #include "services/detector/hit_set.h"
 
 #define LITERAL_REST_MAX 64
+/* Searches that wait for a run, at most, and that are made together. */
+#define LITERAL_SEARCHES_MAX 64
+#define LITERAL_TOGETHER_MAX 4
 
 struct literal {
     struct text text;
@@ -31,8 +34,29 @@ struct literal_machine *literal_machine_new(struct literal *literals, size_t cou
 /* Frees it and nulls the pointer; NULL is fine. */
 void literal_machine_destroy(struct literal_machine **machine);
 
-/* Adds the numbers of the literals that occur in the text. */
-void literal_machine_scan(const struct literal_machine *machine, struct text text,
-                          struct hit_set *hits);
+/* One text to be searched, or a part of it. */
+struct literal_search {
+    const struct literal_machine *machine;
+    const char *at, *stop; /* what is left of the part */
+    const char *end;       /* of the text */
+    struct hit_set *hits;
+    uint32_t row; /* the machine's state */
+};
+
+/* Searches that are made together: while one waits for memory, the others go on. */
+struct literal_searches {
+    struct literal_search items[LITERAL_SEARCHES_MAX];
+    size_t count;
+};
+
+/* None. */
+void literal_searches_init(struct literal_searches *searches);
+
+/* Will add the numbers of the literals that occur in the text, by the next run; borrows all. */
+void literal_searches_add(struct literal_searches *searches, const struct literal_machine *machine,
+                          struct text text, struct hit_set *hits);
+
+/* Makes the searches; none is left. */
+void literal_searches_run(struct literal_searches *searches);
 
 #endif

@@ -1,6 +1,8 @@
 /* sigma_engine.c: rules to atoms, terms, steps, witnesses and lanes. */
 #include "services/detector/sigma_engine_parts.h"
 
+#include "services/detector/regex_literal.h"
+
 #include <stdlib.h>
 
 static void *new_array(size_t count, size_t size) {
@@ -56,14 +58,16 @@ static void list_terms(struct sigma_engine *engine, const struct plan *plan) {
 }
 
 /* Which rules each atom is a witness of; and their routes. */
-static void list_rules(struct sigma_engine *engine, const struct plan *plan,
+static void list_rules(struct sigma_engine *engine, struct plan *plan,
                        const struct sigma_engine_rule *rules, const struct plan_node **nodes) {
     struct sigma_pairs pairs = {0};
     engine->groups = new_array(engine->rule_count, sizeof *engine->groups);
     for (uint32_t i = 0; i < engine->rule_count; i++) {
         struct plan_witnesses witnesses = plan_witnesses(plan, nodes[i]);
-        for (uint32_t k = 0; k < witnesses.count; k++)
+        for (uint32_t k = 0; k < witnesses.count; k++) {
             sigma_pairs_add(&pairs, witnesses.atoms[k], i);
+            plan->atoms[witnesses.atoms[k]].bears_witness = true;
+        }
         engine->without_witness += !witnesses.has_some;
         sigma_routes_add(engine, plan, i, rules[i].logsource, &witnesses);
         free(witnesses.atoms);
@@ -71,18 +75,36 @@ static void list_rules(struct sigma_engine *engine, const struct plan *plan,
     engine->rules_of_atom = sigma_lists_make(&pairs, plan->atom_count);
 }
 
+/* Literals that bear no witness are searched for when a rule asks. */
+static void put_off_literals(struct plan *plan) {
+    for (uint32_t i = 0; i < plan->atom_count; i++)
+        if (plan->atoms[i].finder == FINDER_CONTAINS && !plan->atoms[i].bears_witness)
+            plan->atoms[i].finder = FINDER_CONTAINS_LATE;
+}
+
 /* How an atom is tried. A hint that is a literal is searched for before. */
-static struct sigma_check check_atom(const struct plan *plan, uint32_t number) {
+static struct sigma_check check_atom(struct plan *plan, uint32_t number) {
     const struct plan_atom *atom = &plan->atoms[number];
     bool has_hint = atom->hint != SIGMA_NONE && plan->atoms[atom->hint].finder != FINDER_PRESENT;
-    return (struct sigma_check){
-        SEARCHES,      atom->lane,     number, has_hint ? atom->hint : SIGMA_NONE,
-        atom->pattern, atom->database,
+    struct sigma_check check = {
+        .search = SEARCHES,
+        .lane = atom->lane,
+        .atom = number,
+        .hint = has_hint ? atom->hint : SIGMA_NONE,
+        .pattern = atom->pattern,
+        .database = atom->database,
     };
+    if (check.database != NULL) {
+        struct text expression = atom->pattern->expression;
+        char *room = arena_alloc(&plan->passing, expression.length + 1);
+        check.mark_count =
+            (uint8_t)regex_literal_marks(expression, room, check.marks, CHECK_MARKS_MAX);
+    }
+    return check;
 }
 
 /* Adds how a term's atoms are found: each way of searching once, then each atom to try. */
-static uint32_t add_checks(struct sigma_engine *engine, const struct plan *plan,
+static uint32_t add_checks(struct sigma_engine *engine, struct plan *plan,
                            const struct plan_term *term, uint32_t count) {
     const uint32_t *atoms = plan->term_atoms + term->first;
     bool needed[SEARCHES] = {false};
@@ -102,7 +124,7 @@ static uint32_t add_checks(struct sigma_engine *engine, const struct plan *plan,
     return count;
 }
 
-static void list_checks(struct sigma_engine *engine, const struct plan *plan) {
+static void list_checks(struct sigma_engine *engine, struct plan *plan) {
     uint32_t count = 0;
     engine->first_checks = new_array((size_t)plan->term_count + 1, sizeof *engine->first_checks);
     engine->checks = new_array(plan->term_atom_count + SEARCHES * (size_t)plan->term_count,
@@ -126,11 +148,12 @@ struct sigma_engine *sigma_engine_new(const struct sigma_engine_rule *rules, uin
     const struct plan_node **nodes = write_steps(engine, &plan, rules);
     engine->atom_count = plan.atom_count;
     engine->term_count = plan.term_count;
+    list_terms(engine, &plan);
+    list_rules(engine, &plan, rules, nodes);
+    put_off_literals(&plan);
     sigma_lanes_init(&engine->lanes, &plan);
     sigma_databases_init(&engine->databases, &plan);
-    list_terms(engine, &plan);
     list_checks(engine, &plan);
-    list_rules(engine, &plan, rules, nodes);
     plan_fini(&plan);
     return engine;
 }

@@ -17,7 +17,10 @@ struct sigma_lists {
 };
 
 /* Ways to find the atoms of a lane. */
-enum sigma_search { SEARCH_LOOK_UP, SEARCH_LITERALS, SEARCHES };
+enum sigma_search { SEARCH_LOOK_UP, SEARCH_LITERALS, SEARCH_LATE_LITERALS, SEARCHES };
+
+/* Marks that are looked for before a database is searched. */
+#define CHECK_MARKS_MAX 4
 
 /* What is to be done before a term is known to be false: a search of its lane, or trying an atom.
  */
@@ -28,6 +31,8 @@ struct sigma_check {
     uint32_t hint; /* an atom without which this one is not there; SIGMA_NONE: none */
     const struct sigma_pattern *pattern;
     const struct pattern_database *database; /* NULL: the pattern is tried */
+    char marks[CHECK_MARKS_MAX]; /* that are in every value which the database matches */
+    uint8_t mark_count;
 };
 
 /* Rules and lanes as bits, 64 to a word. */
@@ -62,6 +67,8 @@ struct sigma_engine {
 
 /* How what this finder finds is searched for; it is not DIRECT. */
 static inline enum sigma_search sigma_search_for(enum atom_finder finder) {
+    if (finder == FINDER_CONTAINS_LATE)
+        return SEARCH_LATE_LITERALS;
     bool is_literal = finder == FINDER_CONTAINS || finder == FINDER_CONTAINS_WIDE;
     return is_literal ? SEARCH_LITERALS : SEARCH_LOOK_UP;
 }

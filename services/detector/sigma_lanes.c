@@ -102,6 +102,7 @@ void sigma_lanes_init(struct sigma_lanes *lanes, const struct plan *plan) {
         lanes->items[i].prefixes = make_tree(plan, &atoms[i], AFFIX_PREFIX);
         lanes->items[i].suffixes = make_tree(plan, &atoms[i], AFFIX_SUFFIX);
         lanes->items[i].literals = make_machine(plan, &atoms[i], FINDER_CONTAINS);
+        lanes->items[i].late_literals = make_machine(plan, &atoms[i], FINDER_CONTAINS_LATE);
         lanes->items[i].wide_literals = make_machine(plan, &atoms[i], FINDER_CONTAINS_WIDE);
     }
     for (uint32_t i = 0; i < plan->atom_count; i++)
@@ -116,6 +117,7 @@ void sigma_lanes_fini(struct sigma_lanes *lanes) {
         affix_tree_destroy(&lane->prefixes);
         affix_tree_destroy(&lane->suffixes);
         literal_machine_destroy(&lane->literals);
+        literal_machine_destroy(&lane->late_literals);
         literal_machine_destroy(&lane->wide_literals);
     }
     free(lanes->items);

@@ -14,9 +14,10 @@
 struct sigma_lane {
     uint32_t present;            /* the atom "has a value", or SIGMA_NONE */
     bool has_texts, has_numbers; /* in the tables */
-    struct affix_tree *prefixes; /* this and the next three: NULL when there is none */
+    struct affix_tree *prefixes; /* this and the next four: NULL when there is none */
     struct affix_tree *suffixes;
-    struct literal_machine *literals;
+    struct literal_machine *literals; /* that bear witness */
+    struct literal_machine *late_literals;
     struct literal_machine *wide_literals; /* for values that are not ASCII */
 };
 

@@ -20,7 +20,8 @@ enum atom_finder {
     FINDER_NUMBER_EQUAL,  /* the table of numbers */
     FINDER_PREFIX,        /* the tree of beginnings */
     FINDER_SUFFIX,        /* the tree of ends */
-    FINDER_CONTAINS,      /* the machine of ASCII literals */
+    FINDER_CONTAINS,      /* the machine of ASCII literals that bear witness */
+    FINDER_CONTAINS_LATE, /* that of the other ASCII literals, when asked */
     FINDER_CONTAINS_WIDE, /* that of the others, for values that are not ASCII */
     FINDER_PRESENT,       /* the field has a value */
     FINDER_DIRECT,        /* its pattern or its database is tried, when asked */
@@ -34,6 +35,7 @@ struct plan_atom {
     const struct sigma_pattern *pattern; /* NULL: PRESENT */
     uint32_t hint; /* an atom that is found whenever this one is there; SIGMA_NONE: not known */
     uint32_t uses; /* by terms of rules */
+    bool bears_witness;
     const struct pattern_database *database; /* of a DIRECT regular expression, or NULL */
 };
 

@@ -23,12 +23,13 @@ struct sigma_routes {
 
 struct sigma_route_bits sigma_route_bits_new(const struct sigma_engine *engine,
                                              struct arena *arena) {
-    return (struct sigma_route_bits){
+    struct sigma_route_bits bits = {
         .rules = arena_zalloc(arena, engine->rule_words, sizeof(uint64_t)),
         .always = arena_zalloc(arena, engine->rule_words, sizeof(uint64_t)),
-        .searched = {arena_zalloc(arena, engine->lane_words, sizeof(uint64_t)),
-                     arena_zalloc(arena, engine->lane_words, sizeof(uint64_t))},
     };
+    for (size_t k = 0; k < SEARCHES; k++)
+        bits.searched[k] = arena_zalloc(arena, engine->lane_words, sizeof(uint64_t));
+    return bits;
 }
 
 static bool is_same(const struct logsource *a, const struct logsource *b) {

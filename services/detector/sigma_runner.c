@@ -17,15 +17,17 @@ struct sigma_runner *sigma_runner_new(const struct sigma_engine *engine) {
     runner->routes = sigma_routes_new(engine);
     runner->scratch = sigma_databases_scratch(&engine->databases);
     runner->workspace.regex = sigma_regex_workspace_new();
+    runner->memory = value_memory_new();
+    literal_searches_init(&runner->searches);
     hit_set_init(&runner->atoms, engine->atom_count);
+    hit_set_init(&runner->found, engine->atom_count);
     hit_set_init(&runner->terms, engine->term_count);
     hit_set_init(&runner->asked, engine->term_count);
     hit_set_init(&runner->attempted, engine->atom_count);
     hit_set_init(&runner->searched, engine->lanes.count * SEARCHES);
     runner->candidates = new_array(engine->rule_words, sizeof *runner->candidates);
     runner->matched = new_array(engine->rule_count, sizeof *runner->matched);
-    buffer_init(&runner->joined, SIZE_MAX);
-    buffer_init(&runner->reduced, SIZE_MAX);
+    buffer_init(&runner->room, SIZE_MAX);
     return runner;
 }
 
@@ -36,15 +38,16 @@ void sigma_runner_destroy(struct sigma_runner **pointer) {
     sigma_routes_destroy(&runner->routes);
     pattern_scratch_destroy(&runner->scratch);
     sigma_regex_workspace_destroy(&runner->workspace.regex);
+    value_memory_destroy(&runner->memory);
     hit_set_fini(&runner->atoms);
+    hit_set_fini(&runner->found);
     hit_set_fini(&runner->terms);
     hit_set_fini(&runner->asked);
     hit_set_fini(&runner->attempted);
     hit_set_fini(&runner->searched);
     free(runner->candidates);
     free(runner->matched);
-    buffer_fini(&runner->joined);
-    buffer_fini(&runner->reduced);
+    buffer_fini(&runner->room);
     free(runner);
     *pointer = NULL;
 }
@@ -52,6 +55,7 @@ void sigma_runner_destroy(struct sigma_runner **pointer) {
 static void begin(struct sigma_runner *runner, struct fields *fields) {
     runner->fields = fields;
     runner->spread = 0;
+    runner->reduced_value = NULL;
     runner->tried = 0;
     hit_set_clear(&runner->atoms);
     hit_set_clear(&runner->terms);

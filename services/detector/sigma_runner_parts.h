@@ -7,13 +7,17 @@
 #define SIEM_DETECTOR_SIGMA_RUNNER_PARTS_H
 
 #include "services/detector/sigma_engine_parts.h"
+#include "services/detector/value_memory.h"
 
 struct sigma_runner {
     const struct sigma_engine *engine;
     struct sigma_routes *routes;
     struct pattern_scratch *scratch; /* NULL: the engine has no database */
     struct sigma_workspace workspace;
+    struct value_memory *memory;
+    struct literal_searches searches;
     struct hit_set atoms;
+    struct hit_set found;     /* of one value */
     struct hit_set terms;     /* that are known to be true */
     struct hit_set asked;     /* terms that were looked at late */
     struct hit_set attempted; /* atoms that were tried */
@@ -21,9 +25,11 @@ struct sigma_runner {
     uint64_t *candidates;     /* rules a witness of which was found */
     uint32_t *matched;
     uint32_t tried;
-    uint32_t spread; /* of the atoms found, those that have set their terms */
-    struct buffer joined;
-    struct buffer reduced;
+    uint32_t spread;                   /* of the atoms found, those that have set their terms */
+    const struct value *reduced_value; /* that was reduced last; NULL: none */
+    bool is_reduced;                   /* else it cannot be */
+    struct text reduced;
+    struct buffer room;    /* for it */
     struct fields *fields; /* the event's */
     const struct sigma_route_bits *route;
 };

@@ -3,8 +3,11 @@
 
 #include "services/detector/reduced_text.h"
 
-/* Between values that are searched together: no text holds it. */
-#define BETWEEN_VALUES "\xff"
+/* Ways of searching a value. */
+#define BY_LOOK_UP 1
+#define BY_LITERALS 2
+#define BY_KEYWORDS 4
+#define BY_LATE_LITERALS 8
 
 /* Sets the terms of the atoms found since the last call, and makes candidates. */
 static void spread_atoms(struct sigma_runner *runner) {
@@ -19,66 +22,86 @@ static void spread_atoms(struct sigma_runner *runner) {
     }
 }
 
-static void look_up(struct sigma_runner *runner, uint32_t number, const struct value *value) {
+/* Adds the atoms that a value has by tables and trees. */
+static void look_up(struct sigma_runner *runner, uint32_t number, const struct value *value,
+                    struct hit_set *atoms) {
     const struct sigma_lane *lane = &runner->engine->lanes.items[number];
     if (lane->present != SIGMA_NONE)
-        (void)hit_set_add(&runner->atoms, lane->present);
+        (void)hit_set_add(atoms, lane->present);
     if (value_is_comparable(value))
         sigma_lanes_look_up(&runner->engine->lanes, number, value,
-                            fields_folded(runner->fields, value), &runner->atoms);
+                            fields_folded(runner->fields, value), atoms);
 }
 
-/* Searches a folded text for a lane's literals. */
-static void search_text(struct sigma_runner *runner, const struct sigma_lane *lane,
-                        struct text text, bool is_ascii) {
-    if (lane->literals != NULL)
-        literal_machine_scan(lane->literals, text, &runner->atoms);
-    if (lane->wide_literals != NULL && !is_ascii)
-        literal_machine_scan(lane->wide_literals, text, &runner->atoms);
-}
-
-static void search_literals(struct sigma_runner *runner, uint32_t number,
-                            const struct value *value) {
+/* Adds the lane's literals that a value has, by the next run of the searches. */
+static void search_literals(struct sigma_runner *runner, uint32_t number, const struct value *value,
+                            struct hit_set *atoms) {
     const struct sigma_lane *lane = &runner->engine->lanes.items[number];
     if (!value_is_comparable(value))
         return;
     struct text folded = fields_folded(runner->fields, value);
-    search_text(runner, lane, folded, lane->wide_literals == NULL || text_is_ascii(folded));
+    if (lane->literals != NULL)
+        literal_searches_add(&runner->searches, lane->literals, folded, atoms);
+    if (lane->wide_literals != NULL && !text_is_ascii(folded))
+        literal_searches_add(&runner->searches, lane->wide_literals, folded, atoms);
 }
 
-/* Searches all values for keywords, in one pass. */
-static void search_joined(struct sigma_runner *runner) {
-    struct fields *fields = runner->fields;
-    const struct sigma_lanes *lanes = &runner->engine->lanes;
-    bool is_ascii = true;
-    buffer_reset(&runner->joined);
-    for (uint32_t i = 0; i < fields->searched; i++) {
-        if (!value_is_comparable(&fields->values[i]))
-            continue;
-        struct text folded = fields_folded(fields, &fields->values[i]);
-        is_ascii = is_ascii && text_is_ascii(folded);
-        buffer_append_text(&runner->joined, folded);
-        buffer_append(&runner->joined, BETWEEN_VALUES, 1);
-    }
-    struct text joined = {(const char *)runner->joined.data, runner->joined.length};
-    if (joined.length > 0)
-        search_text(runner, &lanes->items[lanes->count - 1], joined, is_ascii);
+/* The same for those that no rule needs to be a candidate. */
+static void search_late_literals(struct sigma_runner *runner, uint32_t number,
+                                 const struct value *value, struct hit_set *atoms) {
+    const struct sigma_lane *lane = &runner->engine->lanes.items[number];
+    if (value_is_comparable(value) && lane->late_literals != NULL)
+        literal_searches_add(&runner->searches, lane->late_literals,
+                             fields_folded(runner->fields, value), atoms);
+}
+
+static void search_ways(struct sigma_runner *runner, const struct value_question *question,
+                        struct hit_set *atoms) {
+    if (question->ways & BY_LOOK_UP)
+        look_up(runner, question->lane, question->value, atoms);
+    if (question->ways & BY_LITERALS)
+        search_literals(runner, question->lane, question->value, atoms);
+    if (question->ways & BY_LATE_LITERALS)
+        search_late_literals(runner, question->lane, question->value, atoms);
+    if (question->ways & BY_KEYWORDS)
+        search_literals(runner, runner->engine->lanes.count - 1, question->value, atoms);
+}
+
+/* Finds the atoms of a value in these ways, or remembers them. */
+static void search_value(struct sigma_runner *runner, uint32_t lane, const struct value *value,
+                         uint8_t ways) {
+    struct value_question question = {.value = value, .lane = lane, .ways = ways};
+    enum value_answer answer = value_is_comparable(value)
+                                   ? value_memory_ask(runner->memory, &question, &runner->atoms)
+                                   : VALUE_UNKNOWN;
+    if (answer == VALUE_UNKNOWN)
+        search_ways(runner, &question, &runner->atoms);
+    if (answer != VALUE_AGAIN)
+        return;
+    hit_set_clear(&runner->found);
+    literal_searches_run(&runner->searches);
+    search_ways(runner, &question, &runner->found);
+    literal_searches_run(&runner->searches);
+    value_memory_keep(runner->memory, &question, &runner->found);
+    for (uint32_t i = 0; i < runner->found.count; i++)
+        (void)hit_set_add(&runner->atoms, runner->found.numbers[i]);
 }
 
 void sigma_search_lane(struct sigma_runner *runner, uint32_t lane, enum sigma_search search) {
     if (sigma_bit(runner->route->searched[search], lane) ||
         !hit_set_add(&runner->searched, lane * SEARCHES + search))
         return;
+    static const uint8_t ways[] = {BY_LOOK_UP, BY_LITERALS, BY_LATE_LITERALS};
+    const struct fields *fields = runner->fields;
     if (sigma_lane_field(runner, lane) == SIGMA_KEYWORDS) {
-        search_joined(runner);
+        for (uint32_t i = 0; i < fields->searched; i++)
+            search_value(runner, lane, &fields->values[i], ways[search]);
     } else {
-        for (const struct value *value = fields_first(runner->fields, lane); value != NULL;
-             value = fields_next(runner->fields, value))
-            if (search == SEARCH_LOOK_UP)
-                look_up(runner, lane, value);
-            else
-                search_literals(runner, lane, value);
+        for (const struct value *value = fields_first(fields, lane); value != NULL;
+             value = fields_next(fields, value))
+            search_value(runner, lane, value, ways[search]);
     }
+    literal_searches_run(&runner->searches);
     spread_atoms(runner);
 }
 
@@ -86,11 +109,17 @@ void sigma_search_lane(struct sigma_runner *runner, uint32_t lane, enum sigma_se
  * the pattern. */
 static bool value_has(struct sigma_runner *runner, const struct sigma_check *check,
                       const struct value *value) {
-    struct text reduced;
     if (!value_is_comparable(value))
         return false;
-    if (reduced_text_make(value->text, &runner->reduced, &reduced))
-        return pattern_database_finds(check->database, runner->scratch, reduced);
+    for (uint8_t i = 0; i < check->mark_count; i++)
+        if (memchr(value->text.data, check->marks[i], value->text.length) == NULL)
+            return false;
+    if (runner->reduced_value != value) {
+        runner->reduced_value = value;
+        runner->is_reduced = reduced_text_make(value->text, &runner->room, &runner->reduced);
+    }
+    if (runner->is_reduced)
+        return pattern_database_finds(check->database, runner->scratch, runner->reduced);
     return sigma_pattern_matches_value(check->pattern, value, runner->fields, &runner->workspace);
 }
 
@@ -123,21 +152,30 @@ void sigma_try_atom(struct sigma_runner *runner, const struct sigma_check *check
     spread_atoms(runner);
 }
 
+/* How the route wants a value to be searched for witnesses. */
+static uint8_t ways_for(const struct sigma_runner *runner, uint32_t index) {
+    uint64_t *const *searched = runner->route->searched;
+    const struct value *value = &runner->fields->values[index];
+    uint32_t keywords = runner->engine->lanes.count - 1;
+    uint8_t ways = 0;
+    if (value->field >= 0 && sigma_bit(searched[SEARCH_LOOK_UP], (uint32_t)value->field))
+        ways |= BY_LOOK_UP;
+    if (value->field >= 0 && sigma_bit(searched[SEARCH_LITERALS], (uint32_t)value->field))
+        ways |= BY_LITERALS;
+    if (index < runner->fields->searched && sigma_bit(searched[SEARCH_LITERALS], keywords))
+        ways |= BY_KEYWORDS;
+    return ways;
+}
+
 void sigma_search_witnesses(struct sigma_runner *runner) {
     const struct fields *fields = runner->fields;
-    uint64_t *const *searched = runner->route->searched;
     for (uint32_t i = 0; i < fields->count; i++) {
         const struct value *value = &fields->values[i];
-        if (value->field < 0)
-            continue;
-        uint32_t lane = (uint32_t)value->field;
-        if (sigma_bit(searched[SEARCH_LOOK_UP], lane))
-            look_up(runner, lane, value);
-        if (sigma_bit(searched[SEARCH_LITERALS], lane))
-            search_literals(runner, lane, value);
+        uint8_t ways = ways_for(runner, i);
+        if (ways != 0)
+            search_value(runner, value->field < 0 ? 0 : (uint32_t)value->field, value, ways);
     }
-    if (sigma_bit(searched[SEARCH_LITERALS], runner->engine->lanes.count - 1))
-        search_joined(runner);
+    literal_searches_run(&runner->searches);
     spread_atoms(runner);
 }
 
@@ -146,5 +184,7 @@ void sigma_runner_scan(struct sigma_runner *runner, struct fields *fields) {
     hit_set_clear(&runner->atoms);
     for (uint32_t i = 0; i < fields->count; i++)
         if (fields->values[i].field >= 0)
-            search_literals(runner, (uint32_t)fields->values[i].field, &fields->values[i]);
+            search_literals(runner, (uint32_t)fields->values[i].field, &fields->values[i],
+                            &runner->atoms);
+    literal_searches_run(&runner->searches);
 }

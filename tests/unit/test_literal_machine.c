@@ -11,12 +11,14 @@
 #define LITERALS_MAX 60
 #define LITERAL_MAX (3 * LITERAL_REST_MAX)
 #define TEXT_MAX 600
+#define LONG_TEXT 20000
 
 struct trial {
     char bytes[LITERALS_MAX][LITERAL_MAX];
     struct literal literals[LITERALS_MAX];
     uint32_t count;
     struct literal_machine *machine;
+    struct literal_searches searches;
     struct hit_set hits;
     size_t found;
 };
@@ -47,6 +49,37 @@ static void make_literal(struct trial *trial, struct random_source *source, uint
     trial->count++;
 }
 
+/* A text that is searched in parts has what stands across two of them, and searches made together
+ * do not mix. */
+Test(literal_machine, searches_long_texts_and_many_at_once) {
+    static struct trial trial;
+    static char texts[LITERAL_SEARCHES_MAX + 8][LONG_TEXT];
+    struct hit_set hits[LITERAL_SEARCHES_MAX + 8];
+    struct random_source source = {7};
+    hit_set_init(&trial.hits, LITERALS_MAX);
+    while (trial.count < LITERALS_MAX)
+        make_literal(&trial, &source, 256);
+    trial.machine = literal_machine_new(trial.literals, trial.count);
+    for (size_t i = 0; i < LITERAL_SEARCHES_MAX + 8; i++) {
+        struct text part = trial.literals[i % trial.count].text;
+        size_t length = i % 8 == 0 ? LONG_TEXT : part.length + i % 50, at = length - part.length;
+        memset(texts[i], 'q', length);
+        if (i % 8 == 0) /* across the end of a quarter */
+            at = LONG_TEXT / 4 * (1 + i / 8 % 3) - i % (part.length + 1);
+        memcpy(texts[i] + at, part.data, part.length);
+        hit_set_init(&hits[i], LITERALS_MAX);
+        literal_searches_add(&trial.searches, trial.machine, (struct text){texts[i], length},
+                             &hits[i]);
+    }
+    literal_searches_run(&trial.searches);
+    for (size_t i = 0; i < LITERAL_SEARCHES_MAX + 8; i++) {
+        cr_expect(hit_set_has(&hits[i], trial.literals[i % trial.count].number), "text %zu", i);
+        hit_set_fini(&hits[i]);
+    }
+    literal_machine_destroy(&trial.machine);
+    hit_set_fini(&trial.hits);
+}
+
 /* Fills a text with bytes, or with literals and their beginnings. */
 static struct text make_text(const struct trial *trial, struct random_source *source,
                              uint32_t kinds, char room[TEXT_MAX + LITERAL_MAX]) {
@@ -66,7 +99,8 @@ static struct text make_text(const struct trial *trial, struct random_source *so
 
 static void compare(struct trial *trial, struct text text, uint32_t seed) {
     hit_set_clear(&trial->hits);
-    literal_machine_scan(trial->machine, text, &trial->hits);
+    literal_searches_add(&trial->searches, trial->machine, text, &trial->hits);
+    literal_searches_run(&trial->searches);
     for (uint32_t i = 0; i < trial->count; i++) {
         struct text part = trial->literals[i].text;
         bool expected = memmem(text.data, text.length, part.data, part.length) != NULL;
