@@ -82,18 +82,25 @@ static void put_off_literals(struct plan *plan) {
             plan->atoms[i].finder = FINDER_CONTAINS_LATE;
 }
 
-/* How an atom is tried. A hint that is a literal is searched for before. */
+/* How an atom is tried. */
 static struct sigma_check check_atom(struct plan *plan, uint32_t number) {
     const struct plan_atom *atom = &plan->atoms[number];
-    bool has_hint = atom->hint != SIGMA_NONE && plan->atoms[atom->hint].finder != FINDER_PRESENT;
+    bool is_late = atom->finder == FINDER_CONTAINS_LATE;
     struct sigma_check check = {
-        .search = SEARCHES,
+        .search = is_late ? SEARCH_LATE_LITERALS : SEARCHES,
         .lane = atom->lane,
         .atom = number,
-        .hint = has_hint ? atom->hint : SIGMA_NONE,
+        .hint = SIGMA_NONE,
         .pattern = atom->pattern,
         .database = atom->database,
     };
+    if (is_late || atom->hint == SIGMA_NONE)
+        return check;
+    const struct plan_atom *hint = &plan->atoms[atom->hint];
+    if (hint->finder != FINDER_PRESENT)
+        check.hint = atom->hint;
+    if (hint->finder == FINDER_CONTAINS_LATE)
+        check.late_hint = hint->pattern;
     if (check.database != NULL) {
         struct text expression = atom->pattern->expression;
         char *room = arena_alloc(&plan->passing, expression.length + 1);
@@ -103,23 +110,32 @@ static struct sigma_check check_atom(struct plan *plan, uint32_t number) {
     return check;
 }
 
+static bool is_tried(enum atom_finder finder) {
+    return finder == FINDER_DIRECT || finder == FINDER_CONTAINS_LATE;
+}
+
+/* Notes how an atom, or the hint of one that is tried, is searched for. */
+static void need_search(const struct plan *plan, uint32_t number, bool needed[SEARCHES]) {
+    const struct plan_atom *atom = &plan->atoms[number];
+    if (atom->finder == FINDER_DIRECT && atom->hint != SIGMA_NONE)
+        atom = &plan->atoms[atom->hint];
+    if (!is_tried(atom->finder) && atom->finder != FINDER_PRESENT)
+        needed[sigma_search_for(atom->finder)] = true;
+}
+
 /* Adds how a term's atoms are found: each way of searching once, then each atom to try. */
 static uint32_t add_checks(struct sigma_engine *engine, struct plan *plan,
                            const struct plan_term *term, uint32_t count) {
     const uint32_t *atoms = plan->term_atoms + term->first;
     bool needed[SEARCHES] = {false};
-    for (uint32_t i = 0; i < term->count; i++) {
-        bool is_direct = plan->atoms[atoms[i]].finder == FINDER_DIRECT;
-        uint32_t found = is_direct ? check_atom(plan, atoms[i]).hint : atoms[i];
-        if (found != SIGMA_NONE)
-            needed[sigma_search_for(plan->atoms[found].finder)] = true;
-    }
+    for (uint32_t i = 0; i < term->count; i++)
+        need_search(plan, atoms[i], needed);
     for (int search = 0; search < SEARCHES; search++)
         if (needed[search])
-            engine->checks[count++] =
-                (struct sigma_check){.search = (enum sigma_search)search, .lane = term->lane};
+            engine->checks[count++] = (struct sigma_check){
+                .search = (enum sigma_search)search, .lane = term->lane, .atom = SIGMA_NONE};
     for (uint32_t i = 0; i < term->count; i++)
-        if (plan->atoms[atoms[i]].finder == FINDER_DIRECT)
+        if (is_tried(plan->atoms[atoms[i]].finder))
             engine->checks[count++] = check_atom(plan, atoms[i]);
     return count;
 }

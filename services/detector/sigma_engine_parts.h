@@ -27,8 +27,9 @@ enum sigma_search { SEARCH_LOOK_UP, SEARCH_LITERALS, SEARCH_LATE_LITERALS, SEARC
 struct sigma_check {
     enum sigma_search search; /* SEARCHES: none */
     uint32_t lane;
-    uint32_t atom;
+    uint32_t atom; /* SIGMA_NONE: none is tried */
     uint32_t hint; /* an atom without which this one is not there; SIGMA_NONE: none */
+    const struct sigma_pattern *late_hint; /* its pattern, when it is a late literal */
     const struct sigma_pattern *pattern;
     const struct pattern_database *database; /* NULL: the pattern is tried */
     char marks[CHECK_MARKS_MAX]; /* that are in every value which the database matches */

@@ -55,6 +55,7 @@ void sigma_runner_destroy(struct sigma_runner **pointer) {
 static void begin(struct sigma_runner *runner, struct fields *fields) {
     runner->fields = fields;
     runner->spread = 0;
+    runner->literals_tried = 0;
     runner->reduced_value = NULL;
     runner->tried = 0;
     hit_set_clear(&runner->atoms);
@@ -73,7 +74,7 @@ static bool ask(struct sigma_runner *runner, uint32_t term) {
         return false;
     for (uint32_t i = engine->first_checks[term]; i < engine->first_checks[term + 1]; i++) {
         const struct sigma_check *check = &engine->checks[i];
-        if (check->search != SEARCHES)
+        if (check->atom == SIGMA_NONE)
             sigma_search_lane(runner, check->lane, check->search);
         else
             sigma_try_atom(runner, check);

@@ -25,6 +25,7 @@ struct sigma_runner {
     uint64_t *candidates;     /* rules a witness of which was found */
     uint32_t *matched;
     uint32_t tried;
+    uint32_t literals_tried;           /* one by one */
     uint32_t spread;                   /* of the atoms found, those that have set their terms */
     const struct value *reduced_value; /* that was reduced last; NULL: none */
     bool is_reduced;                   /* else it cannot be */
@@ -40,7 +41,7 @@ void sigma_search_witnesses(struct sigma_runner *runner);
 /* Finds the atoms of a lane in this way, unless that was done for the event. */
 void sigma_search_lane(struct sigma_runner *runner, uint32_t lane, enum sigma_search search);
 
-/* Tries an atom whose hint's lane has been searched, unless that was done for the event. */
+/* Tries an atom, unless that was done for the event. */
 void sigma_try_atom(struct sigma_runner *runner, const struct sigma_check *check);
 
 /* The field a lane is of, or SIGMA_KEYWORDS. */

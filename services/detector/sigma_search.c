@@ -3,6 +3,10 @@
 
 #include "services/detector/reduced_text.h"
 
+/* Late literals that are looked for one by one in an event, in as many bytes of a lane. */
+#define TRIED_MAX 24
+#define TRIED_SIZE_MAX 512
+
 /* Ways of searching a value. */
 #define BY_LOOK_UP 1
 #define BY_LITERALS 2
@@ -33,38 +37,40 @@ static void look_up(struct sigma_runner *runner, uint32_t number, const struct v
                             fields_folded(runner->fields, value), atoms);
 }
 
-/* Adds the lane's literals that a value has, by the next run of the searches. */
-static void search_literals(struct sigma_runner *runner, uint32_t number, const struct value *value,
-                            struct hit_set *atoms) {
-    const struct sigma_lane *lane = &runner->engine->lanes.items[number];
-    if (!value_is_comparable(value))
-        return;
-    struct text folded = fields_folded(runner->fields, value);
-    if (lane->literals != NULL)
-        literal_searches_add(&runner->searches, lane->literals, folded, atoms);
-    if (lane->wide_literals != NULL && !text_is_ascii(folded))
-        literal_searches_add(&runner->searches, lane->wide_literals, folded, atoms);
+/* Adds the literals of a machine that a value has, by the next run of the searches; NULL is none.
+ */
+static void search_by(struct sigma_runner *runner, const struct literal_machine *machine,
+                      const struct value *value, struct hit_set *atoms) {
+    if (machine != NULL && value_is_comparable(value))
+        literal_searches_add(&runner->searches, machine, fields_folded(runner->fields, value),
+                             atoms);
 }
 
-/* The same for those that no rule needs to be a candidate. */
-static void search_late_literals(struct sigma_runner *runner, uint32_t number,
-                                 const struct value *value, struct hit_set *atoms) {
-    const struct sigma_lane *lane = &runner->engine->lanes.items[number];
-    if (value_is_comparable(value) && lane->late_literals != NULL)
-        literal_searches_add(&runner->searches, lane->late_literals,
-                             fields_folded(runner->fields, value), atoms);
+/* The same for those of a lane that are not ASCII. */
+static void search_wide(struct sigma_runner *runner, const struct sigma_lane *lane,
+                        const struct value *value, struct hit_set *atoms) {
+    if (lane->wide_literals != NULL && !text_is_ascii(value->text))
+        search_by(runner, lane->wide_literals, value, atoms);
 }
 
 static void search_ways(struct sigma_runner *runner, const struct value_question *question,
                         struct hit_set *atoms) {
+    const struct sigma_lanes *lanes = &runner->engine->lanes;
+    const struct sigma_lane *lane = &lanes->items[question->lane];
+    const struct sigma_lane *keywords = &lanes->items[lanes->count - 1];
+    const struct value *value = question->value;
     if (question->ways & BY_LOOK_UP)
-        look_up(runner, question->lane, question->value, atoms);
-    if (question->ways & BY_LITERALS)
-        search_literals(runner, question->lane, question->value, atoms);
+        look_up(runner, question->lane, value, atoms);
+    if (question->ways & BY_LITERALS) {
+        search_by(runner, lane->literals, value, atoms);
+        search_wide(runner, lane, value, atoms);
+    }
     if (question->ways & BY_LATE_LITERALS)
-        search_late_literals(runner, question->lane, question->value, atoms);
-    if (question->ways & BY_KEYWORDS)
-        search_literals(runner, runner->engine->lanes.count - 1, question->value, atoms);
+        search_by(runner, lane->late_literals, value, atoms);
+    if (question->ways & BY_KEYWORDS) {
+        search_by(runner, keywords->literals, value, atoms);
+        search_wide(runner, keywords, value, atoms);
+    }
 }
 
 /* Finds the atoms of a value in these ways, or remembers them. */
@@ -139,9 +145,51 @@ static bool lane_has(struct sigma_runner *runner, const struct sigma_check *chec
     return false;
 }
 
+/* Bytes of a lane's values, or more than TRIED_SIZE_MAX when they are more. */
+static size_t lane_size(const struct sigma_runner *runner, uint32_t lane) {
+    size_t size = 0;
+    if (sigma_lane_field(runner, lane) == SIGMA_KEYWORDS)
+        return SIZE_MAX;
+    for (const struct value *value = fields_first(runner->fields, lane);
+         value != NULL && size <= TRIED_SIZE_MAX; value = fields_next(runner->fields, value))
+        size += value->text.length;
+    return size;
+}
+
+/* True when the lane has a late literal: one is looked for by itself, while values are short and
+ * few were; else all are. */
+static bool has_literal(struct sigma_runner *runner, uint32_t lane, uint32_t atom,
+                        const struct sigma_pattern *pattern) {
+    uint32_t search = lane * SEARCHES + SEARCH_LATE_LITERALS;
+    if (hit_set_has(&runner->atoms, atom))
+        return true;
+    if (hit_set_has(&runner->searched, search) || hit_set_has(&runner->attempted, atom))
+        return false;
+    if (runner->literals_tried++ >= TRIED_MAX || lane_size(runner, lane) > TRIED_SIZE_MAX) {
+        sigma_search_lane(runner, lane, SEARCH_LATE_LITERALS);
+        return hit_set_has(&runner->atoms, atom);
+    }
+    (void)hit_set_add(&runner->attempted, atom);
+    if (!sigma_pattern_matches(pattern, lane, runner->fields, &runner->workspace))
+        return false;
+    (void)hit_set_add(&runner->atoms, atom);
+    spread_atoms(runner);
+    return true;
+}
+
+/* True when an atom's hint is there, or it has none. */
+static bool has_hint(struct sigma_runner *runner, const struct sigma_check *check) {
+    if (check->late_hint != NULL)
+        return has_literal(runner, check->lane, check->hint, check->late_hint);
+    return check->hint == SIGMA_NONE || hit_set_has(&runner->atoms, check->hint);
+}
+
 void sigma_try_atom(struct sigma_runner *runner, const struct sigma_check *check) {
-    if ((check->hint != SIGMA_NONE && !hit_set_has(&runner->atoms, check->hint)) ||
-        !hit_set_add(&runner->attempted, check->atom))
+    if (check->search == SEARCH_LATE_LITERALS) {
+        (void)has_literal(runner, check->lane, check->atom, check->pattern);
+        return;
+    }
+    if (!has_hint(runner, check) || !hit_set_add(&runner->attempted, check->atom))
         return;
     uint32_t field = sigma_lane_field(runner, check->lane);
     bool has = check->database != NULL ? lane_has(runner, check)
@@ -182,9 +230,11 @@ void sigma_search_witnesses(struct sigma_runner *runner) {
 void sigma_runner_scan(struct sigma_runner *runner, struct fields *fields) {
     runner->fields = fields;
     hit_set_clear(&runner->atoms);
-    for (uint32_t i = 0; i < fields->count; i++)
-        if (fields->values[i].field >= 0)
-            search_literals(runner, (uint32_t)fields->values[i].field, &fields->values[i],
-                            &runner->atoms);
+    for (uint32_t i = 0; i < fields->count; i++) {
+        const struct value *value = &fields->values[i];
+        if (value->field >= 0)
+            search_by(runner, runner->engine->lanes.items[value->field].literals, value,
+                      &runner->atoms);
+    }
     literal_searches_run(&runner->searches);
 }
