@@ -30,8 +30,13 @@ static char fold_ascii(char byte) {
     return byte;
 }
 
-static uint32_t fold_code_point(uint32_t code_point) {
+/* `last` is the range found last: a text's letters are of few. */
+static uint32_t fold_code_point(uint32_t code_point, size_t *last) {
     size_t low = 0, high = RANGES;
+    bool is_same = *last < RANGES && code_point <= ranges[*last].last &&
+                   (*last == 0 || code_point > ranges[*last - 1].last);
+    if (is_same)
+        low = high = *last;
     while (low < high) {
         size_t middle = (low + high) / 2;
         if (ranges[middle].last < code_point)
@@ -39,6 +44,7 @@ static uint32_t fold_code_point(uint32_t code_point) {
         else
             high = middle;
     }
+    *last = low;
     if (low == RANGES || code_point < ranges[low].first ||
         (code_point - ranges[low].first) % ranges[low].stride != 0)
         return code_point;
@@ -78,7 +84,7 @@ static size_t encode_code_point(uint32_t code_point, char *out) {
 }
 
 /* Folds the one character at the start of `text`; its length. */
-static size_t fold_character(struct text text, char *out, size_t *ret_written) {
+static size_t fold_character(struct text text, char *out, size_t *last, size_t *ret_written) {
     uint32_t code_point;
     if ((unsigned char)text.data[0] < 0x80) {
         out[0] = fold_ascii(text.data[0]);
@@ -86,7 +92,7 @@ static size_t fold_character(struct text text, char *out, size_t *ret_written) {
         return 1;
     }
     size_t length = casefold_decode(text, &code_point);
-    uint32_t folded = length == 1 ? code_point : fold_code_point(code_point);
+    uint32_t folded = length == 1 ? code_point : fold_code_point(code_point, last);
     if (folded == code_point) {
         memcpy(out, text.data, length);
         *ret_written = length;
@@ -112,7 +118,7 @@ static size_t fold_words(struct text text, char *out) {
 }
 
 size_t casefold_text(struct text text, char *out) {
-    size_t at = 0, written = 0;
+    size_t at = 0, written = 0, last = 0;
     while (at < text.length) {
         size_t words = fold_words((struct text){text.data + at, text.length - at}, out + written);
         at += words;
@@ -120,7 +126,7 @@ size_t casefold_text(struct text text, char *out) {
         for (size_t i = 0; i < sizeof(uint64_t) && at < text.length; i++) {
             size_t added;
             at += fold_character((struct text){text.data + at, text.length - at}, out + written,
-                                 &added);
+                                 &last, &added);
             written += added;
         }
     }

@@ -1,6 +1,8 @@
 /* regex_literal.c: one pass over an expression, from one run of literal characters to the next. */
 #include "services/detector/regex_literal.h"
 
+#include <ctype.h>
+
 struct reader {
     struct text expression;
     size_t at;
@@ -183,10 +185,27 @@ static void read_one(struct reader *reader) {
     }
 }
 
+/* Reads the expression; false when nothing is certain. Its runs stand in `room`, one by one. */
+static bool read_all(struct reader *reader, struct text expression, char *room) {
+    *reader = (struct reader){.expression = expression, .run = room, .longest = {room, 0}};
+    while (!at_end(reader) && !reader->failed)
+        read_one(reader);
+    end_run(reader);
+    return !reader->failed;
+}
+
 struct text regex_literal_find(struct text expression, char *room) {
-    struct reader reader = {.expression = expression, .run = room, .longest = {room, 0}};
-    while (!at_end(&reader) && !reader.failed)
-        read_one(&reader);
-    end_run(&reader);
-    return reader.failed ? (struct text){room, 0} : reader.longest;
+    struct reader reader;
+    return read_all(&reader, expression, room) ? reader.longest : (struct text){room, 0};
+}
+
+size_t regex_literal_marks(struct text expression, char *room, char *ret_marks, size_t most) {
+    struct reader reader;
+    size_t count = 0;
+    if (!read_all(&reader, expression, room))
+        return 0;
+    for (const char *at = room; at < reader.run && count < most; at++)
+        if (ispunct((unsigned char)*at) && memchr(ret_marks, *at, count) == NULL)
+            ret_marks[count++] = *at;
+    return count;
 }

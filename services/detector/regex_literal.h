@@ -14,4 +14,8 @@
  * none was found. */
 struct text regex_literal_find(struct text expression, char *room);
 
+/* Writes punctuation marks that are in everything the expression matches, at most `most` of them,
+ * no two alike; how many. `room` is as above. */
+size_t regex_literal_marks(struct text expression, char *room, char *ret_marks, size_t most);
+
 #endif

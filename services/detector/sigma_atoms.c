@@ -1,5 +1,4 @@
 /* sigma_atoms.c: each pattern on a field once, who finds it, and what else is there when it is. */
-#include "services/detector/sigma_expressions.h"
 #include "services/detector/sigma_plan.h"
 
 #include "services/detector/casefold.h"
@@ -98,13 +97,7 @@ static uint32_t intern(struct plan *plan, uint32_t lane, const struct sigma_patt
     return number;
 }
 
-/* True when a database can hold it: one that is empty, or begins with a zero byte, is taken for
- * empty there. */
-static bool is_searchable(struct text literal) {
-    return literal.length > 0 && literal.data[0] != '\0';
-}
-
-/* Which database is searched for a literal. */
+/* Which machine searches for a literal. */
 static enum atom_finder finder_of_part(struct text literal) {
     return text_is_ascii(literal) ? FINDER_CONTAINS : FINDER_CONTAINS_WIDE;
 }
@@ -114,9 +107,9 @@ static enum atom_finder finder_of_literal(const struct plan *plan, uint32_t lane
     bool is_keyword = lane == plan_keywords_lane(plan);
     bool is_empty = pattern->literal.length == 0;
     if (pattern->cased)
-        return sigma_expression_suits(pattern) ? FINDER_EXPRESSION : FINDER_DIRECT;
+        return FINDER_DIRECT;
     if (pattern->kind == SIGMA_PATTERN_CONTAINS)
-        return is_searchable(pattern->literal) ? finder_of_part(pattern->literal) : FINDER_DIRECT;
+        return is_empty ? FINDER_DIRECT : finder_of_part(pattern->literal);
     if (is_keyword)
         return FINDER_DIRECT;
     if (pattern->kind == SIGMA_PATTERN_EXACT)
@@ -141,7 +134,6 @@ static enum atom_finder finder_of(const struct plan *plan, uint32_t lane,
                    : FINDER_DIRECT;
     case SIGMA_PATTERN_GLOB:
     case SIGMA_PATTERN_REGEX:
-        return sigma_expression_suits(pattern) ? FINDER_EXPRESSION : FINDER_DIRECT;
     case SIGMA_PATTERN_NETWORK:
     case SIGMA_PATTERN_FIELD:
     case SIGMA_PATTERN_NULL:
@@ -188,7 +180,7 @@ static struct text needed_literal(struct plan *plan, const struct sigma_pattern 
     default:
         return none;
     }
-    return run.length >= HINT_MIN && is_searchable(run) ? run : none;
+    return run.length >= HINT_MIN ? run : none;
 }
 
 /* The atom "contains this literal", folded. */
@@ -228,8 +220,7 @@ uint32_t plan_atom(struct plan *plan, uint32_t lane, const struct sigma_pattern 
     enum atom_finder finder = finder_of(plan, lane, pattern);
     uint32_t number = intern(plan, lane, pattern, finder, &is_new);
     if (is_new) {
-        bool is_late = finder == FINDER_EXPRESSION || finder == FINDER_DIRECT;
-        uint32_t hint = is_late ? hint_of(plan, lane, pattern) : number;
+        uint32_t hint = finder == FINDER_DIRECT ? hint_of(plan, lane, pattern) : number;
         plan->atoms[number].hint = hint;
     }
     return number;

@@ -1,20 +1,29 @@
-/* sigma_databases.h: the multi-pattern databases of all lanes, compiled side by side.
+/* sigma_databases.h: the regular expressions that a database can search for, one each, compiled
+ * side by side.
  *
- * Owner: the lanes own what is made. Threads: see sigma_lanes.h. Errors: none.
+ * An expression has a database of its own because a rule seldom asks for one: those that stand in
+ * one database are all searched for at the price of the costliest. Owner: init/fini on the caller's
+ * struct. Threads: making starts up to ENGINE_THREADS_MAX threads of its own, and ends them;
+ * read-only afterwards. Errors: none; an expression that cannot be compiled has no database.
  */
 #ifndef SIEM_DETECTOR_SIGMA_DATABASES_H
 #define SIEM_DETECTOR_SIGMA_DATABASES_H
 
-#include "services/detector/sigma_lanes.h"
+#include "services/detector/pattern_database.h"
+#include "services/detector/sigma_plan.h"
 
-/* Numbers of a lane's atoms. */
-struct lane_atoms {
-    uint32_t *numbers;
+struct sigma_databases {
+    struct pattern_database **items;
     uint32_t count;
 };
 
-/* Makes the databases of literals and of expressions; `atoms` are those of each lane. */
-void sigma_databases_make(struct sigma_lanes *lanes, struct plan *plan,
-                          const struct lane_atoms *atoms);
+/* Makes them for the atoms of the plan, which are told theirs. */
+void sigma_databases_init(struct sigma_databases *databases, struct plan *plan);
+
+/* Frees them. */
+void sigma_databases_fini(struct sigma_databases *databases);
+
+/* A scratch large enough for all of them; NULL when there is none. */
+struct pattern_scratch *sigma_databases_scratch(const struct sigma_databases *databases);
 
 #endif

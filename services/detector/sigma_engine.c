@@ -1,6 +1,8 @@
 /* sigma_engine.c: rules to atoms, terms, steps, witnesses and lanes. */
 #include "services/detector/sigma_engine_parts.h"
 
+#include "services/detector/regex_literal.h"
+
 #include <stdlib.h>
 
 static void *new_array(size_t count, size_t size) {
@@ -56,14 +58,16 @@ static void list_terms(struct sigma_engine *engine, const struct plan *plan) {
 }
 
 /* Which rules each atom is a witness of; and their routes. */
-static void list_rules(struct sigma_engine *engine, const struct plan *plan,
+static void list_rules(struct sigma_engine *engine, struct plan *plan,
                        const struct sigma_engine_rule *rules, const struct plan_node **nodes) {
     struct sigma_pairs pairs = {0};
     engine->groups = new_array(engine->rule_count, sizeof *engine->groups);
     for (uint32_t i = 0; i < engine->rule_count; i++) {
         struct plan_witnesses witnesses = plan_witnesses(plan, nodes[i]);
-        for (uint32_t k = 0; k < witnesses.count; k++)
+        for (uint32_t k = 0; k < witnesses.count; k++) {
             sigma_pairs_add(&pairs, witnesses.atoms[k], i);
+            plan->atoms[witnesses.atoms[k]].bears_witness = true;
+        }
         engine->without_witness += !witnesses.has_some;
         sigma_routes_add(engine, plan, i, rules[i].logsource, &witnesses);
         free(witnesses.atoms);
@@ -71,25 +75,72 @@ static void list_rules(struct sigma_engine *engine, const struct plan *plan,
     engine->rules_of_atom = sigma_lists_make(&pairs, plan->atom_count);
 }
 
-/* Adds how a term's atoms are found: each way of searching once, and each pattern to try. */
-static uint32_t add_checks(struct sigma_engine *engine, const struct plan *plan,
-                           const struct plan_term *term, uint32_t count) {
-    bool needed[SEARCHES] = {false};
-    for (uint32_t i = 0; i < term->count; i++) {
-        const struct plan_atom *atom = &plan->atoms[plan->term_atoms[term->first + i]];
-        if (atom->finder == FINDER_DIRECT)
-            engine->checks[count++] = (struct sigma_check){SEARCHES, term->lane, atom->pattern};
-        else
-            needed[sigma_search_for(atom->finder)] = true;
+/* Literals that bear no witness are searched for when a rule asks. */
+static void put_off_literals(struct plan *plan) {
+    for (uint32_t i = 0; i < plan->atom_count; i++)
+        if (plan->atoms[i].finder == FINDER_CONTAINS && !plan->atoms[i].bears_witness)
+            plan->atoms[i].finder = FINDER_CONTAINS_LATE;
+}
+
+/* How an atom is tried. */
+static struct sigma_check check_atom(struct plan *plan, uint32_t number) {
+    const struct plan_atom *atom = &plan->atoms[number];
+    bool is_late = atom->finder == FINDER_CONTAINS_LATE;
+    struct sigma_check check = {
+        .search = is_late ? SEARCH_LATE_LITERALS : SEARCHES,
+        .lane = atom->lane,
+        .atom = number,
+        .hint = SIGMA_NONE,
+        .pattern = atom->pattern,
+        .database = atom->database,
+    };
+    if (is_late || atom->hint == SIGMA_NONE)
+        return check;
+    const struct plan_atom *hint = &plan->atoms[atom->hint];
+    if (hint->finder != FINDER_PRESENT)
+        check.hint = atom->hint;
+    if (hint->finder == FINDER_CONTAINS_LATE)
+        check.late_hint = hint->pattern;
+    if (check.database != NULL) {
+        struct text expression = atom->pattern->expression;
+        char *room = arena_alloc(&plan->passing, expression.length + 1);
+        check.mark_count =
+            (uint8_t)regex_literal_marks(expression, room, check.marks, CHECK_MARKS_MAX);
     }
+    return check;
+}
+
+static bool is_tried(enum atom_finder finder) {
+    return finder == FINDER_DIRECT || finder == FINDER_CONTAINS_LATE;
+}
+
+/* Notes how an atom, or the hint of one that is tried, is searched for. */
+static void need_search(const struct plan *plan, uint32_t number, bool needed[SEARCHES]) {
+    const struct plan_atom *atom = &plan->atoms[number];
+    if (atom->finder == FINDER_DIRECT && atom->hint != SIGMA_NONE)
+        atom = &plan->atoms[atom->hint];
+    if (!is_tried(atom->finder) && atom->finder != FINDER_PRESENT)
+        needed[sigma_search_for(atom->finder)] = true;
+}
+
+/* Adds how a term's atoms are found: each way of searching once, then each atom to try. */
+static uint32_t add_checks(struct sigma_engine *engine, struct plan *plan,
+                           const struct plan_term *term, uint32_t count) {
+    const uint32_t *atoms = plan->term_atoms + term->first;
+    bool needed[SEARCHES] = {false};
+    for (uint32_t i = 0; i < term->count; i++)
+        need_search(plan, atoms[i], needed);
     for (int search = 0; search < SEARCHES; search++)
         if (needed[search])
-            engine->checks[count++] =
-                (struct sigma_check){(enum sigma_search)search, term->lane, NULL};
+            engine->checks[count++] = (struct sigma_check){
+                .search = (enum sigma_search)search, .lane = term->lane, .atom = SIGMA_NONE};
+    for (uint32_t i = 0; i < term->count; i++)
+        if (is_tried(plan->atoms[atoms[i]].finder))
+            engine->checks[count++] = check_atom(plan, atoms[i]);
     return count;
 }
 
-static void list_checks(struct sigma_engine *engine, const struct plan *plan) {
+static void list_checks(struct sigma_engine *engine, struct plan *plan) {
     uint32_t count = 0;
     engine->first_checks = new_array((size_t)plan->term_count + 1, sizeof *engine->first_checks);
     engine->checks = new_array(plan->term_atom_count + SEARCHES * (size_t)plan->term_count,
@@ -113,10 +164,12 @@ struct sigma_engine *sigma_engine_new(const struct sigma_engine_rule *rules, uin
     const struct plan_node **nodes = write_steps(engine, &plan, rules);
     engine->atom_count = plan.atom_count;
     engine->term_count = plan.term_count;
-    sigma_lanes_init(&engine->lanes, &plan);
     list_terms(engine, &plan);
-    list_checks(engine, &plan);
     list_rules(engine, &plan, rules, nodes);
+    put_off_literals(&plan);
+    sigma_lanes_init(&engine->lanes, &plan);
+    sigma_databases_init(&engine->databases, &plan);
+    list_checks(engine, &plan);
     plan_fini(&plan);
     return engine;
 }
@@ -126,6 +179,7 @@ void sigma_engine_destroy(struct sigma_engine **pointer) {
     if (engine == NULL)
         return;
     sigma_lanes_fini(&engine->lanes);
+    sigma_databases_fini(&engine->databases);
     free(engine->first_steps);
     free(engine->steps.items);
     free(engine->terms_of_atom.starts);
@@ -142,6 +196,5 @@ void sigma_engine_destroy(struct sigma_engine **pointer) {
 
 struct sigma_engine_size sigma_engine_measure(const struct sigma_engine *engine) {
     return (struct sigma_engine_size){engine->rule_count, engine->atom_count, engine->term_count,
-                                      engine->without_witness,
-                                      sigma_lanes_database_count(&engine->lanes)};
+                                      engine->without_witness, engine->databases.count};
 }

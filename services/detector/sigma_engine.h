@@ -4,11 +4,11 @@
  *   rules ▶ atoms (a pattern on a field, once) ▶ terms (any of some atoms) ▶ steps over terms
  *
  * An event's values are looked up: equality in a hash table, beginnings and ends in trees, what is
- * contained in one multi-pattern database a field. Each atom that is found sets its terms, and
- * makes the rules it is a witness of candidates: a rule is tried only when one of its witnesses was
- * found, or when it has none, and never when its logsource conflicts with the event's. What no
- * index finds (expressions, networks, order of numbers, missing fields) is looked at only when a
- * candidate asks.
+ * contained by one machine a field, which searches for all literals at once. Each atom that is
+ * found sets its terms, and makes the rules it is a witness of candidates: a rule is tried only
+ * when one of its witnesses was found, or when it has none, and never when its logsource conflicts
+ * with the event's. What no index finds (expressions, networks, order of numbers, missing fields)
+ * is looked at only when a candidate asks.
  *
  * Owner: new/destroy; the engine borrows the programs for its life, a runner borrows its engine.
  * Threads: making compiles databases on up to ENGINE_THREADS_MAX threads of its own, which end
@@ -69,7 +69,7 @@ uint32_t sigma_runner_tried(const struct sigma_runner *runner);
  * made. */
 uint64_t sigma_runner_given_up(const struct sigma_runner *runner);
 
-/* Only searches the event's values in the multi-pattern databases: for those who measure what that
+/* Only searches the event's values for all literals: for those who measure what that
  * alone costs. */
 void sigma_runner_scan(struct sigma_runner *runner, struct fields *fields);
 

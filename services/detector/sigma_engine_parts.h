@@ -6,6 +6,7 @@
 #ifndef SIEM_DETECTOR_SIGMA_ENGINE_PARTS_H
 #define SIEM_DETECTOR_SIGMA_ENGINE_PARTS_H
 
+#include "services/detector/sigma_databases.h"
 #include "services/detector/sigma_lanes.h"
 #include "services/detector/sigma_steps.h"
 
@@ -16,20 +17,30 @@ struct sigma_lists {
 };
 
 /* Ways to find the atoms of a lane. */
-enum sigma_search { SEARCH_LOOK_UP, SEARCH_LITERALS, SEARCH_EXPRESSIONS, SEARCHES };
+enum sigma_search { SEARCH_LOOK_UP, SEARCH_LITERALS, SEARCH_LATE_LITERALS, SEARCHES };
 
-/* What is to be done before a term is known to be false. */
+/* Marks that are looked for before a database is searched. */
+#define CHECK_MARKS_MAX 4
+
+/* What is to be done before a term is known to be false: a search of its lane, or trying an atom.
+ */
 struct sigma_check {
-    enum sigma_search search;
+    enum sigma_search search; /* SEARCHES: none */
     uint32_t lane;
-    const struct sigma_pattern *pattern; /* NULL, or what is to be tried instead of searching */
+    uint32_t atom; /* SIGMA_NONE: none is tried */
+    uint32_t hint; /* an atom without which this one is not there; SIGMA_NONE: none */
+    const struct sigma_pattern *late_hint; /* its pattern, when it is a late literal */
+    const struct sigma_pattern *pattern;
+    const struct pattern_database *database; /* NULL: the pattern is tried */
+    char marks[CHECK_MARKS_MAX]; /* that are in every value which the database matches */
+    uint8_t mark_count;
 };
 
 /* Rules and lanes as bits, 64 to a word. */
 struct sigma_route_bits {
-    uint64_t *rules;                        /* may match */
-    uint64_t *always;                       /* and are tried whatever is found */
-    uint64_t *searched[SEARCH_EXPRESSIONS]; /* lanes in which witnesses are found, by the way */
+    uint64_t *rules;              /* may match */
+    uint64_t *always;             /* and are tried whatever is found */
+    uint64_t *searched[SEARCHES]; /* lanes in which witnesses are found, by the way */
 };
 
 /* The rules of one logsource. */
@@ -41,6 +52,7 @@ struct sigma_route_group {
 struct sigma_engine {
     struct arena arena;
     struct sigma_lanes lanes;
+    struct sigma_databases databases;
     uint32_t rule_count, atom_count, term_count;
     uint32_t *first_steps; /* by rule */
     struct sigma_steps steps;
@@ -56,8 +68,8 @@ struct sigma_engine {
 
 /* How what this finder finds is searched for; it is not DIRECT. */
 static inline enum sigma_search sigma_search_for(enum atom_finder finder) {
-    if (finder == FINDER_EXPRESSION)
-        return SEARCH_EXPRESSIONS;
+    if (finder == FINDER_CONTAINS_LATE)
+        return SEARCH_LATE_LITERALS;
     bool is_literal = finder == FINDER_CONTAINS || finder == FINDER_CONTAINS_WIDE;
     return is_literal ? SEARCH_LITERALS : SEARCH_LOOK_UP;
 }

@@ -1,10 +1,14 @@
-/* sigma_lanes.c: atoms, by lane and finder, into tables, trees and databases. */
+/* sigma_lanes.c: atoms, by lane and finder, into tables, trees and machines. */
 #include "services/detector/sigma_lanes.h"
-
-#include "services/detector/sigma_databases.h"
 
 #include <math.h>
 #include <stdlib.h>
+
+/* Numbers of a lane's atoms. */
+struct lane_atoms {
+    uint32_t *numbers;
+    uint32_t count;
+};
 
 static bool needs_tree(const struct plan_atom *atom, enum affix_end end) {
     return atom->finder == (end == AFFIX_PREFIX ? FINDER_PREFIX : FINDER_SUFFIX);
@@ -27,6 +31,25 @@ static struct affix_tree *make_tree(const struct plan *plan, const struct lane_a
         tree = affix_tree_new(affixes, count, end);
     free(affixes);
     return tree;
+}
+
+/* A machine of the literals with this finder among a lane's atoms; NULL when there are none. */
+static struct literal_machine *make_machine(const struct plan *plan, const struct lane_atoms *atoms,
+                                            enum atom_finder finder) {
+    struct literal_machine *machine = NULL;
+    size_t count = 0;
+    struct literal *literals = calloc(atoms->count + 1, sizeof *literals);
+    if (literals == NULL)
+        abort();
+    for (uint32_t i = 0; i < atoms->count; i++) {
+        const struct plan_atom *atom = &plan->atoms[atoms->numbers[i]];
+        if (atom->finder == finder)
+            literals[count++] = (struct literal){atom->pattern->literal, atoms->numbers[i]};
+    }
+    if (count > 0)
+        machine = literal_machine_new(literals, count);
+    free(literals);
+    return machine;
 }
 
 /* Puts what is found by equality into the tables. */
@@ -65,7 +88,7 @@ static uint32_t *sort_by_lane(const struct plan *plan, uint32_t lane_count,
     return numbers;
 }
 
-void sigma_lanes_init(struct sigma_lanes *lanes, struct plan *plan) {
+void sigma_lanes_init(struct sigma_lanes *lanes, const struct plan *plan) {
     *lanes = (struct sigma_lanes){.count = plan->field_count + 1};
     lanes->items = calloc(lanes->count, sizeof *lanes->items);
     struct lane_atoms *atoms = calloc(lanes->count, sizeof *atoms);
@@ -78,10 +101,12 @@ void sigma_lanes_init(struct sigma_lanes *lanes, struct plan *plan) {
         lanes->items[i].present = SIGMA_NONE;
         lanes->items[i].prefixes = make_tree(plan, &atoms[i], AFFIX_PREFIX);
         lanes->items[i].suffixes = make_tree(plan, &atoms[i], AFFIX_SUFFIX);
+        lanes->items[i].literals = make_machine(plan, &atoms[i], FINDER_CONTAINS);
+        lanes->items[i].late_literals = make_machine(plan, &atoms[i], FINDER_CONTAINS_LATE);
+        lanes->items[i].wide_literals = make_machine(plan, &atoms[i], FINDER_CONTAINS_WIDE);
     }
     for (uint32_t i = 0; i < plan->atom_count; i++)
         fill_tables(lanes, plan, i);
-    sigma_databases_make(lanes, plan, atoms);
     free(numbers);
     free(atoms);
 }
@@ -91,35 +116,13 @@ void sigma_lanes_fini(struct sigma_lanes *lanes) {
         struct sigma_lane *lane = &lanes->items[i];
         affix_tree_destroy(&lane->prefixes);
         affix_tree_destroy(&lane->suffixes);
-        pattern_database_destroy(&lane->literals);
-        pattern_database_destroy(&lane->wide_literals);
-        pattern_database_destroy(&lane->expressions);
-        free(lane->tries);
+        literal_machine_destroy(&lane->literals);
+        literal_machine_destroy(&lane->late_literals);
+        literal_machine_destroy(&lane->wide_literals);
     }
     free(lanes->items);
     equal_table_fini(&lanes->texts);
     equal_table_fini(&lanes->numbers);
-}
-
-uint32_t sigma_lanes_database_count(const struct sigma_lanes *lanes) {
-    uint32_t count = 0;
-    for (uint32_t i = 0; i < lanes->count; i++) {
-        count += lanes->items[i].literals != NULL;
-        count += lanes->items[i].wide_literals != NULL;
-        count += lanes->items[i].expressions != NULL;
-    }
-    return count;
-}
-
-struct pattern_scratch *sigma_lanes_scratch(const struct sigma_lanes *lanes) {
-    struct pattern_scratch *scratch = NULL;
-    for (uint32_t i = 0; i < lanes->count; i++) {
-        const struct sigma_lane *lane = &lanes->items[i];
-        pattern_scratch_prepare(&scratch, lane->literals);
-        pattern_scratch_prepare(&scratch, lane->wide_literals);
-        pattern_scratch_prepare(&scratch, lane->expressions);
-    }
-    return scratch;
 }
 
 static bool is_number(const struct value *value) {

@@ -43,10 +43,10 @@ static bool holds(enum sigma_comparison comparison, int order) {
 static bool read_time_part(const struct sigma_pattern *pattern, const struct value *value,
                            struct sigma_number *ret_number) {
     int64_t part;
-    bool is_read = value->kind == VALUE_INTEGER
-                       ? time_part_of_number(pattern->part, value->integer, &part)
-                       : value->kind == VALUE_TEXT &&
-                             time_part_of_text(pattern->part, value->text, &part);
+    bool is_read =
+        value->kind == VALUE_INTEGER
+            ? time_part_of_number(pattern->part, value->integer, &part)
+            : value->kind == VALUE_TEXT && time_part_of_text(pattern->part, value->text, &part);
     if (is_read)
         *ret_number = (struct sigma_number){(double)part, part, true};
     return is_read;
@@ -110,9 +110,8 @@ static bool field_matches(const struct sigma_pattern *pattern, const struct valu
     return false;
 }
 
-/* True when the pattern matches this value, which has a text. */
-static bool value_matches(const struct sigma_pattern *pattern, const struct value *value,
-                          struct fields *fields, struct sigma_workspace *workspace) {
+bool sigma_pattern_matches_value(const struct sigma_pattern *pattern, const struct value *value,
+                                 struct fields *fields, struct sigma_workspace *workspace) {
     switch (pattern->kind) {
     case SIGMA_PATTERN_EXACT:
         return text_equal(text_for(pattern, fields, value), pattern->literal);
@@ -149,7 +148,8 @@ static bool matches_field(const struct sigma_pattern *pattern, uint32_t field,
     for (; value != NULL; value = fields_next(fields, value)) {
         if (pattern->kind == SIGMA_PATTERN_NULL && value->kind == VALUE_NULL)
             return true;
-        if (value_is_comparable(value) && value_matches(pattern, value, fields, workspace))
+        if (value_is_comparable(value) &&
+            sigma_pattern_matches_value(pattern, value, fields, workspace))
             return true;
     }
     return false;
@@ -159,7 +159,8 @@ static bool matches_event(const struct sigma_pattern *pattern, struct fields *fi
                           struct sigma_workspace *workspace) {
     for (uint32_t i = 0; i < fields->searched; i++) {
         const struct value *value = &fields->values[i];
-        if (value_is_comparable(value) && value_matches(pattern, value, fields, workspace))
+        if (value_is_comparable(value) &&
+            sigma_pattern_matches_value(pattern, value, fields, workspace))
             return true;
     }
     return false;

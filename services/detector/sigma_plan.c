@@ -63,9 +63,9 @@ static enum plan_effort effort_of(const struct plan_atom *atom) {
     case FINDER_PRESENT:
         return EFFORT_LOOK_UP;
     case FINDER_CONTAINS:
+    case FINDER_CONTAINS_LATE:
     case FINDER_CONTAINS_WIDE:
         return EFFORT_LITERALS;
-    case FINDER_EXPRESSION:
     case FINDER_DIRECT:
         break;
     }

@@ -20,12 +20,14 @@ enum atom_finder {
     FINDER_NUMBER_EQUAL,  /* the table of numbers */
     FINDER_PREFIX,        /* the tree of beginnings */
     FINDER_SUFFIX,        /* the tree of ends */
-    FINDER_CONTAINS,      /* the database of ASCII literals */
+    FINDER_CONTAINS,      /* the machine of ASCII literals that bear witness */
+    FINDER_CONTAINS_LATE, /* that of the other ASCII literals, when asked */
     FINDER_CONTAINS_WIDE, /* that of the others, for values that are not ASCII */
     FINDER_PRESENT,       /* the field has a value */
-    FINDER_EXPRESSION,    /* the database of expressions, when asked */
-    FINDER_DIRECT,        /* its pattern is tried, when asked */
+    FINDER_DIRECT,        /* its pattern or its database is tried, when asked */
 };
+
+struct pattern_database;
 
 struct plan_atom {
     uint32_t lane;
@@ -33,9 +35,11 @@ struct plan_atom {
     const struct sigma_pattern *pattern; /* NULL: PRESENT */
     uint32_t hint; /* an atom that is found whenever this one is there; SIGMA_NONE: not known */
     uint32_t uses; /* by terms of rules */
+    bool bears_witness;
+    const struct pattern_database *database; /* of a DIRECT regular expression, or NULL */
 };
 
-/* What it takes to find out whether a term is true: tables and trees, the database of literals, or
+/* What it takes to find out whether a term is true: tables and trees, the machines of literals, or
  * searches that only a rule which asks for them pays for. Rules ask for the least first. */
 enum plan_effort { EFFORT_LOOK_UP, EFFORT_LITERALS, EFFORT_LATE, EFFORTS };
 

@@ -143,6 +143,10 @@ static inline void sigma_workspace_reset(struct sigma_workspace *workspace) {
 bool sigma_pattern_matches(const struct sigma_pattern *pattern, uint32_t field,
                            struct fields *fields, struct sigma_workspace *workspace);
 
+/* True when the pattern matches this value, which has something to compare with. */
+bool sigma_pattern_matches_value(const struct sigma_pattern *pattern, const struct value *value,
+                                 struct fields *fields, struct sigma_workspace *workspace);
+
 /* sigma_glob.c: true when the glob is the whole text. */
 bool sigma_glob_matches(const struct sigma_glob *glob, struct text text);
 

@@ -23,12 +23,13 @@ struct sigma_routes {
 
 struct sigma_route_bits sigma_route_bits_new(const struct sigma_engine *engine,
                                              struct arena *arena) {
-    return (struct sigma_route_bits){
+    struct sigma_route_bits bits = {
         .rules = arena_zalloc(arena, engine->rule_words, sizeof(uint64_t)),
         .always = arena_zalloc(arena, engine->rule_words, sizeof(uint64_t)),
-        .searched = {arena_zalloc(arena, engine->lane_words, sizeof(uint64_t)),
-                     arena_zalloc(arena, engine->lane_words, sizeof(uint64_t))},
     };
+    for (size_t k = 0; k < SEARCHES; k++)
+        bits.searched[k] = arena_zalloc(arena, engine->lane_words, sizeof(uint64_t));
+    return bits;
 }
 
 static bool is_same(const struct logsource *a, const struct logsource *b) {
@@ -101,7 +102,7 @@ static void make_route(const struct sigma_engine *engine, const struct logsource
                        struct sigma_route_bits *bits) {
     memset(bits->rules, 0, engine->rule_words * sizeof(uint64_t));
     memset(bits->always, 0, engine->rule_words * sizeof(uint64_t));
-    for (size_t k = 0; k < SEARCH_EXPRESSIONS; k++)
+    for (size_t k = 0; k < SEARCHES; k++)
         memset(bits->searched[k], 0, engine->lane_words * sizeof(uint64_t));
     for (uint32_t i = 0; i < engine->group_count; i++) {
         const struct sigma_route_group *group = &engine->groups[i];
@@ -109,7 +110,7 @@ static void make_route(const struct sigma_engine *engine, const struct logsource
             continue;
         join(bits->rules, group->bits.rules, engine->rule_words);
         join(bits->always, group->bits.always, engine->rule_words);
-        for (size_t k = 0; k < SEARCH_EXPRESSIONS; k++)
+        for (size_t k = 0; k < SEARCHES; k++)
             join(bits->searched[k], group->bits.searched[k], engine->lane_words);
     }
 }

@@ -15,16 +15,19 @@ struct sigma_runner *sigma_runner_new(const struct sigma_engine *engine) {
     struct sigma_runner *runner = new_array(1, sizeof *runner);
     runner->engine = engine;
     runner->routes = sigma_routes_new(engine);
-    runner->scratch = sigma_lanes_scratch(&engine->lanes);
+    runner->scratch = sigma_databases_scratch(&engine->databases);
     runner->workspace.regex = sigma_regex_workspace_new();
+    runner->memory = value_memory_new();
+    literal_searches_init(&runner->searches);
     hit_set_init(&runner->atoms, engine->atom_count);
+    hit_set_init(&runner->found, engine->atom_count);
     hit_set_init(&runner->terms, engine->term_count);
     hit_set_init(&runner->asked, engine->term_count);
+    hit_set_init(&runner->attempted, engine->atom_count);
     hit_set_init(&runner->searched, engine->lanes.count * SEARCHES);
     runner->candidates = new_array(engine->rule_words, sizeof *runner->candidates);
     runner->matched = new_array(engine->rule_count, sizeof *runner->matched);
-    buffer_init(&runner->joined, SIZE_MAX);
-    buffer_init(&runner->reduced, SIZE_MAX);
+    buffer_init(&runner->room, SIZE_MAX);
     return runner;
 }
 
@@ -35,14 +38,16 @@ void sigma_runner_destroy(struct sigma_runner **pointer) {
     sigma_routes_destroy(&runner->routes);
     pattern_scratch_destroy(&runner->scratch);
     sigma_regex_workspace_destroy(&runner->workspace.regex);
+    value_memory_destroy(&runner->memory);
     hit_set_fini(&runner->atoms);
+    hit_set_fini(&runner->found);
     hit_set_fini(&runner->terms);
     hit_set_fini(&runner->asked);
+    hit_set_fini(&runner->attempted);
     hit_set_fini(&runner->searched);
     free(runner->candidates);
     free(runner->matched);
-    buffer_fini(&runner->joined);
-    buffer_fini(&runner->reduced);
+    buffer_fini(&runner->room);
     free(runner);
     *pointer = NULL;
 }
@@ -50,10 +55,13 @@ void sigma_runner_destroy(struct sigma_runner **pointer) {
 static void begin(struct sigma_runner *runner, struct fields *fields) {
     runner->fields = fields;
     runner->spread = 0;
+    runner->literals_tried = 0;
+    runner->reduced_value = NULL;
     runner->tried = 0;
     hit_set_clear(&runner->atoms);
     hit_set_clear(&runner->terms);
     hit_set_clear(&runner->asked);
+    hit_set_clear(&runner->attempted);
     hit_set_clear(&runner->searched);
     memset(runner->candidates, 0, runner->engine->rule_words * sizeof(uint64_t));
     sigma_workspace_reset(&runner->workspace);
@@ -66,11 +74,10 @@ static bool ask(struct sigma_runner *runner, uint32_t term) {
         return false;
     for (uint32_t i = engine->first_checks[term]; i < engine->first_checks[term + 1]; i++) {
         const struct sigma_check *check = &engine->checks[i];
-        if (check->pattern == NULL)
+        if (check->atom == SIGMA_NONE)
             sigma_search_lane(runner, check->lane, check->search);
-        else if (sigma_pattern_matches(check->pattern, sigma_lane_field(runner, check->lane),
-                                       runner->fields, &runner->workspace))
-            (void)hit_set_add(&runner->terms, term);
+        else
+            sigma_try_atom(runner, check);
         if (hit_set_has(&runner->terms, term))
             return true;
     }

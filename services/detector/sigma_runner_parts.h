@@ -7,22 +7,30 @@
 #define SIEM_DETECTOR_SIGMA_RUNNER_PARTS_H
 
 #include "services/detector/sigma_engine_parts.h"
+#include "services/detector/value_memory.h"
 
 struct sigma_runner {
     const struct sigma_engine *engine;
     struct sigma_routes *routes;
     struct pattern_scratch *scratch; /* NULL: the engine has no database */
     struct sigma_workspace workspace;
+    struct value_memory *memory;
+    struct literal_searches searches;
     struct hit_set atoms;
-    struct hit_set terms;    /* that are known to be true */
-    struct hit_set asked;    /* terms that were looked at late */
-    struct hit_set searched; /* late: lanes, SEARCHES numbers each */
-    uint64_t *candidates;    /* rules a witness of which was found */
+    struct hit_set found;     /* of one value */
+    struct hit_set terms;     /* that are known to be true */
+    struct hit_set asked;     /* terms that were looked at late */
+    struct hit_set attempted; /* atoms that were tried */
+    struct hit_set searched;  /* late: lanes, SEARCHES numbers each */
+    uint64_t *candidates;     /* rules a witness of which was found */
     uint32_t *matched;
     uint32_t tried;
-    uint32_t spread; /* of the atoms found, those that have set their terms */
-    struct buffer joined;
-    struct buffer reduced;
+    uint32_t literals_tried;           /* one by one */
+    uint32_t spread;                   /* of the atoms found, those that have set their terms */
+    const struct value *reduced_value; /* that was reduced last; NULL: none */
+    bool is_reduced;                   /* else it cannot be */
+    struct text reduced;
+    struct buffer room;    /* for it */
     struct fields *fields; /* the event's */
     const struct sigma_route_bits *route;
 };
@@ -32,6 +40,9 @@ void sigma_search_witnesses(struct sigma_runner *runner);
 
 /* Finds the atoms of a lane in this way, unless that was done for the event. */
 void sigma_search_lane(struct sigma_runner *runner, uint32_t lane, enum sigma_search search);
+
+/* Tries an atom, unless that was done for the event. */
+void sigma_try_atom(struct sigma_runner *runner, const struct sigma_check *check);
 
 /* The field a lane is of, or SIGMA_KEYWORDS. */
 static inline uint32_t sigma_lane_field(const struct sigma_runner *runner, uint32_t lane) {

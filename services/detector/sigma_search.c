@@ -3,8 +3,15 @@
 
 #include "services/detector/reduced_text.h"
 
-/* Between values that are searched together: no text holds it. */
-#define BETWEEN_VALUES "\xff"
+/* Late literals that are looked for one by one in an event, in as many bytes of a lane. */
+#define TRIED_MAX 24
+#define TRIED_SIZE_MAX 512
+
+/* Ways of searching a value. */
+#define BY_LOOK_UP 1
+#define BY_LITERALS 2
+#define BY_KEYWORDS 4
+#define BY_LATE_LITERALS 8
 
 /* Sets the terms of the atoms found since the last call, and makes candidates. */
 static void spread_atoms(struct sigma_runner *runner) {
@@ -19,124 +26,215 @@ static void spread_atoms(struct sigma_runner *runner) {
     }
 }
 
-static void look_up(struct sigma_runner *runner, uint32_t number, const struct value *value) {
+/* Adds the atoms that a value has by tables and trees. */
+static void look_up(struct sigma_runner *runner, uint32_t number, const struct value *value,
+                    struct hit_set *atoms) {
     const struct sigma_lane *lane = &runner->engine->lanes.items[number];
     if (lane->present != SIGMA_NONE)
-        (void)hit_set_add(&runner->atoms, lane->present);
+        (void)hit_set_add(atoms, lane->present);
     if (value_is_comparable(value))
         sigma_lanes_look_up(&runner->engine->lanes, number, value,
-                            fields_folded(runner->fields, value), &runner->atoms);
+                            fields_folded(runner->fields, value), atoms);
 }
 
-/* Searches a folded text for a lane's literals. */
-static void search_text(struct sigma_runner *runner, const struct sigma_lane *lane,
-                        struct text text, bool is_ascii) {
-    if (lane->literals != NULL)
-        pattern_database_scan(lane->literals, runner->scratch, text, &runner->atoms);
-    if (lane->wide_literals != NULL && !is_ascii)
-        pattern_database_scan(lane->wide_literals, runner->scratch, text, &runner->atoms);
+/* Adds the literals of a machine that a value has, by the next run of the searches; NULL is none.
+ */
+static void search_by(struct sigma_runner *runner, const struct literal_machine *machine,
+                      const struct value *value, struct hit_set *atoms) {
+    if (machine != NULL && value_is_comparable(value))
+        literal_searches_add(&runner->searches, machine, fields_folded(runner->fields, value),
+                             atoms);
 }
 
-static void search_literals(struct sigma_runner *runner, uint32_t number,
-                            const struct value *value) {
-    const struct sigma_lane *lane = &runner->engine->lanes.items[number];
-    if (!value_is_comparable(value))
-        return;
-    struct text folded = fields_folded(runner->fields, value);
-    search_text(runner, lane, folded, lane->wide_literals == NULL || text_is_ascii(folded));
+/* The same for those of a lane that are not ASCII. */
+static void search_wide(struct sigma_runner *runner, const struct sigma_lane *lane,
+                        const struct value *value, struct hit_set *atoms) {
+    if (lane->wide_literals != NULL && !text_is_ascii(value->text))
+        search_by(runner, lane->wide_literals, value, atoms);
 }
 
-/* Searches all values for keywords, in one pass. */
-static void search_joined(struct sigma_runner *runner) {
-    struct fields *fields = runner->fields;
+static void search_ways(struct sigma_runner *runner, const struct value_question *question,
+                        struct hit_set *atoms) {
     const struct sigma_lanes *lanes = &runner->engine->lanes;
-    bool is_ascii = true;
-    buffer_reset(&runner->joined);
-    for (uint32_t i = 0; i < fields->searched; i++) {
-        if (!value_is_comparable(&fields->values[i]))
-            continue;
-        struct text folded = fields_folded(fields, &fields->values[i]);
-        is_ascii = is_ascii && text_is_ascii(folded);
-        buffer_append_text(&runner->joined, folded);
-        buffer_append(&runner->joined, BETWEEN_VALUES, 1);
+    const struct sigma_lane *lane = &lanes->items[question->lane];
+    const struct sigma_lane *keywords = &lanes->items[lanes->count - 1];
+    const struct value *value = question->value;
+    if (question->ways & BY_LOOK_UP)
+        look_up(runner, question->lane, value, atoms);
+    if (question->ways & BY_LITERALS) {
+        search_by(runner, lane->literals, value, atoms);
+        search_wide(runner, lane, value, atoms);
     }
-    struct text joined = {(const char *)runner->joined.data, runner->joined.length};
-    if (joined.length > 0)
-        search_text(runner, &lanes->items[lanes->count - 1], joined, is_ascii);
-}
-
-/* Searches a value for a lane's expressions; one that cannot be reduced by trying each. */
-static void search_expressions(struct sigma_runner *runner, uint32_t number,
-                               const struct value *value) {
-    const struct sigma_lane *lane = &runner->engine->lanes.items[number];
-    struct text reduced;
-    if (!value_is_comparable(value))
-        return;
-    if (reduced_text_make(value->text, &runner->reduced, &reduced)) {
-        pattern_database_scan(lane->expressions, runner->scratch, reduced, &runner->atoms);
-        return;
+    if (question->ways & BY_LATE_LITERALS)
+        search_by(runner, lane->late_literals, value, atoms);
+    if (question->ways & BY_KEYWORDS) {
+        search_by(runner, keywords->literals, value, atoms);
+        search_wide(runner, keywords, value, atoms);
     }
-    for (uint32_t i = 0; i < lane->expression_count; i++)
-        if (!hit_set_has(&runner->atoms, lane->tries[i].atom) &&
-            sigma_pattern_matches(lane->tries[i].pattern, sigma_lane_field(runner, number),
-                                  runner->fields, &runner->workspace))
-            (void)hit_set_add(&runner->atoms, lane->tries[i].atom);
 }
 
-static void search_value(struct sigma_runner *runner, uint32_t lane, enum sigma_search search,
-                         const struct value *value) {
-    if (search == SEARCH_LOOK_UP)
-        look_up(runner, lane, value);
-    else if (search == SEARCH_LITERALS)
-        search_literals(runner, lane, value);
-    else
-        search_expressions(runner, lane, value);
-}
-
-static void search_keywords(struct sigma_runner *runner, uint32_t lane, enum sigma_search search) {
-    if (search == SEARCH_LITERALS)
-        search_joined(runner);
-    for (uint32_t i = 0; search == SEARCH_EXPRESSIONS && i < runner->fields->searched; i++)
-        search_expressions(runner, lane, &runner->fields->values[i]);
+/* Finds the atoms of a value in these ways, or remembers them. */
+static void search_value(struct sigma_runner *runner, uint32_t lane, const struct value *value,
+                         uint8_t ways) {
+    struct value_question question = {.value = value, .lane = lane, .ways = ways};
+    enum value_answer answer = value_is_comparable(value)
+                                   ? value_memory_ask(runner->memory, &question, &runner->atoms)
+                                   : VALUE_UNKNOWN;
+    if (answer == VALUE_UNKNOWN)
+        search_ways(runner, &question, &runner->atoms);
+    if (answer != VALUE_AGAIN)
+        return;
+    hit_set_clear(&runner->found);
+    literal_searches_run(&runner->searches);
+    search_ways(runner, &question, &runner->found);
+    literal_searches_run(&runner->searches);
+    value_memory_keep(runner->memory, &question, &runner->found);
+    for (uint32_t i = 0; i < runner->found.count; i++)
+        (void)hit_set_add(&runner->atoms, runner->found.numbers[i]);
 }
 
 void sigma_search_lane(struct sigma_runner *runner, uint32_t lane, enum sigma_search search) {
-    if (search != SEARCH_EXPRESSIONS && sigma_bit(runner->route->searched[search], lane))
+    if (sigma_bit(runner->route->searched[search], lane) ||
+        !hit_set_add(&runner->searched, lane * SEARCHES + search))
         return;
-    if (!hit_set_add(&runner->searched, lane * SEARCHES + search))
-        return;
+    static const uint8_t ways[] = {BY_LOOK_UP, BY_LITERALS, BY_LATE_LITERALS};
+    const struct fields *fields = runner->fields;
     if (sigma_lane_field(runner, lane) == SIGMA_KEYWORDS) {
-        search_keywords(runner, lane, search);
+        for (uint32_t i = 0; i < fields->searched; i++)
+            search_value(runner, lane, &fields->values[i], ways[search]);
     } else {
-        for (const struct value *value = fields_first(runner->fields, lane); value != NULL;
-             value = fields_next(runner->fields, value))
-            search_value(runner, lane, search, value);
+        for (const struct value *value = fields_first(fields, lane); value != NULL;
+             value = fields_next(fields, value))
+            search_value(runner, lane, value, ways[search]);
     }
+    literal_searches_run(&runner->searches);
     spread_atoms(runner);
+}
+
+/* True when a value has what the database searches for; one that cannot be reduced is matched with
+ * the pattern. */
+static bool value_has(struct sigma_runner *runner, const struct sigma_check *check,
+                      const struct value *value) {
+    if (!value_is_comparable(value))
+        return false;
+    for (uint8_t i = 0; i < check->mark_count; i++)
+        if (memchr(value->text.data, check->marks[i], value->text.length) == NULL)
+            return false;
+    if (runner->reduced_value != value) {
+        runner->reduced_value = value;
+        runner->is_reduced = reduced_text_make(value->text, &runner->room, &runner->reduced);
+    }
+    if (runner->is_reduced)
+        return pattern_database_finds(check->database, runner->scratch, runner->reduced);
+    return sigma_pattern_matches_value(check->pattern, value, runner->fields, &runner->workspace);
+}
+
+/* True when some value of the lane has what the database searches for. */
+static bool lane_has(struct sigma_runner *runner, const struct sigma_check *check) {
+    const struct fields *fields = runner->fields;
+    if (sigma_lane_field(runner, check->lane) == SIGMA_KEYWORDS) {
+        for (uint32_t i = 0; i < fields->searched; i++)
+            if (value_has(runner, check, &fields->values[i]))
+                return true;
+        return false;
+    }
+    for (const struct value *value = fields_first(fields, check->lane); value != NULL;
+         value = fields_next(fields, value))
+        if (value_has(runner, check, value))
+            return true;
+    return false;
+}
+
+/* Bytes of a lane's values, or more than TRIED_SIZE_MAX when they are more. */
+static size_t lane_size(const struct sigma_runner *runner, uint32_t lane) {
+    size_t size = 0;
+    if (sigma_lane_field(runner, lane) == SIGMA_KEYWORDS)
+        return SIZE_MAX;
+    for (const struct value *value = fields_first(runner->fields, lane);
+         value != NULL && size <= TRIED_SIZE_MAX; value = fields_next(runner->fields, value))
+        size += value->text.length;
+    return size;
+}
+
+/* True when the lane has a late literal: one is looked for by itself, while values are short and
+ * few were; else all are. */
+static bool has_literal(struct sigma_runner *runner, uint32_t lane, uint32_t atom,
+                        const struct sigma_pattern *pattern) {
+    uint32_t search = lane * SEARCHES + SEARCH_LATE_LITERALS;
+    if (hit_set_has(&runner->atoms, atom))
+        return true;
+    if (hit_set_has(&runner->searched, search) || hit_set_has(&runner->attempted, atom))
+        return false;
+    if (runner->literals_tried++ >= TRIED_MAX || lane_size(runner, lane) > TRIED_SIZE_MAX) {
+        sigma_search_lane(runner, lane, SEARCH_LATE_LITERALS);
+        return hit_set_has(&runner->atoms, atom);
+    }
+    (void)hit_set_add(&runner->attempted, atom);
+    if (!sigma_pattern_matches(pattern, lane, runner->fields, &runner->workspace))
+        return false;
+    (void)hit_set_add(&runner->atoms, atom);
+    spread_atoms(runner);
+    return true;
+}
+
+/* True when an atom's hint is there, or it has none. */
+static bool has_hint(struct sigma_runner *runner, const struct sigma_check *check) {
+    if (check->late_hint != NULL)
+        return has_literal(runner, check->lane, check->hint, check->late_hint);
+    return check->hint == SIGMA_NONE || hit_set_has(&runner->atoms, check->hint);
+}
+
+void sigma_try_atom(struct sigma_runner *runner, const struct sigma_check *check) {
+    if (check->search == SEARCH_LATE_LITERALS) {
+        (void)has_literal(runner, check->lane, check->atom, check->pattern);
+        return;
+    }
+    if (!has_hint(runner, check) || !hit_set_add(&runner->attempted, check->atom))
+        return;
+    uint32_t field = sigma_lane_field(runner, check->lane);
+    bool has = check->database != NULL ? lane_has(runner, check)
+                                       : sigma_pattern_matches(check->pattern, field,
+                                                               runner->fields, &runner->workspace);
+    if (has)
+        (void)hit_set_add(&runner->atoms, check->atom);
+    spread_atoms(runner);
+}
+
+/* How the route wants a value to be searched for witnesses. */
+static uint8_t ways_for(const struct sigma_runner *runner, uint32_t index) {
+    uint64_t *const *searched = runner->route->searched;
+    const struct value *value = &runner->fields->values[index];
+    uint32_t keywords = runner->engine->lanes.count - 1;
+    uint8_t ways = 0;
+    if (value->field >= 0 && sigma_bit(searched[SEARCH_LOOK_UP], (uint32_t)value->field))
+        ways |= BY_LOOK_UP;
+    if (value->field >= 0 && sigma_bit(searched[SEARCH_LITERALS], (uint32_t)value->field))
+        ways |= BY_LITERALS;
+    if (index < runner->fields->searched && sigma_bit(searched[SEARCH_LITERALS], keywords))
+        ways |= BY_KEYWORDS;
+    return ways;
 }
 
 void sigma_search_witnesses(struct sigma_runner *runner) {
     const struct fields *fields = runner->fields;
-    uint64_t *const *searched = runner->route->searched;
     for (uint32_t i = 0; i < fields->count; i++) {
         const struct value *value = &fields->values[i];
-        if (value->field < 0)
-            continue;
-        uint32_t lane = (uint32_t)value->field;
-        if (sigma_bit(searched[SEARCH_LOOK_UP], lane))
-            look_up(runner, lane, value);
-        if (sigma_bit(searched[SEARCH_LITERALS], lane))
-            search_literals(runner, lane, value);
+        uint8_t ways = ways_for(runner, i);
+        if (ways != 0)
+            search_value(runner, value->field < 0 ? 0 : (uint32_t)value->field, value, ways);
     }
-    if (sigma_bit(searched[SEARCH_LITERALS], runner->engine->lanes.count - 1))
-        search_joined(runner);
+    literal_searches_run(&runner->searches);
     spread_atoms(runner);
 }
 
 void sigma_runner_scan(struct sigma_runner *runner, struct fields *fields) {
     runner->fields = fields;
     hit_set_clear(&runner->atoms);
-    for (uint32_t i = 0; i < fields->count; i++)
-        if (fields->values[i].field >= 0)
-            search_literals(runner, (uint32_t)fields->values[i].field, &fields->values[i]);
+    for (uint32_t i = 0; i < fields->count; i++) {
+        const struct value *value = &fields->values[i];
+        if (value->field >= 0)
+            search_by(runner, runner->engine->lanes.items[value->field].literals, value,
+                      &runner->atoms);
+    }
+    literal_searches_run(&runner->searches);
 }

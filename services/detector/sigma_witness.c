@@ -33,10 +33,10 @@ static double chance_of(const struct plan_atom *atom) {
     case FINDER_SUFFIX:
         return popular + (length < 4 ? 0.1 : 0.004);
     case FINDER_CONTAINS:
+    case FINDER_CONTAINS_LATE:
     case FINDER_CONTAINS_WIDE:
         return popular + contains_chance(length);
     case FINDER_PRESENT:
-    case FINDER_EXPRESSION:
     case FINDER_DIRECT:
         break;
     }

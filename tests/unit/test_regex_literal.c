@@ -50,3 +50,18 @@ Test(regex_literal, finds_none_where_nothing_is_certain) {
         cr_expect_eq(found.length, 0, "%s: '%.*s'", expressions[i], TEXT_ARG(found));
     }
 }
+
+Test(regex_literal, finds_marks_that_every_match_has) {
+    static const struct literal_case cases[] = {
+        {"a\\.exe -x", ".-"}, {"\"(?:\\{1)+\"\\s*-f", "\"-"},
+        {"a-?b_*c\\$", "$"},  {"a\\.b|c", ""},
+        {"[-:]abc", ""},      {"a.b", ""},
+        {"!#%&,", "!#%&"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char room[64], marks[4];
+        size_t count = regex_literal_marks(text_of(cases[i].expression), room, marks, sizeof marks);
+        cr_expect(text_is((struct text){marks, count}, cases[i].literal), "%s: '%.*s'",
+                  cases[i].expression, (int)count, marks);
+    }
+}

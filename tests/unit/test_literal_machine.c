@@ -1,0 +1,131 @@
+/* test_literal_machine.c: the machine finds in a text what looking for each literal finds. */
+#include "services/detector/literal_machine.h"
+#include "tests/support/random_rules.h"
+
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define MACHINES 3000
+#define TEXTS 20
+#define LITERALS_MAX 60
+#define LITERAL_MAX (3 * LITERAL_REST_MAX)
+#define TEXT_MAX 600
+#define LONG_TEXT 20000
+
+struct trial {
+    char bytes[LITERALS_MAX][LITERAL_MAX];
+    struct literal literals[LITERALS_MAX];
+    uint32_t count;
+    struct literal_machine *machine;
+    struct literal_searches searches;
+    struct hit_set hits;
+    size_t found;
+};
+
+/* One of few bytes, so that much is alike; in some machines any byte. */
+static char random_byte(struct random_source *source, uint32_t kinds) {
+    uint32_t kind = random_below(source, kinds);
+    return (char)(kinds == 256 ? kind : (uint32_t) "ab\0\xc3\x80z"[kind]);
+}
+
+/* Most are short; some go on as another does. */
+static void make_literal(struct trial *trial, struct random_source *source, uint32_t kinds) {
+    char *bytes = trial->bytes[trial->count];
+    size_t limit = random_below(source, 4) == 0 ? LITERAL_MAX : 8, at = 0;
+    size_t length = 1 + random_below(source, (uint32_t)limit);
+    if (trial->count > 0 && random_below(source, 2) == 0) {
+        struct text other = trial->literals[random_below(source, trial->count)].text;
+        at = 1 + random_below(source, (uint32_t)other.length);
+        memcpy(bytes, other.data, at);
+    }
+    for (; at < length; at++)
+        bytes[at] = random_byte(source, kinds);
+    struct text text = {bytes, at};
+    for (uint32_t i = 0; i < trial->count; i++)
+        if (text_equal(trial->literals[i].text, text))
+            return;
+    trial->literals[trial->count] = (struct literal){text, trial->count};
+    trial->count++;
+}
+
+/* A text that is searched in parts has what stands across two of them, and searches made together
+ * do not mix. */
+Test(literal_machine, searches_long_texts_and_many_at_once) {
+    static struct trial trial;
+    static char texts[LITERAL_SEARCHES_MAX + 8][LONG_TEXT];
+    struct hit_set hits[LITERAL_SEARCHES_MAX + 8];
+    struct random_source source = {7};
+    hit_set_init(&trial.hits, LITERALS_MAX);
+    while (trial.count < LITERALS_MAX)
+        make_literal(&trial, &source, 256);
+    trial.machine = literal_machine_new(trial.literals, trial.count);
+    for (size_t i = 0; i < LITERAL_SEARCHES_MAX + 8; i++) {
+        struct text part = trial.literals[i % trial.count].text;
+        size_t length = i % 8 == 0 ? LONG_TEXT : part.length + i % 50, at = length - part.length;
+        memset(texts[i], 'q', length);
+        if (i % 8 == 0) /* across the end of a quarter */
+            at = LONG_TEXT / 4 * (1 + i / 8 % 3) - i % (part.length + 1);
+        memcpy(texts[i] + at, part.data, part.length);
+        hit_set_init(&hits[i], LITERALS_MAX);
+        literal_searches_add(&trial.searches, trial.machine, (struct text){texts[i], length},
+                             &hits[i]);
+    }
+    literal_searches_run(&trial.searches);
+    for (size_t i = 0; i < LITERAL_SEARCHES_MAX + 8; i++) {
+        cr_expect(hit_set_has(&hits[i], trial.literals[i % trial.count].number), "text %zu", i);
+        hit_set_fini(&hits[i]);
+    }
+    literal_machine_destroy(&trial.machine);
+    hit_set_fini(&trial.hits);
+}
+
+/* Fills a text with bytes, or with literals and their beginnings. */
+static struct text make_text(const struct trial *trial, struct random_source *source,
+                             uint32_t kinds, char room[TEXT_MAX + LITERAL_MAX]) {
+    size_t length = random_below(source, TEXT_MAX), at = 0;
+    while (at < length) {
+        struct text part = trial->literals[random_below(source, trial->count)].text;
+        uint32_t kind = random_below(source, 3);
+        size_t size = kind == 0 ? part.length : random_below(source, (uint32_t)part.length);
+        if (kind == 2)
+            room[at++] = random_byte(source, kinds);
+        else
+            memcpy(room + at, part.data, size);
+        at += kind == 2 ? 0 : size;
+    }
+    return (struct text){room, length};
+}
+
+static void compare(struct trial *trial, struct text text, uint32_t seed) {
+    hit_set_clear(&trial->hits);
+    literal_searches_add(&trial->searches, trial->machine, text, &trial->hits);
+    literal_searches_run(&trial->searches);
+    for (uint32_t i = 0; i < trial->count; i++) {
+        struct text part = trial->literals[i].text;
+        bool expected = memmem(text.data, text.length, part.data, part.length) != NULL;
+        trial->found += expected;
+        cr_assert_eq(hit_set_has(&trial->hits, trial->literals[i].number), expected,
+                     "machine %u: a literal of %zu bytes in %zu", seed, part.length, text.length);
+    }
+}
+
+Test(literal_machine, finds_what_each_literal_finds, .timeout = 100) {
+    static const uint32_t kinds[] = {2, 3, 6, 256};
+    static struct trial trial;
+    char room[TEXT_MAX + LITERAL_MAX];
+    hit_set_init(&trial.hits, LITERALS_MAX);
+    for (uint32_t seed = 1; seed <= MACHINES; seed++) {
+        struct random_source source = {seed};
+        uint32_t wanted = 1 + random_below(&source, LITERALS_MAX), kind = kinds[seed % 4];
+        trial.count = 0;
+        for (uint32_t i = 0; i < wanted; i++)
+            make_literal(&trial, &source, kind);
+        trial.machine = literal_machine_new(trial.literals, trial.count);
+        for (int i = 0; i < TEXTS; i++)
+            compare(&trial, make_text(&trial, &source, kind, room), seed);
+        literal_machine_destroy(&trial.machine);
+    }
+    hit_set_fini(&trial.hits);
+    cr_expect_gt(trial.found, MACHINES, "%zu literals found", trial.found);
+}
