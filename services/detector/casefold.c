@@ -94,7 +94,8 @@ static size_t fold_character(struct text text, char *out, size_t *last, size_t *
     size_t length = casefold_decode(text, &code_point);
     uint32_t folded = length == 1 ? code_point : fold_code_point(code_point, last);
     if (folded == code_point) {
-        memcpy(out, text.data, length);
+        for (size_t i = 0; i < length; i++)
+            out[i] = text.data[i];
         *ret_written = length;
     } else {
         *ret_written = encode_code_point(folded, out);

@@ -8,6 +8,8 @@
 #define STATES_MIN 4
 /* Beside where a row stands: some literal may end in its state. */
 #define ENDS 0x80000000u
+/* Bytes of a search that are taken in one go. */
+#define STRETCH_MAX 64
 /* Texts of this length are searched in several parts at once, each from before where it begins. */
 #define PARTS_FROM (16 * 1024)
 /* A row's first column: first in the chain of literals that may end here; 0: none. */
@@ -162,20 +164,39 @@ void literal_searches_init(struct literal_searches *searches) {
     searches->count = 0;
 }
 
-/* Adds the literals of a chain whose rests follow at a place of the search's text. */
+/* Adds the literals of a chain whose rests follow at a place of the search's text. Where all of
+ * them are known, a long text's searches are told so. */
 static void report(const struct literal_search *search, uint32_t row, const char *place) {
     size_t left = (size_t)(search->end - place);
     const struct ending *endings = search->machine->endings, *ending;
+    bool all_known = search->known != NULL;
+    if (all_known && search->known[row % LITERAL_KNOWN_ROWS] == row)
+        return;
     for (uint32_t at = search->machine->rows[row + ENDING]; at != 0; at = ending->next) {
         ending = &endings[at];
-        if (!hit_set_has(search->hits, ending->number) && ending->rest.length <= left &&
+        if (hit_set_has(search->hits, ending->number))
+            continue;
+        if (ending->rest.length <= left &&
             memcmp(ending->rest.data, place, ending->rest.length) == 0)
             (void)hit_set_add(search->hits, ending->number);
+        else
+            all_known = false;
     }
+    if (all_known)
+        search->known[row % LITERAL_KNOWN_ROWS] = row;
 }
 
-/* Takes as many bytes of each of `count` searches. */
-static inline void take_bytes(struct literal_search *searches, size_t count, size_t length) {
+/* Where in a stretch a search came to a row at which literals may end. */
+struct stop {
+    uint32_t row;
+    uint32_t at;
+};
+
+/* Takes a stretch of each of `count` searches. What is found is noted without a branch, which could
+ * not be foretold, and reported when the stretch is done. */
+static inline void take_stretch(struct literal_search *searches, size_t count, size_t length) {
+    struct stop stops[LITERAL_TOGETHER_MAX][STRETCH_MAX];
+    size_t stop_count[LITERAL_TOGETHER_MAX];
     const uint32_t *rows[LITERAL_TOGETHER_MAX];
     const uint16_t *columns[LITERAL_TOGETHER_MAX];
     const uint8_t *bytes[LITERAL_TOGETHER_MAX];
@@ -185,27 +206,30 @@ static inline void take_bytes(struct literal_search *searches, size_t count, siz
         columns[k] = searches[k].machine->columns_of;
         bytes[k] = (const uint8_t *)searches[k].at;
         row[k] = searches[k].row;
+        stop_count[k] = 0;
     }
     for (size_t i = 0; i < length; i++) {
-        uint32_t any = 0;
 #pragma GCC unroll 4
         for (size_t k = 0; k < count; k++) {
-            row[k] = rows[k][row[k] + columns[k][bytes[k][i]]];
-            any |= row[k];
-        }
-        if ((any & ENDS) == 0)
-            continue;
-#pragma GCC unroll 4
-        for (size_t k = 0; k < count; k++) {
-            if ((row[k] & ENDS) == 0)
-                continue;
-            row[k] &= ~ENDS;
-            report(&searches[k], row[k], searches[k].at + i + 1);
+            uint32_t next = rows[k][row[k] + columns[k][bytes[k][i]]];
+            row[k] = next & ~ENDS;
+            stops[k][stop_count[k]] = (struct stop){row[k], (uint32_t)i};
+            stop_count[k] += next / ENDS;
         }
     }
     for (size_t k = 0; k < count; k++) {
+        for (size_t i = 0; i < stop_count[k]; i++)
+            report(&searches[k], stops[k][i].row, searches[k].at + stops[k][i].at + 1);
         searches[k].row = row[k];
         searches[k].at += length;
+    }
+}
+
+/* Takes as many bytes of each of `count` searches. */
+static inline void take_bytes(struct literal_search *searches, size_t count, size_t length) {
+    for (size_t left = length, size; left > 0; left -= size) {
+        size = left < STRETCH_MAX ? left : STRETCH_MAX;
+        take_stretch(searches, count, size);
     }
 }
 
@@ -234,7 +258,8 @@ static void take_together(struct literal_search *searches, size_t count) {
 
 void literal_searches_run(struct literal_searches *searches) {
     while (searches->count > 0) {
-        size_t together = searches->count < LITERAL_TOGETHER_MAX ? searches->count : LITERAL_TOGETHER_MAX;
+        size_t together =
+            searches->count < LITERAL_TOGETHER_MAX ? searches->count : LITERAL_TOGETHER_MAX;
         size_t first = searches->count - together;
         take_together(searches->items + first, together);
         for (size_t i = searches->count; i > first; i--)
@@ -251,14 +276,27 @@ static void add_search(struct literal_searches *searches, const struct literal_s
     searches->items[searches->count++] = *search;
 }
 
+/* Searches a long text now, in parts: each from before where it begins, for what stands across. */
+static void search_parts(struct literal_searches *searches, struct literal_search search) {
+    size_t size = (size_t)(search.end - search.at) / LITERAL_TOGETHER_MAX;
+    const char *text = search.at;
+    literal_searches_run(searches);
+    memset(searches->known, 0, sizeof searches->known);
+    search.known = searches->known;
+    for (size_t i = 0; i < LITERAL_TOGETHER_MAX; i++) {
+        search.at = text + size * i - (i > 0 ? search.machine->depth : 0);
+        search.stop = i + 1 < LITERAL_TOGETHER_MAX ? text + size * (i + 1) : search.end;
+        add_search(searches, &search);
+    }
+    literal_searches_run(searches);
+}
+
 void literal_searches_add(struct literal_searches *searches, const struct literal_machine *machine,
                           struct text text, struct hit_set *hits) {
     const char *end = text.data + text.length;
-    size_t parts = text.length < PARTS_FROM ? 1 : LITERAL_TOGETHER_MAX;
-    for (size_t i = 0; i < parts; i++) {
-        const char *start = text.data + text.length / parts * i;
-        const char *stop = i + 1 < parts ? start + text.length / parts : end;
-        size_t before = i > 0 ? machine->depth : 0;
-        add_search(searches, &(struct literal_search){machine, start - before, stop, end, hits, 0});
-    }
+    struct literal_search search = {machine, text.data, end, end, hits, NULL, 0};
+    if (text.length < PARTS_FROM || machine->depth > text.length / LITERAL_TOGETHER_MAX)
+        add_search(searches, &search);
+    else
+        search_parts(searches, search);
 }

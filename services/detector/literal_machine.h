@@ -20,6 +20,8 @@
 /* Searches that wait for a run, at most, and that are made together. */
 #define LITERAL_SEARCHES_MAX 64
 #define LITERAL_TOGETHER_MAX 4
+/* Rows of which a long text's searches know that there is nothing to add; a power of 2. */
+#define LITERAL_KNOWN_ROWS 512
 
 struct literal {
     struct text text;
@@ -40,13 +42,15 @@ struct literal_search {
     const char *at, *stop; /* what is left of the part */
     const char *end;       /* of the text */
     struct hit_set *hits;
-    uint32_t row; /* the machine's state */
+    uint32_t *known; /* rows at which there is nothing to add; NULL: not kept */
+    uint32_t row;    /* the machine's state */
 };
 
 /* Searches that are made together: while one waits for memory, the others go on. */
 struct literal_searches {
     struct literal_search items[LITERAL_SEARCHES_MAX];
     size_t count;
+    uint32_t known[LITERAL_KNOWN_ROWS];
 };
 
 /* None. */

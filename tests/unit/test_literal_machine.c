@@ -129,3 +129,27 @@ Test(literal_machine, finds_what_each_literal_finds, .timeout = 100) {
     hit_set_fini(&trial.hits);
     cr_expect_gt(trial.found, MACHINES, "%zu literals found", trial.found);
 }
+
+/* Literals that are alike for longer than a part of a text: no part can begin so far before. */
+Test(literal_machine, finds_literals_longer_than_a_part) {
+    static char bytes[2][LONG_TEXT / 2];
+    static char value[LONG_TEXT];
+    static struct literal_searches searches;
+    struct literal literals[2];
+    struct hit_set hits;
+    for (uint32_t i = 0; i < 2; i++) {
+        memset(bytes[i], 'l', sizeof bytes[i]);
+        bytes[i][sizeof bytes[i] - 1] = (char)('1' + i);
+        literals[i] = (struct literal){{bytes[i], sizeof bytes[i]}, i};
+    }
+    memset(value, 'v', sizeof value);
+    memcpy(value + 300, bytes[1], sizeof bytes[1]);
+    hit_set_init(&hits, 2);
+    struct literal_machine *machine = literal_machine_new(literals, 2);
+    literal_searches_add(&searches, machine, (struct text){value, sizeof value}, &hits);
+    literal_searches_run(&searches);
+    cr_expect(!hit_set_has(&hits, 0));
+    cr_expect(hit_set_has(&hits, 1));
+    literal_machine_destroy(&machine);
+    hit_set_fini(&hits);
+}
