@@ -6,7 +6,7 @@ import subprocess
 import msgpack
 import pytest
 import zmq
-from support.pipeline import API_KEY, BIN, TOP, Pipeline, die_with_parent
+from support.pipeline import API_KEY, BIN, START_SECONDS, TOP, Pipeline, die_with_parent
 from support.waiting import wait_until
 
 THREAT = ["send", "malware_detected", "username=eve"]
@@ -148,7 +148,7 @@ def test_status_knows_every_process_and_the_books(pipeline):
     status, out, _ = siemctl(pipeline, "status")
     pipeline["detector-1"].start()
     assert status == 1 and "MISSING: no detector process" in out
-    wait_until(well, "all is well again")
+    wait_until(well, "all is well again", START_SECONDS)
 
 
 def test_replay_sends_every_line_once_and_tells_the_bad_ones(pipeline):
