@@ -301,6 +301,12 @@ enum status redis_client_append(struct redis_client *client, size_t count,
     return status != STATUS_OK ? status : append_command(client, count, arguments);
 }
 
+enum status redis_client_begin(struct redis_client *client, size_t least) {
+    if (client->context == NULL) /* lost since the append */
+        return STATUS_UNAVAILABLE;
+    return client->out.length - client->sent < least ? STATUS_OK : send_some(client);
+}
+
 enum status redis_client_read(struct redis_client *client, struct redis_reply **ret_reply) {
     if (client->context == NULL) /* lost since the append; the reason is in `error` */
         return STATUS_UNAVAILABLE;

@@ -40,9 +40,13 @@ MUST_CHECK enum status redis_client_command(struct redis_client *client, size_t 
     redis_client_command((client), sizeof((struct text[]){__VA_ARGS__}) / sizeof(struct text),     \
                          (struct text[]){__VA_ARGS__}, (ret_reply))
 
-/* Pipelining: appends send nothing until the first read. */
+/* Pipelining: appends send nothing until the first read, or redis_client_begin. */
 MUST_CHECK enum status redis_client_append(struct redis_client *client, size_t count,
                                            const struct text *arguments);
+
+/* Sends of what was appended as much as Redis takes now, so that it works while more is appended.
+ * Does nothing while less than `least` bytes wait: each piece costs Redis a sync of its own. */
+MUST_CHECK enum status redis_client_begin(struct redis_client *client, size_t least);
 
 /* The replies come in the order of the appends. An error reply is given as a reply of type
  * REDIS_ERROR here, its text also in redis_client_error, so that the others can still be read. */

@@ -19,6 +19,9 @@
  */
 #define FAILURES_MAX 5
 
+/* So many bytes of commits are sent while others are packed. */
+#define SENT_FROM 65536
+
 /* As commit.lua keeps it. */
 #define PUBLISHER_KEPT_S "86400"
 
@@ -236,6 +239,8 @@ static enum status append_group(struct committer *committer, struct commit *cons
         status = append_commit(committer, group[i]);
         if (status == STATUS_OK)
             ret_sent[sent++] = group[i];
+        if (status == STATUS_OK)
+            status = redis_client_begin(committer->redis, SENT_FROM);
     }
     *ret_sent_count = sent;
     return status == STATUS_OK ? STATUS_OK : fail_by_client(committer, status);

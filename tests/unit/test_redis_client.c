@@ -166,6 +166,22 @@ Test(redis_client, replies_lost_with_the_connection_are_all_reported) {
     cr_assert_null(reply);
 }
 
+/* What was begun is not sent again by the read; less than asked for waits. */
+Test(redis_client, commands_begin_before_the_read) {
+    struct redis_reply *reply = NULL;
+    for (int i = 0; i < 3; i++) {
+        cr_assert_eq(redis_client_append(client, 2, (struct text[]){TEXT("INCR"), TEXT("n")}),
+                     STATUS_OK);
+        cr_assert_eq(redis_client_begin(client, i == 1 ? 1 : 1000), STATUS_OK);
+    }
+    for (int i = 1; i <= 3; i++) {
+        cr_assert_eq(redis_client_read(client, &reply), STATUS_OK);
+        cr_assert_eq(redis_reply_integer(reply), i);
+        redis_reply_destroy(&reply);
+    }
+    expect_echo("after");
+}
+
 Test(redis_client, a_redis_that_refuses_us_counts_as_away) {
     struct redis_reply *reply = NULL;
     expect_echo("before");
