@@ -41,11 +41,10 @@ static char letter_of(struct text word) {
     char low[WORD_SIZE_MAX];
     if (word.length > sizeof low)
         return 'n';
-    for (size_t i = 0; i < word.length; i++)
-        low[i] = (char)(is_letter(word.data[i]) ? word.data[i] | 0x20 : word.data[i]);
-    for (size_t i = 0; i < word.length; i++)
-        if (word.data[i] == '_')
-            low[i] = '_';
+    for (size_t i = 0; i < word.length; i++) {
+        char byte = word.data[i];
+        low[i] = (char)(byte >= 'A' && byte <= 'Z' ? byte | 0x20 : byte);
+    }
     size_t from = 0, to = sizeof words / sizeof words[0];
     while (from < to) {
         size_t middle = (from + to) / 2, length = words[middle].word.length;
@@ -182,25 +181,30 @@ static void read_word(struct reader *reader) {
         write_word(reader, start, letter_of(word));
 }
 
+/* Where the digits of a number end: 12, 1.5, 0x1f, 1e5. */
+static const char *digits_end(const char *at, const char *end) {
+    bool is_hex = end - at > 2 && at[0] == '0' && (at[1] | 0x20) == 'x';
+    for (at += is_hex ? 2 : 0; at < end; at++) {
+        char low = (char)(*at | 0x20);
+        bool is_exponent = !is_hex && low == 'e' && end - at > 1 && is_digit(at[1]);
+        if (!is_digit(*at) && *at != '.' && !is_exponent && !(is_hex && low >= 'a' && low <= 'f'))
+            break;
+    }
+    return at;
+}
+
 /* Reads a number; digits that go on as a word (8mm) are a name, unless it is SQL's: 1or 2. */
 static void read_number(struct reader *reader) {
-    const char *start = reader->at;
-    bool is_hex = reader->end - start > 2 && start[0] == '0' && (start[1] | 0x20) == 'x';
-    reader->at += is_hex ? 2 : 0;
-    while (reader->at < reader->end &&
-           (is_digit(*reader->at) || *reader->at == '.' ||
-            (is_hex && (*reader->at | 0x20) >= 'a' && (*reader->at | 0x20) <= 'f')))
-        reader->at++;
-    const char *digits_end = reader->at;
+    const char *digits = digits_end(reader->at, reader->end);
+    reader->at = digits;
     while (reader->at < reader->end && is_of_name(*reader->at))
         reader->at++;
-    struct text rest = {digits_end, (size_t)(reader->at - digits_end)};
-    bool is_exponent = rest.length > 1 && (rest.data[0] | 0x20) == 'e' && is_digit(rest.data[1]);
-    char letter = rest.length > 0 ? letter_of(rest) : 'n';
+    struct text rest = {digits, (size_t)(reader->at - digits)};
+    char letter = rest.length > 0 ? letter_of(rest) : '1';
     bool goes_on = letter == '&' || letter == '=' || letter == 'U' || letter == 'B';
     if (goes_on)
-        reader->at = digits_end;
-    write(reader, rest.length == 0 || is_exponent || goes_on ? '1' : 'n');
+        reader->at = digits;
+    write(reader, rest.length == 0 || goes_on ? '1' : 'n');
 }
 
 /* @name, @@name, @`name`; also a name in square brackets or backticks. */

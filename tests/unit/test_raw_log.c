@@ -114,6 +114,7 @@ Test(raw_log, a_target_has_one_spelling) {
 Test(raw_log, a_parameter_has_a_shape) {
     static const struct line_case cases[] = {
         {WEB, "{cs-uri-sql: ':1&1=1 '}", DECODED("/?id=1+or+1%3d1"), true},
+        {WEB, "{cs-uri-sql: ':1UE1 '}", DECODED("/?id=1e0union+select+0x1f"), true},
         {WEB, "{cs-uri-sql|endswith: \"'s&s=e \"}", DECODED("/?a=x&q=%27%20oR/**/%271%27=%271"),
          true},
         {WEB, "{cs-uri-sql|endswith: '\"s&t=tc '}", DECODED("/?q=%22||'a'='a'--"), true},
