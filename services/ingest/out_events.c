@@ -55,7 +55,7 @@ static void publish_slow_books(struct out_events *writer) {
 static int on_submitted(zloop_t *loop, zmq_pollitem_t *item, void *context) {
     (void)loop;
     (void)item;
-    writer_gather(context);
+    writer_store(context);
     return 0;
 }
 
@@ -113,8 +113,6 @@ static void unhook(struct out_events *writer) {
     zloop_timer_end(writer->loop, writer->slow_timer);
     if (writer->fast_tick)
         zloop_timer_end(writer->loop, writer->fast_timer);
-    if (writer->gather_timer > 0)
-        zloop_timer_end(writer->loop, writer->gather_timer);
     if (writer->blocked) {
         zmq_pollitem_t out = {.socket = wire_socket(writer->events), .events = ZMQ_POLLOUT};
         zloop_poller_end(writer->loop, &out);

@@ -83,7 +83,6 @@ struct out_events {
     struct submission_queue queue;
     struct submission *pending; /* taken from the queue, not stored yet */
     struct submission **pending_last;
-    size_t pending_events;
     struct epochs epochs;
     struct window window;
     struct waiters waiters;
@@ -92,9 +91,8 @@ struct out_events {
     bool fast_tick; /* its timer is running */
     int slow_timer;
     int fast_timer;
-    int gather_timer; /* 0: none */
     unsigned slow_ticks;
-    bool searching; /* nothing is deleted */
+    bool searching;          /* nothing is deleted */
     uint64_t detectors_lost; /* wire_peers_lost as last seen */
     uint64_t incidents_lost;
     bool heard; /* any receipt of ours, and when */
@@ -133,9 +131,6 @@ void writer_arm_tick(struct out_events *writer);
 
 /* Takes what waits in the queue behind what was taken before. */
 void writer_take(struct out_events *writer);
-
-/* Takes what waits, and stores it unless it is better to wait for more. */
-void writer_gather(struct out_events *writer);
 
 /* Takes what waits and stores it: one round. */
 void writer_store(struct out_events *writer);

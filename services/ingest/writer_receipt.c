@@ -132,5 +132,4 @@ void writer_on_receipt(void *context, const struct receipt *receipt) {
     writer_pump(writer);
     writer_publish_books(writer);
     writer_arm_tick(writer);
-    writer_gather(writer);
 }

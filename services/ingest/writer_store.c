@@ -1,10 +1,8 @@
 /* writer_store.c: packs what waits into batches, stores them with one sync, answers, and sends
  * them.
  *
- * A round begins at once when nothing is in flight. While something is, a batch of few events would
- * only queue behind it, at the cost of a sync, three messages and a commit of its own: so few
- * events are gathered until all is receipted (like Nagle's algorithm, RFC 896), but never for more
- * than GATHER_MS. A submission is in one batch or in none, so nothing is half accepted.
+ * A round begins at once; what comes during its sync is the next one. A submission is in one batch
+ * or in none, so nothing is half accepted.
  */
 #include "services/ingest/spool_writer.h"
 
@@ -13,11 +11,6 @@
 #include <assert.h>
 #include <stdlib.h>
 #include <unistd.h>
-
-/* So many events are worth a batch of their own: beyond, its fixed costs are the smaller part. */
-#define GATHER_EVENTS 32
-/* The longest that gathering delays anybody, whatever is in flight. */
-#define GATHER_MS 1
 
 _Noreturn void writer_die(void) {
     log_error("the process ends: after a failed sync nothing it says about the spool would be true",
@@ -29,17 +22,14 @@ _Noreturn void writer_die(void) {
 void writer_take(struct out_events *writer) {
     struct submission *list = submission_queue_take(&writer->queue);
     *writer->pending_last = list;
-    while (*writer->pending_last != NULL) {
-        writer->pending_events += (*writer->pending_last)->count;
+    while (*writer->pending_last != NULL)
         writer->pending_last = &(*writer->pending_last)->next;
-    }
 }
 
 /* Takes the first of the pending list. */
 static struct submission *take_pending(struct out_events *writer) {
     struct submission *submission = writer->pending;
     writer->pending = submission->next;
-    writer->pending_events -= submission->count;
     if (writer->pending == NULL)
         writer->pending_last = &writer->pending;
     return submission;
@@ -183,28 +173,4 @@ void writer_store(struct out_events *writer) {
     writer_arm_tick(writer);
     if (writer->pending != NULL)
         submission_queue_wake(&writer->queue);
-}
-
-static int on_gathered(zloop_t *loop, int timer, void *context) {
-    (void)loop, (void)timer;
-    struct out_events *writer = context;
-    writer->gather_timer = 0;
-    writer_store(writer);
-    return 0;
-}
-
-/* True when what is pending should wait for more; a receipt or the timer ends that. */
-static bool gathers(struct out_events *writer) {
-    if (writer->window.count == 0 || writer->pending_events >= GATHER_EVENTS ||
-        clock_elapsed_ms(writer->pending->submitted_at) >= GATHER_MS)
-        return false;
-    if (writer->gather_timer == 0)
-        writer->gather_timer = zloop_timer(writer->loop, GATHER_MS, 1, on_gathered, writer);
-    return writer->gather_timer > 0;
-}
-
-void writer_gather(struct out_events *writer) {
-    writer_take(writer);
-    if (writer->pending != NULL && !gathers(writer))
-        writer_store(writer);
 }
