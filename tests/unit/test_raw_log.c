@@ -148,7 +148,8 @@ Test(raw_log, a_client_says_what_it_likes) {
         {WEB, "{cs-headers-decoded|exists: true}",
          DECODED("/") " \\\"http://r/?a=b&c=d\\\" \\\"A/1.0 (X11; x) (y)\\\"",
          false}, /* ordinary */
-        {WEB, "{cs-headers-decoded: 'sleep(5)'}", DECODED("/") " \\\"-\\\" \\\"sleep(5)\\\"", true},
+        {WEB, "{cs-headers-decoded: 'benchmark(5,1)'}",
+         DECODED("/") " \\\"-\\\" \\\"benchmark(5,1)\\\"", true},
     };
     CHECK(cases);
 }
