@@ -29,16 +29,15 @@ def pipeline():
 
 @pytest.mark.parametrize("way", WAYS)
 def test_slow_clients_disturb_nobody_and_are_ended(pipeline, way):
-    """More of them than there is room for beside others: the normal client gets in every time, and mostly is as fast as
-    before: within twice the quiet median, or what a busy machine's scheduler does to anybody."""
+    """More of them than there is room for beside others: the normal client gets in every time, and does not wait for the
+    slow ones' end. How much slower it is on a quiet machine is measured by tests/faults/slow-clients."""
     large = large_page(pipeline.api()).encode()
     ways = [(start.replace(b"LARGE", large), piece) for start, piece in WAYS[way]]
-    quiet = median(latencies(pipeline.port, API_KEY, SECONDS, fresh=True))
     with Tricklers(pipeline.port, ways, CONNECTIONS):
         beside = median(latencies(pipeline.port, API_KEY, SECONDS, fresh=True))
         kept = median(latencies(pipeline.port, API_KEY, 1, fresh=False))
         wait_until(lambda: pipeline.metric("ingest", "http_connections") < 10, "the slow ones are ended", REQUEST_SECONDS + 20)
-    assert beside < max(2 * quiet, 0.25) and kept < max(2 * quiet, 0.25), f"{quiet:.4f} s quiet, {beside:.4f} s and {kept:.4f} s beside them"
+    assert beside < REQUEST_SECONDS and kept < REQUEST_SECONDS, f"{beside:.4f} s and {kept:.4f} s beside them"
     assert pipeline.api().get("/healthz").status == 200
 
 
