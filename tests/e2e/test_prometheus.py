@@ -101,8 +101,11 @@ def test_a_real_prometheus_scrapes_everything_and_answers():
             sent += send(pipeline)
             wait_until(lambda: committed() == sent, lambda: f"{sent} events are counted, not {committed()}", 30)
         assert prometheus.value('sum(rate(siem_events_total{stage="ingest",outcome="accepted"}[1m]))') > 0
-        flow = dict((labels["outcome"], value) for labels, value in prometheus.query('siem:events:rate1m{stage="commit"}'))
-        assert flow["committed"] > 0 and flow["quarantined"] == 0
+
+        def flow():
+            return {labels["outcome"]: value for labels, value in prometheus.query('siem:events:rate1m{stage="commit"}')}
+        wait_until(lambda: flow().get("committed", 0) > 0, lambda: f"the recorded rate shows the flow, not {flow()}", 30)
+        assert flow()["quarantined"] == 0
 
         def empty():
             """Panels and rules that would show nothing even if they told of more than trouble ("> 0")."""

@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 #include <criterion/criterion.h>
+#include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -103,7 +104,8 @@ void http_fixture_read(int fd, bool head_only, struct http_reply *ret_reply) {
 
 bool http_fixture_is_closed(int fd) {
     char byte;
-    return recv(fd, &byte, 1, 0) <= 0;
+    ssize_t count = recv(fd, &byte, 1, 0);
+    return count == 0 || (count < 0 && errno == ECONNRESET);
 }
 
 void http_fixture_ask(int port, struct text bytes, struct http_reply *ret_reply) {
