@@ -222,22 +222,29 @@ static enum status exchange(struct redis_client *client, struct mono_time deadli
     return STATUS_OK;
 }
 
-/* Takes the next whole reply out of the reader, exchanging bytes until it is there. */
+/* Takes the next whole reply out of the reader; NULL when it has none. */
+static enum status take_reply(struct redis_client *client, redisReply **ret_reply) {
+    redisReader *reader = client->context->reader;
+    void *reply = NULL;
+    if (redisReaderGetReply(reader, &reply) != REDIS_OK)
+        return disconnect(client, STATUS_UNAVAILABLE, reader->errstr);
+    if (reply != NULL) {
+        client->reply_bytes = reader->len - reader->pos;
+        client->reply_elements = 0;
+        client->due--;
+    }
+    *ret_reply = reply;
+    return STATUS_OK;
+}
+
+/* Exchanges bytes until the next whole reply is there. */
 static enum status read_reply(struct redis_client *client, redisReply **ret_reply) {
     struct mono_time deadline = clock_mono_add_ms(clock_mono(), client->command_timeout_ms);
     for (;;) {
-        redisReader *reader = client->context->reader;
-        void *reply = NULL;
-        if (redisReaderGetReply(reader, &reply) != REDIS_OK)
-            return disconnect(client, STATUS_UNAVAILABLE, reader->errstr);
-        if (reply != NULL) {
-            client->reply_bytes = reader->len - reader->pos;
-            client->reply_elements = 0;
-            client->due--;
-            *ret_reply = reply;
-            return STATUS_OK;
-        }
-        enum status status = exchange(client, deadline);
+        enum status status = take_reply(client, ret_reply);
+        if (status != STATUS_OK || *ret_reply != NULL)
+            return status;
+        status = exchange(client, deadline);
         if (status != STATUS_OK)
             return status;
     }
@@ -281,9 +288,13 @@ static bool is_stale(const struct redis_client *client) {
            (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR);
 }
 
-static enum status make_connection(struct redis_client *client) {
+void redis_client_look(struct redis_client *client) {
     if (client->context != NULL && client->due == 0 && is_stale(client))
         (void)disconnect(client, STATUS_UNAVAILABLE, "Redis closed the connection");
+}
+
+static enum status make_connection(struct redis_client *client) {
+    redis_client_look(client);
     if (client->context != NULL)
         return STATUS_OK;
     if (client->attempted && clock_elapsed_ms(client->attempted_at) < RECONNECT_MS)
@@ -301,10 +312,20 @@ enum status redis_client_append(struct redis_client *client, size_t count,
     return status != STATUS_OK ? status : append_command(client, count, arguments);
 }
 
-enum status redis_client_begin(struct redis_client *client, size_t least) {
+enum status redis_client_begin(struct redis_client *client) {
     if (client->context == NULL) /* lost since the append */
         return STATUS_UNAVAILABLE;
-    return client->out.length - client->sent < least ? STATUS_OK : send_some(client);
+    return send_some(client);
+}
+
+/* Gives a reply that was read. */
+static enum status give(struct redis_client *client, redisReply *reply,
+                        struct redis_reply **ret_reply) {
+    *ret_reply = (struct redis_reply *)reply;
+    if (redis_reply_type(*ret_reply) == REDIS_ERROR)
+        snprintf(client->error, sizeof(client->error), "%.*s",
+                 TEXT_ARG(redis_reply_text(*ret_reply)));
+    return STATUS_OK;
 }
 
 enum status redis_client_read(struct redis_client *client, struct redis_reply **ret_reply) {
@@ -313,13 +334,32 @@ enum status redis_client_read(struct redis_client *client, struct redis_reply **
     assert(client->due > 0);
     redisReply *reply = NULL;
     enum status status = read_reply(client, &reply);
+    return status != STATUS_OK ? status : give(client, reply, ret_reply);
+}
+
+enum status redis_client_try_read(struct redis_client *client, struct redis_reply **ret_reply) {
+    if (client->context == NULL)
+        return STATUS_UNAVAILABLE;
+    assert(client->due > 0);
+    redisReply *reply = NULL;
+    enum status status = take_reply(client, &reply);
+    if (status == STATUS_OK && reply == NULL)
+        status = send_some(client);
+    if (status == STATUS_OK && reply == NULL)
+        status = receive_some(client);
+    if (status == STATUS_OK && reply == NULL)
+        status = take_reply(client, &reply);
     if (status != STATUS_OK)
         return status;
-    *ret_reply = (struct redis_reply *)reply;
-    if (redis_reply_type(*ret_reply) == REDIS_ERROR)
-        snprintf(client->error, sizeof(client->error), "%.*s",
-                 TEXT_ARG(redis_reply_text(*ret_reply)));
-    return STATUS_OK;
+    return reply == NULL ? STATUS_AGAIN : give(client, reply, ret_reply);
+}
+
+int redis_client_fd(const struct redis_client *client) {
+    return client->context != NULL ? client->context->fd : -1;
+}
+
+bool redis_client_is_sending(const struct redis_client *client) {
+    return client->out.length > client->sent;
 }
 
 enum status redis_client_command(struct redis_client *client, size_t count,
@@ -399,6 +439,14 @@ size_t redis_reply_count(const struct redis_reply *reply) {
 const struct redis_reply *redis_reply_at(const struct redis_reply *reply, size_t index) {
     assert(index < redis_reply_count(reply));
     return (const struct redis_reply *)raw_of(reply)->element[index];
+}
+
+struct redis_reply *redis_reply_take(struct redis_reply *reply, size_t index) {
+    assert(index < redis_reply_count(reply));
+    redisReply *raw = (redisReply *)reply;
+    redisReply *taken = raw->element[index];
+    raw->element[index] = NULL;
+    return (struct redis_reply *)taken;
 }
 
 const struct redis_reply *redis_reply_field(const struct redis_reply *reply, const char *field) {

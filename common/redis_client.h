@@ -44,14 +44,28 @@ MUST_CHECK enum status redis_client_command(struct redis_client *client, size_t 
 MUST_CHECK enum status redis_client_append(struct redis_client *client, size_t count,
                                            const struct text *arguments);
 
-/* Sends of what was appended as much as Redis takes now, so that it works while more is appended.
- * Does nothing while less than `least` bytes wait: each piece costs Redis a sync of its own. */
-MUST_CHECK enum status redis_client_begin(struct redis_client *client, size_t least);
+/* Sends of what was appended as much as Redis takes now, without waiting. */
+MUST_CHECK enum status redis_client_begin(struct redis_client *client);
 
 /* The replies come in the order of the appends. An error reply is given as a reply of type
  * REDIS_ERROR here, its text also in redis_client_error, so that the others can still be read. */
 MUST_CHECK enum status redis_client_read(struct redis_client *client,
                                          struct redis_reply **ret_reply);
+
+/* The same without waiting: AGAIN when the next reply is not there. What was not sent yet goes on.
+ */
+MUST_CHECK enum status redis_client_try_read(struct redis_client *client,
+                                             struct redis_reply **ret_reply);
+
+/* The connection's descriptor, to be watched for input (and for output while
+ * redis_client_is_sending) between calls; -1 when there is none. */
+int redis_client_fd(const struct redis_client *client);
+
+/* After the descriptor was ready while no reply was due: closes a connection that Redis ended. */
+void redis_client_look(struct redis_client *client);
+
+/* True while Redis has not taken all that was begun. */
+bool redis_client_is_sending(const struct redis_client *client);
 
 /* A Lua script by its SHA-1, loaded when Redis does not know it. Borrows `source` for its life. */
 struct redis_script *redis_script_new(struct text source);
@@ -100,6 +114,10 @@ size_t redis_reply_count(const struct redis_reply *reply);
 
 /* An element, borrowed from the reply; asserts that there is one. */
 const struct redis_reply *redis_reply_at(const struct redis_reply *reply, size_t index);
+
+/* Takes an element out of the reply, for the caller to destroy; a nil stays in its place. Asserts
+ * that there is one. */
+struct redis_reply *redis_reply_take(struct redis_reply *reply, size_t index);
 
 /* The value after `field` in a flat field/value array (HGETALL, stream entries); nil when absent.
  */

@@ -1,10 +1,10 @@
--- commit.lua: commits one batch, exactly once. The only writer of counters, incidents and outbox.
+-- commit.lua: commits batches, each exactly once. The only writer of counters, incidents and outbox.
 --
---   arguments the batch and the limits: MessagePack arrays packed by commit_pack.c, in the order of the names
+--   arguments the limits and the batches: MessagePack arrays packed by commit_pack.c, in the order of the names
 --           below. Before this text commit_script.c puts the tables key, day_field, incident_fields,
 --           severity_rank, status_rank and status_active, expanded from proto/*.def, and the modules correlate
 --           (correlation.lua) and threats_into (commit_incidents.lua).
---   answer  {state, floor}, and for a committed batch with threats {"ok", floor, last seq of this publisher,
+--   answer  of each batch {state, floor}, and for a committed batch with threats {"ok", floor, last seq of this publisher,
 --           {index, incident id, 1 when an alert was queued, topic, body, ...}, {index, group, incident id, 1
 --           when an alert was queued, ...}}: threats, and events that correlations made threats. The index of
 --           a threat of a correlation is -1. A duplicate that was sent before (its answer got lost) has parts
@@ -275,8 +275,8 @@ local function write_names()
     end
 end
 
-return function(arguments)
-    begin(cmsgpack.unpack(arguments[1]), cmsgpack.unpack(arguments[2]))
+local function commit(batch, limits)
+    begin(batch, limits)
     local answer = find_place()
     if answer then return answer end
     sum_days()
@@ -309,4 +309,15 @@ return function(arguments)
     if not has_threats then return {'ok', floor_after} end
     threats_into.write(commit)
     return {'ok', floor_after, publisher_seq, answers, correlated_answers}
+end
+
+-- One batch after the other; an error of one is its answer, and stops no other.
+return function(arguments)
+    local limits, answers = cmsgpack.unpack(arguments[1]), {}
+    for i = 2, #arguments do
+        local is_done, answer = pcall(commit, cmsgpack.unpack(arguments[i]), limits)
+        if not is_done and type(answer) ~= 'table' then answer = {err = 'ERR ' .. tostring(answer)} end
+        answers[i - 1] = answer
+    end
+    return answers
 end

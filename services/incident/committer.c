@@ -19,9 +19,6 @@
  */
 #define FAILURES_MAX 5
 
-/* So many bytes of commits are sent while others are packed. */
-#define SENT_FROM 65536
-
 /* As commit.lua keeps it. */
 #define PUBLISHER_KEPT_S "86400"
 
@@ -31,11 +28,20 @@
 /* Parts of the script's answer. */
 enum { ANSWER_STATE, ANSWER_FLOOR, ANSWER_SEQ };
 
+/* A call under way. */
+struct call {
+    size_t count; /* of its commits */
+    struct mono_time sent_at;
+};
+
 struct committer {
     struct redis_client *redis;
     struct redis_script *script;
     struct commit_script library;
     bool is_loaded;
+    struct call calls[CALLS_MAX]; /* the oldest first */
+    size_t call_count;
+    struct buffer packed; /* commits of the call being made */
     struct commit_packer *packer;
     struct key_name publisher_key;
     uint64_t last_seq;
@@ -68,10 +74,10 @@ static void register_counters(struct committer *committer) {
     committer->errors = committer->outcomes[COMMIT_OPEN];
     committer->events_quarantined = committer->events[COMMIT_OPEN];
     committer->seconds =
-        histogram_new("siem_commit_duration_seconds", NULL, "Time of one group of commits in Redis",
-                      histogram_latency_bounds);
-    committer->batches = histogram_new_numbers(
-        "siem_commit_batches", NULL, "Batches of one group of commits", histogram_size_bounds);
+        histogram_new("siem_commit_duration_seconds", NULL,
+                      "Time of one call of Redis for a group of commits", histogram_latency_bounds);
+    committer->batches = histogram_new_numbers("siem_commit_batches", NULL, "Batches of one call",
+                                               histogram_size_bounds);
 }
 
 struct committer *committer_new(const char *redis_url, const struct commit_limits *limits) {
@@ -87,6 +93,7 @@ struct committer *committer_new(const char *redis_url, const struct commit_limit
     committer->script = redis_script_new_library(buffer_text(&committer->library.text),
                                                  text_of(committer->library.function));
     committer->packer = commit_packer_new(limits);
+    buffer_init(&committer->packed, CALL_SIZE_MAX + PACKED_SIZE_MAX);
     committer->publisher_key = key_name(KEY_PUBLISHER, limits->publisher);
     register_counters(committer);
     return committer;
@@ -96,6 +103,7 @@ void committer_destroy(struct committer **committer) {
     if (*committer == NULL)
         return;
     commit_packer_destroy(&(*committer)->packer);
+    buffer_fini(&(*committer)->packed);
     redis_script_destroy(&(*committer)->script);
     commit_script_fini(&(*committer)->library);
     redis_client_destroy(&(*committer)->redis);
@@ -154,13 +162,51 @@ static enum status load_library(struct committer *committer) {
     return status == STATUS_OK ? STATUS_OK : fail_by_client(committer, status);
 }
 
-/* Packs and appends one commit. */
-static enum status append_commit(struct committer *committer, struct commit *commit) {
-    struct text packed = commit_pack(committer->packer, commit, clock_wall(), committer->last_seq);
+/* Sends what is packed as one call: `ends` are where each of the `count` parts ends. */
+static enum status send_call(struct committer *committer, const size_t *ends, size_t count) {
     struct key_name key = key_name(KEY_FLOORS);
-    const struct text arguments[] = {packed, commit_pack_limits(committer->packer)};
-    commit->was_sent = true;
-    return redis_script_append(committer->redis, committer->script, key_text(&key), 2, arguments);
+    struct text arguments[1 + GROUP_MAX] = {commit_pack_limits(committer->packer)};
+    const char *packed = (const char *)committer->packed.data;
+    for (size_t i = 0; i < count; i++) {
+        size_t from = i > 0 ? ends[i - 1] : 0;
+        arguments[1 + i] = (struct text){packed + from, ends[i] - from};
+    }
+    enum status status = redis_script_append(committer->redis, committer->script, key_text(&key),
+                                             1 + count, arguments);
+    if (status == STATUS_OK)
+        status = redis_client_begin(committer->redis);
+    if (status != STATUS_OK) {
+        committer->call_count = 0; /* the connection is gone, and what was under way with it */
+        return fail_by_client(committer, status);
+    }
+    committer->calls[committer->call_count++] = (struct call){count, clock_mono()};
+    return STATUS_OK;
+}
+
+bool committer_can_send(const struct committer *committer) {
+    return committer->call_count == 0 ||
+           (committer->is_loaded && committer->call_count < CALLS_MAX);
+}
+
+enum status committer_send(struct committer *committer, struct commit *const *group, size_t count,
+                           size_t *ret_sent) {
+    assert(count > 0 && committer_can_send(committer));
+    size_t ends[GROUP_MAX], sent = 0;
+    enum status status = load_library(committer);
+    if (status != STATUS_OK)
+        return status;
+    buffer_reset(&committer->packed);
+    while (sent < count && sent < GROUP_MAX && committer->packed.length < CALL_SIZE_MAX) {
+        assert(group[sent]->state == COMMIT_OPEN);
+        buffer_append_text(&committer->packed, commit_pack(committer->packer, group[sent],
+                                                           clock_wall(), committer->last_seq));
+        group[sent]->was_sent = true;
+        ends[sent++] = committer->packed.length;
+    }
+    assert(buffer_is_whole(&committer->packed));
+    status = send_call(committer, ends, sent);
+    *ret_sent = status == STATUS_OK ? sent : 0;
+    return status;
 }
 
 static enum commit_state state_of(struct text state) {
@@ -183,7 +229,7 @@ static void count_answer(struct committer *committer, const struct commit *commi
         count_drop(text_is(state, status_reason(STATUS_AHEAD)) ? STATUS_AHEAD : STATUS_FULL);
 }
 
-/* Takes the reply over where the commit needs it. */
+/* Takes an answer over; of `reply` only where the commit needs it. */
 static void take_answer(struct committer *committer, struct commit *commit,
                         struct redis_reply **reply) {
     struct text state = redis_reply_text(redis_reply_at(*reply, ANSWER_STATE));
@@ -198,7 +244,8 @@ static void take_answer(struct committer *committer, struct commit *commit,
     *reply = NULL;
 }
 
-/* The reply was an error: the commit stays open, unless the script fails on it again and again. */
+/* An error instead of an answer: the commit stays open, unless the script fails on it again and
+ * again. */
 static enum status take_error(struct committer *committer, struct commit *commit,
                               const struct redis_reply *reply) {
     struct text error = redis_reply_text(reply);
@@ -214,66 +261,87 @@ static enum status take_error(struct committer *committer, struct commit *commit
     return fail(committer, STATUS_REFUSED, error);
 }
 
-static enum status read_answer(struct committer *committer, struct commit *commit) {
-    SCOPED(redis_reply)
-    struct redis_reply *reply = NULL;
-    enum status status = redis_client_read(committer->redis, &reply);
-    if (status != STATUS_OK)
-        return fail_by_client(committer, status);
-    if (redis_reply_type(reply) == REDIS_ERROR)
-        return take_error(committer, commit, reply);
-    if (redis_reply_count(reply) <= ANSWER_FLOOR)
+/* Takes the answer of one commit of a call. */
+static enum status take_one(struct committer *committer, struct commit *commit,
+                            struct redis_reply **reply) {
+    if (redis_reply_type(*reply) == REDIS_ERROR)
+        return take_error(committer, commit, *reply);
+    if (redis_reply_count(*reply) <= ANSWER_FLOOR)
         return fail(committer, STATUS_REFUSED, TEXT("not an answer of the commit script"));
-    take_answer(committer, commit, &reply);
+    take_answer(committer, commit, reply);
     return STATUS_OK;
 }
 
-/* Appends what is open; notes which, to read the answers in the same order. */
-static enum status append_group(struct committer *committer, struct commit *const *group,
-                                size_t count, struct commit **ret_sent, size_t *ret_sent_count) {
-    enum status status = STATUS_OK;
-    size_t sent = 0;
-    for (size_t i = 0; i < count && status == STATUS_OK; i++) {
-        if (group[i]->state != COMMIT_OPEN)
-            continue;
-        status = append_commit(committer, group[i]);
-        if (status == STATUS_OK)
-            ret_sent[sent++] = group[i];
-        if (status == STATUS_OK)
-            status = redis_client_begin(committer->redis, SENT_FROM);
+/* Takes the answers of a call: one for each commit, or one error for all. */
+static enum status take_answers(struct committer *committer, struct commit *const *group,
+                                size_t count, struct redis_reply *reply) {
+    enum status result = STATUS_OK;
+    bool is_list = redis_reply_count(reply) == count;
+    for (size_t i = 0; i < count; i++) {
+        struct redis_reply *answer = is_list ? redis_reply_take(reply, i) : NULL;
+        enum status status = take_one(committer, group[i], is_list ? &answer : &reply);
+        if (status != STATUS_OK)
+            result = status;
+        redis_reply_destroy(&answer);
     }
-    *ret_sent_count = sent;
-    return status == STATUS_OK ? STATUS_OK : fail_by_client(committer, status);
+    return result;
 }
 
+enum status committer_receive(struct committer *committer, struct commit *const *group, bool wait,
+                              size_t *ret_count) {
+    assert(committer->call_count > 0);
+    SCOPED(redis_reply)
+    struct redis_reply *reply = NULL;
+    const struct call call = committer->calls[0];
+    *ret_count = 0;
+    enum status status = wait ? redis_client_read(committer->redis, &reply)
+                              : redis_client_try_read(committer->redis, &reply);
+    if (status == STATUS_AGAIN)
+        return status;
+    if (status != STATUS_OK) {
+        committer->call_count = 0;
+        return fail_by_client(committer, status);
+    }
+    memmove(committer->calls, committer->calls + 1, --committer->call_count * sizeof(call));
+    histogram_observe(committer->seconds, clock_mono().ns - call.sent_at.ns);
+    histogram_observe(committer->batches, (int64_t)call.count);
+    *ret_count = call.count;
+    return take_answers(committer, group, call.count, reply);
+}
+
+/* The open ones of a group. */
+static size_t list_open(struct commit *const *group, size_t count, struct commit **ret_open) {
+    size_t open = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (group[i]->state == COMMIT_OPEN)
+            ret_open[open++] = group[i];
+    }
+    return open;
+}
+
+/* One call after the other. */
 static enum status run_once(struct committer *committer, struct commit *const *group,
                             size_t count) {
-    struct commit *sent[GROUP_MAX];
-    size_t sent_count = 0;
-    enum status result = load_library(committer);
-    if (result != STATUS_OK)
-        return result;
-    result = append_group(committer, group, count, sent, &sent_count);
-    for (size_t i = 0; i < sent_count; i++) {
-        enum status status = read_answer(committer, sent[i]);
+    struct commit *open[GROUP_MAX];
+    size_t left = list_open(group, count, open), sent = 0;
+    enum status result = STATUS_OK;
+    for (struct commit **from = open; left > 0; from += sent, left -= sent) {
+        enum status status = committer_send(committer, from, left, &sent);
+        if (status == STATUS_OK)
+            status = committer_receive(committer, from, true, &sent);
         if (status != STATUS_OK)
             result = status;
         if (status != STATUS_OK && status != STATUS_REFUSED)
-            break; /* the connection is gone; the rest stays open */
+            break;
     }
     return result;
 }
 
 enum status committer_run(struct committer *committer, struct commit *const *group, size_t count) {
-    assert(count <= GROUP_MAX);
-    struct mono_time start = clock_mono();
+    assert(count <= GROUP_MAX && committer->call_count == 0);
     enum status status = run_once(committer, group, count);
     if (status == STATUS_REFUSED && !committer->is_loaded)
         status = run_once(committer, group, count);
-    if (status == STATUS_OK) {
-        histogram_observe(committer->seconds, clock_mono().ns - start.ns);
-        histogram_observe(committer->batches, (int64_t)count);
-    }
     return status;
 }
 
@@ -292,33 +360,38 @@ static enum status count_due(struct committer *committer, struct wall_time now, 
     return STATUS_OK;
 }
 
-/* Runs the script without a batch. */
+/* Runs the script without a batch; takes the answer's threats. */
 static enum status settle_once(struct committer *committer, struct wall_time now,
                                struct commit *commit) {
     SCOPED(redis_reply)
     struct redis_reply *reply = NULL;
-    struct text packed = commit_pack_settle(committer->packer, now, committer->last_seq);
-    struct key_name key = key_name(KEY_FLOORS);
-    const struct text arguments[] = {packed, commit_pack_limits(committer->packer)};
     enum status status = load_library(committer);
     if (status != STATUS_OK)
         return status;
-    status = redis_script_append(committer->redis, committer->script, key_text(&key), 2, arguments);
+    buffer_reset(&committer->packed);
+    buffer_append_text(&committer->packed,
+                       commit_pack_settle(committer->packer, now, committer->last_seq));
+    status = send_call(committer, &committer->packed.length, 1);
+    committer->call_count = 0;
     if (status == STATUS_OK)
         status = redis_client_read(committer->redis, &reply);
     if (status != STATUS_OK)
         return fail_by_client(committer, status);
-    if (redis_reply_type(reply) == REDIS_ERROR) {
-        counter_add(committer->errors, 1);
-        committer->is_loaded = !redis_reply_is_noscript(reply);
-        return fail(committer, STATUS_REFUSED, redis_reply_text(reply));
+    if (redis_reply_count(reply) == 1 &&
+        redis_reply_type(redis_reply_at(reply, 0)) != REDIS_ERROR) {
+        commit->reply = redis_reply_take(reply, 0);
+        if (redis_reply_count(commit->reply) > ANSWER_SEQ)
+            committer->last_seq =
+                (uint64_t)redis_reply_integer(redis_reply_at(commit->reply, ANSWER_SEQ));
+        else
+            redis_reply_destroy(&commit->reply);
+        return STATUS_OK;
     }
-    if (redis_reply_count(reply) > ANSWER_SEQ) {
-        committer->last_seq = (uint64_t)redis_reply_integer(redis_reply_at(reply, ANSWER_SEQ));
-        commit->reply = reply;
-        reply = NULL;
-    }
-    return STATUS_OK;
+    counter_add(committer->errors, 1);
+    committer->is_loaded = !redis_reply_is_noscript(reply);
+    if (redis_reply_count(reply) == 1)
+        return fail(committer, STATUS_REFUSED, redis_reply_text(redis_reply_at(reply, 0)));
+    return fail(committer, STATUS_REFUSED, redis_reply_text(reply));
 }
 
 enum status committer_settle(struct committer *committer, struct wall_time now,

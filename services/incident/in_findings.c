@@ -1,11 +1,12 @@
-/* in_findings.c: FINDINGS: takes what detectors push, up to GROUP_MAX messages a wake-up. */
+/* in_findings.c: FINDINGS: takes what detectors push, up to TAKEN_MAX messages a wake-up. */
 #include "services/incident/in_findings.h"
 
 #include "common/counters.h"
 #include "proto/wiring.h"
-#include "services/incident/committer.h"
 
 #include <stdlib.h>
+
+#define TAKEN_MAX 64
 
 struct in_findings {
     zloop_t *loop;
@@ -15,7 +16,7 @@ struct in_findings {
     struct in_findings_handler handler;
 };
 
-/* Takes one message; false when none waits. */
+/* Takes one message; false when none waits, or no more is wanted. */
 static bool take_one(struct in_findings *findings, int *ret_taken) {
     struct wire_message message = {.count = 0};
     enum status status = wire_receive(findings->wire, &message);
@@ -24,17 +25,17 @@ static bool take_one(struct in_findings *findings, int *ret_taken) {
     if (status != STATUS_OK)
         return true; /* counted by the wire */
     ++*ret_taken;
-    findings->handler.on_message(findings->handler.context, &message);
+    bool more = findings->handler.on_message(findings->handler.context, &message);
     if (message.count > 0)
         wire_message_close(&message);
-    return true;
+    return more;
 }
 
 static int on_readable(zloop_t *loop, zmq_pollitem_t *item, void *context) {
     (void)loop, (void)item;
     struct in_findings *findings = context;
     int taken = 0;
-    for (int i = 0; i < GROUP_MAX && take_one(findings, &taken); i++)
+    for (int i = 0; i < TAKEN_MAX && take_one(findings, &taken); i++)
         continue;
     if (taken > 0)
         findings->handler.on_group(findings->handler.context);

@@ -1,5 +1,5 @@
-/* in_findings.h: FINDINGS: takes what detectors push, up to GROUP_MAX messages a wake-up, so that
- * their commits share one round trip to Redis and one flush of its file.
+/* in_findings.h: FINDINGS: takes what detectors push, several messages a wake-up, so that their
+ * commits share one round trip to Redis and one flush of its file.
  *
  * Owner: new/destroy. Threads: the loop's. Errors: a message that is nothing is dropped and
  * counted; never more. Limits: while paused nothing is taken: the wire's high-water mark pushes
@@ -16,8 +16,9 @@ struct in_findings;
 /* What is called for the messages. */
 struct in_findings_handler {
     void *context;
-    /* A message; the handler takes it when it empties it (count 0). */
-    void (*on_message)(void *context, struct wire_message *message);
+    /* A message; the handler takes it when it empties it (count 0). False: no more for now; the
+     * handler pauses until it takes more. */
+    bool (*on_message)(void *context, struct wire_message *message);
     /* After the last message of a wake-up, of which there was at least one. */
     void (*on_group)(void *context);
 };

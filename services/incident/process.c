@@ -1,4 +1,8 @@
-/* process.c: the incident process between its wires. */
+/* process.c: the incident process between its wires.
+ *
+ * In hand are, in this order, the commits under way, those that wait, and the free ones. Calls are
+ * sent as soon as they may, and answered when Redis is done; a failure stops the sending until all
+ * that was under way is over, and a while longer. */
 #include "services/incident/process.h"
 
 #include "common/counters.h"
@@ -13,6 +17,9 @@
 
 #define TICK_MS 1000
 
+/* Under way, and as many as the next call holds. */
+#define HAND_MAX ((CALLS_MAX + 1) * GROUP_MAX)
+
 /* Calls of the script in a tick for correlations that waited. */
 #define SETTLE_ROUNDS 16
 
@@ -25,10 +32,14 @@ struct process {
     struct committer *committer;
     struct out_receipts *receipts;
     struct out_threats *threats;
-    struct commit commits[GROUP_MAX];
-    struct commit *hand[GROUP_MAX]; /* the first in_hand are taken, the others free */
+    struct commit commits[HAND_MAX];
+    struct commit *hand[HAND_MAX]; /* the first in_hand are taken, the others free */
     size_t in_hand;
+    size_t under_way; /* the first of them were sent */
+    struct commit settled;
+    zmq_pollitem_t redis; /* watched; fd -1: none */
     int tick_timer;
+    bool is_stalled; /* after a failure: nothing is sent or read */
     int retry_timer; /* 0: none */
     int64_t retry_ms;
     bool was_told; /* the trouble with Redis was logged */
@@ -52,41 +63,73 @@ static void note_redis(struct process *process, enum status status) {
     process->was_told = !works;
 }
 
-/* Publishes what was answered and lets go of it; what is open moves to the front. */
-static void publish_answered(struct process *process) {
-    struct commit *answered[GROUP_MAX];
-    size_t answered_count = 0, open = 0;
-    for (size_t i = 0; i < process->in_hand; i++) {
+/* Publishes what was answered of the first `count` in hand, and lets go of it. What is still open
+ * waits again, before the others. */
+static void publish_answered(struct process *process, size_t count) {
+    struct commit *answered[GROUP_MAX], *open[GROUP_MAX];
+    size_t answered_count = 0, open_count = 0;
+    for (size_t i = 0; i < count; i++) {
         struct commit *commit = process->hand[i];
         if (commit->state == COMMIT_OPEN)
-            process->hand[open++] = commit;
+            open[open_count++] = commit;
         else
             answered[answered_count++] = commit;
     }
     for (size_t i = 0; i < answered_count; i++)
         out_threats_send(process->threats, answered[i]);
     out_receipts_send(process->receipts, answered, answered_count);
+    struct commit **hand = process->hand;
+    process->under_way -= count;
+    memmove(hand, hand + count, process->under_way * sizeof(*hand));
+    memcpy(hand + process->under_way, open, open_count * sizeof(*hand));
+    size_t kept = process->under_way + open_count;
+    memmove(hand + kept, hand + process->under_way + count,
+            (process->in_hand - process->under_way - count) * sizeof(*hand));
+    process->in_hand -= answered_count;
     for (size_t i = 0; i < answered_count; i++) {
         commit_release(answered[i]);
-        process->hand[open + i] = answered[i];
+        hand[process->in_hand + i] = answered[i];
     }
-    process->in_hand = open;
-    gauge_set(process->in_hand_gauge, (int64_t)open);
+    gauge_set(process->in_hand_gauge, (int64_t)process->in_hand);
 }
 
-static void run(struct process *process);
+static int on_redis(zloop_t *loop, zmq_pollitem_t *item, void *context);
+
+/* Has the loop watch the connection as it is now. */
+static void watch_redis(struct process *process) {
+    struct redis_client *redis = committer_redis(process->committer);
+    zmq_pollitem_t item = {.fd = redis_client_fd(redis), .events = ZMQ_POLLIN};
+    if (redis_client_is_sending(redis))
+        item.events |= ZMQ_POLLOUT;
+    if (item.fd == process->redis.fd && item.events == process->redis.events)
+        return;
+    if (process->redis.fd >= 0)
+        zloop_poller_end(process->loop, &process->redis);
+    process->redis = item;
+    if (item.fd < 0)
+        return;
+    if (zloop_poller(process->loop, &item, on_redis, process) != 0)
+        abort(); /* out of memory */
+    zloop_poller_set_tolerant(process->loop, &item);
+}
+
+static void send_waiting(struct process *process);
 
 static int on_retry(zloop_t *loop, int timer, void *context) {
     (void)loop, (void)timer;
     struct process *process = context;
     process->retry_timer = 0;
-    run(process);
+    process->is_stalled = false;
+    send_waiting(process);
     return 0;
 }
 
-/* Stops reading until what is in hand is committed. */
-static void wait_and_retry(struct process *process) {
+/* Stops reading and sending for a while. */
+static void stall(struct process *process) {
     in_findings_pause(process->in);
+    process->is_stalled = true;
+    if (process->retry_timer > 0)
+        return;
     process->retry_timer =
         zloop_timer(process->loop, (size_t)process->retry_ms, 1, on_retry, process);
     if (process->retry_timer < 0)
@@ -94,6 +137,46 @@ static void wait_and_retry(struct process *process) {
     process->retry_ms *= 2;
     if (process->retry_ms > RETRY_MAX_MS)
         process->retry_ms = RETRY_MAX_MS;
+}
+
+/* After a call that failed, or did not: whether anything is under way still. */
+static void take_status(struct process *process, enum status status) {
+    note_redis(process, status);
+    if (status == STATUS_OK)
+        process->retry_ms = RETRY_FIRST_MS;
+    else
+        stall(process);
+    if (status == STATUS_UNAVAILABLE || status == STATUS_TIMEOUT)
+        process->under_way = 0;
+}
+
+/* Sends what waits, as far as it may, and reads on while there is room. */
+static void send_waiting(struct process *process) {
+    while (!process->is_stalled && process->under_way < process->in_hand &&
+           committer_can_send(process->committer)) {
+        size_t sent = 0;
+        enum status status = committer_send(process->committer, process->hand + process->under_way,
+                                            process->in_hand - process->under_way, &sent);
+        process->under_way += sent;
+        if (status != STATUS_OK)
+            take_status(process, status);
+    }
+    if (process->in_hand == HAND_MAX)
+        in_findings_pause(process->in);
+    else if (!process->is_stalled && !process->is_draining)
+        in_findings_resume(process->in);
+    watch_redis(process);
+}
+
+/* Takes one call's answers; false when they are not there. */
+static bool receive_one(struct process *process, bool wait) {
+    size_t count = 0;
+    enum status status = committer_receive(process->committer, process->hand, wait, &count);
+    if (status == STATUS_AGAIN)
+        return false;
+    take_status(process, status);
+    publish_answered(process, count);
+    return true;
 }
 
 /* Receipts of floors and crashes. */
@@ -104,34 +187,39 @@ static void repeat_receipts(struct process *process) {
     note_redis(process, status);
 }
 
+/* Crashes are told as soon as nothing is under way; with the next tick at the latest. */
+static void tell_crashes(struct process *process) {
+    if (process->in_hand == 0 && out_receipts_has_crashes(process->receipts))
+        repeat_receipts(process);
+}
+
+/* Redis answered, took more, or has gone. */
+static int on_redis(zloop_t *loop, zmq_pollitem_t *item, void *context) {
+    (void)loop, (void)item;
+    struct process *process = context;
+    if (process->under_way == 0)
+        redis_client_look(committer_redis(process->committer));
+    while (process->under_way > 0 && receive_one(process, false))
+        continue;
+    tell_crashes(process);
+    send_waiting(process);
+    return 0;
+}
+
 /* Judges correlations that have waited long enough; a failure is tried again with the next tick. */
 static void settle_correlations(struct process *process) {
-    struct commit *commit = process->hand[0];
     enum status status = STATUS_OK;
     bool more = true;
     for (int i = 0; status == STATUS_OK && more && i < SETTLE_ROUNDS; i++) {
-        status = committer_settle(process->committer, clock_wall(), commit, &more);
+        status = committer_settle(process->committer, clock_wall(), &process->settled, &more);
         if (status == STATUS_OK)
-            out_threats_send(process->threats, commit);
-        commit_release(commit);
+            out_threats_send(process->threats, &process->settled);
+        commit_release(&process->settled);
     }
     note_redis(process, status);
 }
 
-static void run(struct process *process) {
-    enum status status = committer_run(process->committer, process->hand, process->in_hand);
-    note_redis(process, status);
-    publish_answered(process);
-    if (process->in_hand > 0) {
-        wait_and_retry(process);
-        return;
-    }
-    process->retry_ms = RETRY_FIRST_MS;
-    if (!process->is_draining)
-        in_findings_resume(process->in);
-}
-
-static void on_message(void *context, struct wire_message *message) {
+static bool on_message(void *context, struct wire_message *message) {
     struct process *process = context;
     if (message->count == 1) {
         struct crash_report crash;
@@ -140,33 +228,36 @@ static void on_message(void *context, struct wire_message *message) {
             out_receipts_add_crash(process->receipts, &crash);
         else
             count_drop(status);
-        return;
+        return true;
     }
-    assert(process->in_hand < GROUP_MAX);
+    assert(process->in_hand < HAND_MAX);
     enum status status = commit_take(process->hand[process->in_hand], message);
     if (status == STATUS_OK)
         process->in_hand++;
     else
         count_drop(status);
+    return process->in_hand < HAND_MAX;
 }
 
 static void on_group(void *context) {
     struct process *process = context;
-    if (process->in_hand > 0)
-        run(process);
-    if (process->in_hand == 0 && out_receipts_has_crashes(process->receipts))
-        repeat_receipts(process);
+    tell_crashes(process);
+    send_waiting(process);
 }
 
+/* Waits for what is under way, so that other commands may use the connection. */
 static int on_tick(zloop_t *loop, int timer, void *context) {
     (void)loop, (void)timer;
     struct process *process = context;
     in_findings_refresh(process->in);
-    if (process->in_hand == 0) {
+    while (process->under_way > 0)
+        (void)receive_one(process, true);
+    if (!process->is_stalled) {
         repeat_receipts(process);
         settle_correlations(process);
     }
     out_threats_heartbeat(process->threats, committer_last_seq(process->committer));
+    send_waiting(process);
     return 0;
 }
 
@@ -191,7 +282,9 @@ struct process *process_new(zloop_t *loop, const struct process_options *options
         abort();
     process->loop = loop;
     process->retry_ms = RETRY_FIRST_MS;
-    for (size_t i = 0; i < GROUP_MAX; i++) {
+    process->redis.fd = -1;
+    commit_init(&process->settled);
+    for (size_t i = 0; i < HAND_MAX; i++) {
         commit_init(&process->commits[i]);
         process->hand[i] = &process->commits[i];
     }
@@ -214,12 +307,15 @@ void process_destroy(struct process **process) {
         zloop_timer_end((*process)->loop, (*process)->tick_timer);
     if ((*process)->retry_timer > 0)
         zloop_timer_end((*process)->loop, (*process)->retry_timer);
+    if ((*process)->redis.fd >= 0)
+        zloop_poller_end((*process)->loop, &(*process)->redis);
     in_findings_destroy(&(*process)->in);
     out_threats_destroy(&(*process)->threats);
     out_receipts_destroy(&(*process)->receipts);
     committer_destroy(&(*process)->committer);
-    for (size_t i = 0; i < GROUP_MAX; i++)
+    for (size_t i = 0; i < HAND_MAX; i++)
         commit_fini(&(*process)->commits[i]);
+    commit_fini(&(*process)->settled);
     free(*process);
     *process = NULL;
 }

@@ -1,10 +1,10 @@
-/* process.h: the incident process between its wires: a group of messages becomes a group of
- * commits, and what Redis answered is published.
+/* process.h: the incident process between its wires: messages become commits, two calls of Redis
+ * under way at a time, and what Redis answered is published.
  *
- * When Redis fails, the group stays in hand, reading pauses, and the very same commits run again
- * with growing waits until Redis has answered them; deduplication makes that safe. Owner:
- * new/destroy. Threads: the loop's; process_is_ready from any. Errors: only at start. Limits:
- * GROUP_MAX batches in hand; waits of RETRY_FIRST_MS to RETRY_MAX_MS.
+ * When Redis fails, what is not answered stays in hand, reading pauses, and the very same commits
+ * are sent again with growing waits until Redis has answered them; deduplication makes that safe.
+ * Owner: new/destroy. Threads: the loop's; process_is_ready from any. Errors: only at start.
+ * Limits: 48 batches in hand; waits of RETRY_FIRST_MS to RETRY_MAX_MS.
  */
 #ifndef SIEM_INCIDENT_PROCESS_H
 #define SIEM_INCIDENT_PROCESS_H
