@@ -140,30 +140,27 @@ static void pack_head(const struct commit *commit, struct wall_time now, uint64_
 
 /* The ledger's sums; its first field is no sum (see commit.lua). */
 static void pack_ledger(const struct commit *commit, uint32_t threats, msgpack_packer *out) {
-    char producer[RECEIPT_TOPIC_SIZE];
-    receipt_topic(commit->batch.head.producer, producer);
+    const struct batch_head *head = &commit->batch.head;
+    char producer[RECEIPT_TOPIC_SIZE], lane[LANE_SIZE];
+    receipt_topic(head->producer, producer);
+    lane_format(head->producer, head->epoch, lane);
     uint32_t quarantined = commit->quarantined_count;
-    uint32_t committed = commit->batch.head.count - quarantined;
+    uint32_t committed = head->count - quarantined;
     const struct {
-        const char *field;
-        bool is_of_producer;
+        const char *field, *of;
         uint32_t amount;
     } rows[] = {
-        {"accepted:", true, 0},
-        {"batches", false, 1},
-        {"committed", false, committed},
-        {"committed:", true, committed},
-        {"threats", false, threats},
-        {"quarantined", false, quarantined},
-        {"quarantined:", true, quarantined},
+        {"accepted:", producer, 0},       {"batches", "", 1},
+        {"committed", "", committed},     {"committed:", producer, committed},
+        {"counted:", lane, head->count},  {"threats", "", threats},
+        {"quarantined", "", quarantined}, {"quarantined:", producer, quarantined},
     };
     /* What adds nothing is left out, behind the rows that are always there. */
-    size_t count = quarantined > 0 ? 7 : threats > 0 ? 5 : 4;
+    size_t count = quarantined > 0 ? 8 : threats > 0 ? 6 : 5;
     msgpack_pack_array(out, count);
     for (size_t i = 0; i < count; i++) {
-        char field[40];
-        snprintf(field, sizeof(field), "%s%s", rows[i].field,
-                 rows[i].is_of_producer ? producer : "");
+        char field[48];
+        snprintf(field, sizeof(field), "%s%s", rows[i].field, rows[i].of);
         msgpack_pack_text(out, text_of(field));
     }
     msgpack_pack_array(out, count);

@@ -16,8 +16,8 @@
  * restored since. */
 #define RETRY_MS 1000
 #define REPEAT_MS 10000
-/* producer, below, and two for each epoch */
-#define ARGUMENTS_MAX (2 + 2 * EPOCHS_ENDED_MAX)
+/* producer, below, its beginning, accepted; and three for each epoch */
+#define ARGUMENTS_MAX (4 + 3 * EPOCHS_ENDED_MAX)
 #define NUMBER_SIZE 24
 
 /* close_epochs.lua, embedded by the build. */
@@ -48,18 +48,29 @@ void epoch_closing_destroy(struct epoch_closing **closing) {
     *closing = NULL;
 }
 
+/* "" for what is not known. */
+static void write_events(char number[NUMBER_SIZE], uint64_t events) {
+    number[0] = '\0';
+    if (events != EVENTS_UNKNOWN)
+        snprintf(number, NUMBER_SIZE, "%" PRIu64, events);
+}
+
 enum status epoch_closing_say(struct epoch_closing *closing, struct redis_client *redis,
                               const struct epoch_offer *offer, uint32_t *ret_closed) {
     SCOPED(redis_reply)
     struct redis_reply *reply = NULL;
     char numbers[ARGUMENTS_MAX][NUMBER_SIZE];
     struct text arguments[ARGUMENTS_MAX];
-    size_t count = 2 + 2 * offer->count;
+    size_t count = 4 + 3 * offer->count;
     snprintf(numbers[0], NUMBER_SIZE, "%016" PRIx64, offer->producer);
     snprintf(numbers[1], NUMBER_SIZE, "%" PRIu32, offer->below);
+    write_events(numbers[2], offer->events_begin);
+    write_events(numbers[3], offer->accepted);
     for (size_t i = 0; i < offer->count; i++) {
-        snprintf(numbers[2 + 2 * i], NUMBER_SIZE, "%" PRIu32, offer->ended[i].epoch);
-        snprintf(numbers[3 + 2 * i], NUMBER_SIZE, "%" PRIu64, offer->ended[i].end_seq);
+        const struct ended_epoch *ended = &offer->ended[i];
+        snprintf(numbers[4 + 3 * i], NUMBER_SIZE, "%" PRIu32, ended->epoch);
+        snprintf(numbers[5 + 3 * i], NUMBER_SIZE, "%" PRIu64, ended->end_seq);
+        write_events(numbers[6 + 3 * i], ended->events_begin);
     }
     for (size_t i = 0; i < count; i++)
         arguments[i] = text_of(numbers[i]);

@@ -36,7 +36,7 @@ struct epoch *epochs_add(struct epochs *epochs, const struct batch_head *head, u
     epoch->epoch = head->epoch;
     epoch->first_seq = epoch->end_seq = epoch->cursor = epoch->sent_end = epoch->floor = head->seq;
     epoch->first_number = number;
-    epoch->events_cursor = epoch->events_end = head->accepted_before;
+    epoch->events_begin = epoch->events_cursor = epoch->events_end = head->accepted_before;
     epochs->items[epochs->count++] = epoch;
     return epoch;
 }

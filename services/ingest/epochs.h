@@ -12,8 +12,8 @@
  * data. A living publisher reads the floor again every second, so: contradictions with no agreeing
  * receipt between them, for EPOCH_DOUBT_MS, are believed. Believing wrongly costs duplicates, which
  * are not counted; not believing would cost events. When F is no longer on the disk, the
- * lowest one that is stands for it: all are sent again once, and then receipts with that floor are not
- * listened to any more, since it will stay where it is.
+ * lowest one that is stands for it: all are sent again once, and then receipts with that floor are
+ * not listened to any more, since it will stay where it is.
  *
  * Owner: init/fini; an epoch's address stays while it is in the list. Threads: one. Errors: none.
  * Limits: an entry (about 160 bytes) per start with batches on the disk, and RECEIPT_RANGES_MAX
@@ -33,11 +33,13 @@
 struct epoch {
     uint64_t producer;
     uint32_t epoch;
-    uint64_t first_seq;     /* of its first batch that is on the disk */
-    uint64_t first_number;  /* the spool's number of that one */
-    uint64_t end_seq;       /* behind its last batch */
-    uint64_t cursor;        /* next to be sent */
-    uint64_t sent_end;      /* the cursor's highest place in this process */
+    uint64_t first_seq;    /* of its first batch that is on the disk */
+    uint64_t first_number; /* the spool's number of that one */
+    uint64_t end_seq;      /* behind its last batch */
+    uint64_t cursor;       /* next to be sent */
+    uint64_t sent_end;     /* the cursor's highest place in this process */
+    uint64_t
+        events_begin; /* events accepted, over all epochs, before its first batch on the disk */
     uint64_t events_cursor; /* events accepted, over all epochs, before batch `cursor` */
     uint64_t events_end;    /* the same before batch `end_seq` */
     uint64_t floor;         /* as the last receipt said */
@@ -45,8 +47,8 @@ struct epoch {
     struct mono_time doubted_since;
     bool rewound;
     struct mono_time rewound_at;
-    bool taken;               /* its number was that of an earlier start; said once */
-    bool gave_up;             /* Redis waits for batch `gave_up_floor`, which is gone from the disk */
+    bool taken;   /* its number was that of an earlier start; said once */
+    bool gave_up; /* Redis waits for batch `gave_up_floor`, which is gone from the disk */
     uint64_t gave_up_floor;
     struct receipt_range *committed; /* batches above the cursor to pass over */
     uint32_t committed_count;

@@ -66,6 +66,7 @@ static void take_field(struct ledger *ledger, struct text field, int64_t value) 
         {{"accepted:", 9}, offsetof(struct ledger_row, accepted)},
         {{"committed:", 10}, offsetof(struct ledger_row, committed)},
         {{"quarantined:", 12}, offsetof(struct ledger_row, quarantined)},
+        {{"forgotten:", 10}, offsetof(struct ledger_row, forgotten)},
     };
     uint64_t producer = 0;
     if (text_is(field, "committed"))
@@ -128,7 +129,7 @@ static int64_t read_gauge(struct text heartbeat, const char *name) {
  * receipt may be under way. Counts that this does not explain stay as they are, and make a
  * difference. */
 static void take_words(struct ledger_row *row, const struct ledger_row *words) {
-    int64_t counted = row->committed + row->quarantined;
+    int64_t counted = row->committed + row->quarantined - row->forgotten;
     row->alive = true;
     row->epoch = words->epoch;
     row->spooled = words->spooled;
@@ -198,6 +199,8 @@ enum status ledger_read(struct redis_client *redis, const struct ledger_books *o
     for (size_t i = 0; i < redis_reply_count(heartbeats); i++)
         take_heartbeat(ret_ledger, redis_reply_text(redis_reply_at(heartbeats, i)), now);
     take_own(ret_ledger, own);
+    for (size_t i = 0; i < ret_ledger->count; i++)
+        ret_ledger->rows[i].accepted += ret_ledger->rows[i].forgotten;
     redis_reply_destroy(&heartbeats);
     redis_reply_destroy(&fields);
     return status;

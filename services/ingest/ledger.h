@@ -23,6 +23,7 @@ struct ledger_row {
     int64_t accepted;
     int64_t committed;
     int64_t quarantined;
+    int64_t forgotten; /* counted, though its disk lost them with the power: accepted, too */
     int64_t spooled;
     int64_t in_flight;
 };

@@ -64,6 +64,7 @@ static int on_fast_tick(zloop_t *loop, int timer, void *context) {
     (void)timer;
     struct out_events *writer = context;
     writer->fast_tick = false;
+    writer_sync(writer); /* before anybody hears that his event is stored */
     writer_resend(writer);
     waiters_expire(&writer->waiters, clock_mono());
     writer_publish_books(writer);
@@ -113,6 +114,7 @@ static void unhook(struct out_events *writer) {
     zloop_timer_end(writer->loop, writer->slow_timer);
     if (writer->fast_tick)
         zloop_timer_end(writer->loop, writer->fast_timer);
+    writer_later_end(writer);
     if (writer->blocked) {
         zmq_pollitem_t out = {.socket = wire_socket(writer->events), .events = ZMQ_POLLOUT};
         zloop_poller_end(writer->loop, &out);
@@ -177,6 +179,7 @@ struct out_events *out_events_new(struct service *service, const struct ingest_c
 static void answer_all(struct out_events *writer) {
     writer_take(writer);
     writer_refuse_pending(writer, STATUS_UNAVAILABLE);
+    writer_sync(writer);
     waiters_expire(&writer->waiters, (struct mono_time){INT64_MAX});
 }
 

@@ -2,9 +2,10 @@
  * them on EVENTS and keeps at it until their receipt is there.
  *
  * HTTP workers submit; the loop's thread takes whatever waits, appends it, syncs once, sends, and
- * answers those who only want durability. Receipts complete those who want a verdict. All of this
- * is the loop's own thread: after the sync nothing has to be woken to send, and the window needs no
- * lock.
+ * answers those who only want durability. Receipts complete those who want a verdict; their events
+ * are durable in Redis by then, so where nobody else waits the sync here is put off for
+ * SYNC_LATER_MS. All of this is the loop's own thread: nothing has to be woken to send, and the
+ * window needs no lock.
  * Owner: out_events_submit takes submissions; each comes back through its on_done, once, on the
  * loop's thread. Threads: submit and books from any; the rest on the loop's.
  * Errors: FULL (the queue's bound), DISK_FULL: not taken, tell the sender 503. A failed sync ends
@@ -42,7 +43,9 @@ struct submission {
     struct buffer events;    /* event_encode'd, one behind the other */
     uint32_t count;
     bool wants_verdict;
-    void *context; /* the submitter's */
+    bool wants_sync; /* its sender is answered, or somebody counts on the spool, before Redis has it
+                      */
+    void *context;   /* the submitter's */
     struct mono_time submitted_at;
     void (*on_done)(struct submission *submission, const struct outcome *outcome);
 };

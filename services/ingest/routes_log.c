@@ -155,6 +155,7 @@ static void submit(struct http_request *request, struct submission *submission,
                    struct idempotent *idempotent) {
     static const struct idempotent_route route = {STORE_DEADLINE_MS, on_deadline, on_go, on_stop};
     submission->wants_verdict = !prefers_async(request);
+    submission->wants_sync = !submission->wants_verdict || idempotent != NULL;
     if (!submission->wants_verdict)
         http_answer_header(request, "Preference-Applied", "respond-async");
     if (idempotent == NULL) {

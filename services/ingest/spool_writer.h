@@ -3,6 +3,7 @@
  *
  *   out_events.c      life, hooks into the loop, ticks, books
  *   writer_store.c    submissions → batches → spool, one sync → answers
+ *   writer_later.c    syncs and small batches that are put off
  *   writer_send.c     batches → EVENTS, fresh from memory or read back from the disk
  *   writer_receipt.c  receipts → window, cursors, verdicts, crashes; floors that went back
  *   writer_resend.c   what is due, what was lost; what may be deleted
@@ -43,6 +44,7 @@ struct stored_batch {
     struct submission *first;
     uint32_t submissions;
     size_t events_bytes;
+    bool wants_sync;
     uint8_t encoded[BATCH_HEAD_SIZE_MAX];
     size_t encoded_length;
 };
@@ -89,6 +91,9 @@ struct out_events {
     struct crashes crashes;
     bool blocked;   /* EVENTS is full or has nobody; POLLOUT is watched */
     bool fast_tick; /* its timer is running */
+    bool unsynced;  /* appended since the last sync */
+    int sync_timer; /* 0: none, here and below */
+    int gather_timer;
     int slow_timer;
     int fast_timer;
     unsigned slow_ticks;
@@ -132,8 +137,23 @@ void writer_arm_tick(struct out_events *writer);
 /* Takes what waits in the queue behind what was taken before. */
 void writer_take(struct out_events *writer);
 
-/* Takes what waits and stores it: one round. */
+/* Takes what waits and stores it: one round; or puts it off. */
 void writer_store(struct out_events *writer);
+
+/* The same without putting it off. */
+void writer_store_now(struct out_events *writer);
+
+/* Makes durable what was appended. */
+void writer_sync(struct out_events *writer);
+
+/* Has that happen soon. */
+void writer_sync_later(struct out_events *writer);
+
+/* True when what waits had better wait for more; writer_store_now comes soon in any case. */
+bool writer_gathers(struct out_events *writer);
+
+/* Ends what was put off; without the loop nothing of it would come. */
+void writer_later_end(struct out_events *writer);
 
 /* Answers all that wait without being stored. */
 void writer_refuse_pending(struct out_events *writer, enum status status);

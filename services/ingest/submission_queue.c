@@ -30,17 +30,21 @@ void submission_queue_wake(struct submission_queue *queue) {
 }
 
 enum status submission_queue_push(struct submission_queue *queue, struct submission *list) {
-    size_t bytes = 0;
+    size_t bytes = 0, events = 0;
+    bool wants_sync = false;
     struct submission *last = list;
     for (struct submission *at = list; at != NULL; at = at->next) {
         assert(at->count > 0 && at->count <= BATCH_EVENTS_MAX && at->on_done != NULL);
+        assert(at->wants_verdict || at->wants_sync);
         assert(at->events.length <= BATCH_EVENTS_BYTES_MAX && buffer_is_whole(&at->events));
         bytes += at->events.length;
+        events += at->count;
+        wants_sync |= at->wants_sync;
         last = at;
     }
     pthread_mutex_lock(&queue->lock);
     enum status status = STATUS_OK;
-    bool was_empty = queue->first == NULL;
+    bool wakes = queue->first == NULL;
     if (queue->disk_full)
         status = STATUS_DISK_FULL;
     else if (queue->bytes > 0 && queue->bytes + bytes > queue->bytes_max)
@@ -49,21 +53,42 @@ enum status submission_queue_push(struct submission_queue *queue, struct submiss
         *queue->last = list;
         queue->last = &last->next;
         queue->bytes += bytes;
+        queue->events += events;
+        queue->wants_sync |= wants_sync;
+        if (queue->wake_at > 0) {
+            wakes = wants_sync || queue->events >= queue->wake_at;
+            queue->wake_at = wakes ? 0 : queue->wake_at;
+        }
     }
     pthread_mutex_unlock(&queue->lock);
-    if (status == STATUS_OK && was_empty)
+    if (status == STATUS_OK && wakes)
         submission_queue_wake(queue);
     return status;
 }
 
-struct submission *submission_queue_take(struct submission_queue *queue) {
+static void end_wake(struct submission_queue *queue) {
     uint64_t wakes;
     ssize_t got = read(queue->wake_fd, &wakes, sizeof wakes);
     (void)got; /* nothing to read: nobody woke us, and we look all the same */
+}
+
+bool submission_queue_has(struct submission_queue *queue, size_t least) {
+    end_wake(queue);
+    pthread_mutex_lock(&queue->lock);
+    bool has = queue->first == NULL || queue->wants_sync || queue->events >= least;
+    queue->wake_at = has ? 0 : least;
+    pthread_mutex_unlock(&queue->lock);
+    return has;
+}
+
+struct submission *submission_queue_take(struct submission_queue *queue) {
+    end_wake(queue);
     pthread_mutex_lock(&queue->lock);
     struct submission *list = queue->first;
     queue->first = NULL;
     queue->last = &queue->first;
+    queue->events = queue->wake_at = 0;
+    queue->wants_sync = false;
     pthread_mutex_unlock(&queue->lock);
     return list;
 }

@@ -17,6 +17,9 @@ struct submission_queue {
     pthread_mutex_t lock;
     struct submission *first;
     struct submission **last; /* where the next link goes */
+    size_t events;            /* waiting to be taken */
+    bool wants_sync;          /* one of them does */
+    size_t wake_at;           /* so many of them wake, too; 0: no number does */
     size_t bytes;             /* pushed and not settled */
     size_t bytes_max;
     bool disk_full;
@@ -32,6 +35,10 @@ void submission_queue_fini(struct submission_queue *queue);
 /* Hands over a list, all or nothing. */
 MUST_CHECK enum status submission_queue_push(struct submission_queue *queue,
                                              struct submission *list);
+
+/* True when `least` events wait, or one that wants a sync, or none at all. Otherwise ends the
+ * wake-up; the next comes when that is so. */
+bool submission_queue_has(struct submission_queue *queue, size_t least);
 
 /* Takes everything that waits; NULL when nothing does. Ends the wake-up. */
 struct submission *submission_queue_take(struct submission_queue *queue);

@@ -75,6 +75,7 @@ struct submission *submissions_take(struct submissions *submissions) {
     submission->next = NULL;
     submission->count = 0;
     submission->wants_verdict = false;
+    submission->wants_sync = true;
     submission->context = NULL;
     submission->on_done = NULL;
     return submission;

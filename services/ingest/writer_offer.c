@@ -6,20 +6,30 @@ static bool is_drained(const struct out_events *writer, const struct epoch *epoc
            !window_holds(&writer->window, epoch);
 }
 
+/* Its first batches may be gone from the disk. */
+static uint64_t events_begin(const struct epoch *epoch) {
+    return epoch->first_seq == 0 ? epoch->events_begin : EVENTS_UNKNOWN;
+}
+
 /* Adds the epoch, or ends the offer below it; false when it ended. */
 static bool add_epoch(const struct out_events *writer, const struct epoch *epoch,
                       struct epoch_offer *offer) {
     if (offer->count == EPOCHS_ENDED_MAX || !is_drained(writer, epoch)) {
         offer->below = epoch->epoch;
+        offer->events_begin = events_begin(epoch);
         return false;
     }
-    offer->ended[offer->count++] = (struct ended_epoch){epoch->epoch, epoch->end_seq};
+    offer->ended[offer->count++] =
+        (struct ended_epoch){epoch->epoch, epoch->end_seq, events_begin(epoch)};
     return true;
 }
 
 void writer_make_offer(struct out_events *writer) {
     const struct epoch *newest = epochs_newest(&writer->epochs);
-    struct epoch_offer offer = {.producer = newest->producer, .below = newest->epoch};
+    struct epoch_offer offer = {.producer = newest->producer,
+                                .below = newest->epoch,
+                                .events_begin = events_begin(newest),
+                                .accepted = newest->events_end};
     bool goes_on = true;
     for (size_t i = 0; goes_on && i + 1 < writer->epochs.count; i++) {
         const struct epoch *epoch = writer->epochs.items[i];

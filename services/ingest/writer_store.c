@@ -1,8 +1,8 @@
 /* writer_store.c: packs what waits into batches, stores them with one sync, answers, and sends
  * them.
  *
- * A round begins at once; what comes during its sync is the next one. A submission is in one batch
- * or in none, so nothing is half accepted.
+ * What comes during a round's sync is the next one. A submission is in one batch or in none, so
+ * nothing is half accepted.
  */
 #include "services/ingest/spool_writer.h"
 
@@ -52,6 +52,7 @@ static struct submission *pack(struct out_events *writer, struct submission *lis
         batch->head.count += list->count;
         batch->events_bytes += list->events.length;
         batch->head.flags |= list->wants_verdict ? BATCH_WANTS_VERDICTS : 0;
+        batch->wants_sync |= list->wants_sync;
         list = list->next;
     }
     struct buffer *scratch = &writer->scratch;
@@ -89,11 +90,16 @@ static size_t append_round(struct out_events *writer, enum status *ret_status) {
     return count;
 }
 
-static void sync_round(struct out_events *writer) {
-    struct mono_time before = clock_mono();
-    if (spool_sync(writer->spool) != STATUS_OK)
-        writer_die();
-    histogram_observe(writer->metrics.fsync_seconds, clock_mono().ns - before.ns);
+/* Makes a round durable before it is sent, or soon. */
+static void sync_round(struct out_events *writer, size_t count) {
+    bool wants_sync = false;
+    for (size_t i = 0; i < count; i++)
+        wants_sync |= writer->round[i].wants_sync;
+    writer->unsynced |= count > 0;
+    if (wants_sync)
+        writer_sync(writer);
+    else if (count > 0)
+        writer_sync_later(writer);
 }
 
 /* Sends a batch that was just stored from memory, when nothing older waits. */
@@ -146,6 +152,11 @@ void writer_refuse_pending(struct out_events *writer, enum status status) {
 }
 
 void writer_store(struct out_events *writer) {
+    if (!writer_gathers(writer))
+        writer_store_now(writer);
+}
+
+void writer_store_now(struct out_events *writer) {
     writer_take(writer);
     if (writer->pending == NULL)
         return;
@@ -153,8 +164,7 @@ void writer_store(struct out_events *writer) {
     size_t count = append_round(writer, &status);
     size_t bytes = 0;
     uint64_t events = 0;
-    if (count > 0)
-        sync_round(writer);
+    sync_round(writer, count);
     for (size_t i = 0; i < count; i++) {
         send_fresh(writer, &writer->round[i]);
         bytes += writer->round[i].events_bytes;

@@ -103,3 +103,24 @@ def test_a_redis_restored_from_before_a_closing_is_healed():
         wait_until(lambda: counted(pipeline) >= sent, lambda: f"{sent} events are counted, not {counted(pipeline)}", 60)
         wait_closed(pipeline, 3)
         check(pipeline, sent)
+
+
+def test_a_disk_that_lost_its_end_with_the_power_counts_nothing_twice():
+    """The sync of events with a verdict is put off: what was answered is in Redis, and may be gone from the spool."""
+    with Pipeline(detectors=2) as pipeline:
+        kept, copy = (os.path.join(pipeline["ingest"].environment["SIEM_STATE_DIR"], name) for name in ("spool", "copy"))
+        sent = send(pipeline)
+        settle(pipeline)
+        shutil.copytree(kept, copy)
+        sent += send(pipeline)
+        settle(pipeline)
+        pipeline["ingest"].kill()
+        shutil.rmtree(kept)
+        os.rename(copy, kept)
+        pipeline["ingest"].start()
+        pipeline.wait_ready()
+        sent += send(pipeline)
+        wait_closed(pipeline, 2)
+        wait_until(lambda: pipeline.api().get("/ledger").json["balanced"], "the books balance again", 30)
+        check(pipeline, sent)
+        assert int(pipeline.redis.hget(pipeline.key("ledger"), f"forgotten:{producer(pipeline)}")) == EVENTS + BULK

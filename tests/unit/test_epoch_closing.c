@@ -48,8 +48,14 @@ static void put_all(uint32_t epoch, uint64_t count) {
 static uint32_t say(uint32_t first, size_t count, const uint64_t *ends) {
     struct epoch_offer offer = {
         .producer = MADE_PRODUCER, .below = first + (uint32_t)count, .count = count};
-    for (size_t i = 0; i < count; i++)
-        offer.ended[i] = (struct ended_epoch){first + (uint32_t)i, ends[i]};
+    uint64_t events = 0;
+    for (size_t i = 0; i < count; i++) {
+        offer.ended[i] = (struct ended_epoch){first + (uint32_t)i, ends[i],
+                                              first == 1 ? events : EVENTS_UNKNOWN};
+        events += ends[i];
+    }
+    offer.accepted = events;
+    offer.events_begin = first == 1 ? events : EVENTS_UNKNOWN;
     uint32_t closed = 0;
     cr_assert_eq(epoch_closing_say(closing, fixture.client, &offer, &closed), STATUS_OK, "%s",
                  redis_client_error(fixture.client));
@@ -62,6 +68,11 @@ static int64_t ask(const char *command) {
 
 static int64_t committed(void) {
     return ask("HGET " K "ledger committed");
+}
+
+/* Events counted that the producer's disk does not remember. */
+static int64_t forgotten(void) {
+    return ask("HGET " K "ledger forgotten:" PRODUCER);
 }
 
 static size_t count_pages(void) {
@@ -81,6 +92,10 @@ Test(epoch_closing, what_is_over_and_committed_is_forgotten) {
     cr_expect_eq(ask("HLEN " K "floors"), 2, "the producer, and its epoch 5");
     cr_expect_eq(ask("HGET " K "floors " PRODUCER), 5);
     cr_expect_eq(ask("HGET " K "floors " PRODUCER "-5"), 0);
+    cr_expect_eq(ask("HGET " K "ledger begins:" PRODUCER), 6);
+    cr_expect_eq(ask("HEXISTS " K "ledger counted:" PRODUCER "-4"), 0);
+    cr_expect_eq(ask("HGET " K "ledger counted:" PRODUCER "-5"), 1);
+    cr_expect_eq(forgotten(), 0);
     cr_expect_eq(count_pages(), 1);
 }
 
@@ -104,6 +119,27 @@ Test(epoch_closing, a_batch_of_a_closed_epoch_never_counts_again) {
     redis_reply_destroy(&before);
     redis_reply_destroy(&after);
     commit_fini(&commit);
+}
+
+/* A power cut took the ends of epochs 1 and 3, and all of 2, off the disk. */
+Test(epoch_closing, what_the_disk_forgot_is_booked_as_accepted) {
+    put_all(1, 5);
+    put_all(2, 2);
+    put_all(3, 4);
+    struct epoch_offer offer = {.producer = MADE_PRODUCER, .below = 4, .count = 2};
+    offer.ended[0] = (struct ended_epoch){1, 3, 0};
+    offer.ended[1] = (struct ended_epoch){3, 3, 3};
+    offer.events_begin = offer.accepted = 6;
+    uint32_t closed = 0;
+    for (int i = 0; i < 2; i++)
+        cr_assert_eq(epoch_closing_say(closing, fixture.client, &offer, &closed), STATUS_OK);
+    cr_expect_eq(closed, 4);
+    cr_expect_eq(forgotten(), 5);
+    cr_expect_eq(ask("HGET " K "ledger accepted:" PRODUCER), 6);
+    put_all(4, 1);
+    cr_assert_eq(say(4, 1, (uint64_t[]){1}), 5, "what is not known is not booked");
+    cr_expect_eq(forgotten(), 5);
+    cr_expect_eq(ask("HEXISTS " K "ledger begins:" PRODUCER), 0);
 }
 
 Test(epoch_closing, an_epoch_with_a_hole_stays_and_those_behind_it) {
@@ -247,6 +283,7 @@ static void live(unsigned seed) {
     cr_expect_eq(say(1, EPOCHS, ends), EPOCHS + 1, "seed %u", seed);
     cr_expect_leq(ask("HLEN " K "floors"), 1, "seed %u", seed);
     cr_expect_eq(count_pages(), 0, "seed %u", seed);
+    cr_expect_eq(forgotten(), 0, "seed %u", seed);
 }
 
 Test(epoch_closing, every_batch_counts_once_in_any_order_and_after_any_restore, .timeout = 60) {

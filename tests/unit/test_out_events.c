@@ -307,6 +307,7 @@ static struct submission *submission_of(uint32_t count, size_t text_length, bool
         event_encode(&event, &submission->events);
     submission->count = count;
     submission->wants_verdict = wants_verdict;
+    submission->wants_sync = !wants_verdict;
     submission->submitted_at = clock_mono();
     submission->on_done = on_done;
     return submission;

@@ -1,0 +1,76 @@
+/* writer_later.c: what may be put off: a sync that nobody waits for, and a small batch while others
+ * are under way.
+ *
+ * Who waits for a verdict is answered when Redis has committed his event and synced its own file.
+ * The spool is needed then only to send again what a killed process took along, and for that the
+ * page cache does. So such batches are sent at once, and one sync follows for all of some
+ * milliseconds. A power cut in between loses events here that nobody was told of; what Redis had
+ * counted of them already is put into the books when the epoch is closed (close_epochs.lua).
+ *
+ * A batch costs every process some wake-ups and Redis a sync, however small it is. While many
+ * events are under way a small batch waits for company, until a receipt comes; with few there are
+ * few clients, and each has its answer soonest when nothing waits.
+ */
+#include "services/ingest/spool_writer.h"
+
+/* No sync is put off for longer; likewise no batch. */
+#define SYNC_LATER_MS 5
+#define GATHER_MS 3
+/* With so many events under way, a batch of fewer than GATHER_EVENTS waits. */
+#define GATHER_FROM 12
+#define GATHER_EVENTS 32
+
+void writer_sync(struct out_events *writer) {
+    if (!writer->unsynced)
+        return;
+    writer->unsynced = false;
+    struct mono_time before = clock_mono();
+    if (spool_sync(writer->spool) != STATUS_OK)
+        writer_die();
+    histogram_observe(writer->metrics.fsync_seconds, clock_mono().ns - before.ns);
+}
+
+static int on_sync_due(zloop_t *loop, int timer, void *context) {
+    (void)loop, (void)timer;
+    struct out_events *writer = context;
+    writer->sync_timer = 0;
+    writer_sync(writer);
+    return 0;
+}
+
+static int start_timer(struct out_events *writer, size_t ms, zloop_timer_fn *handler) {
+    int timer = zloop_timer(writer->loop, ms, 1, handler, writer);
+    if (timer < 0)
+        abort(); /* out of memory */
+    return timer;
+}
+
+void writer_sync_later(struct out_events *writer) {
+    if (writer->sync_timer == 0)
+        writer->sync_timer = start_timer(writer, SYNC_LATER_MS, on_sync_due);
+}
+
+static int on_gather_over(zloop_t *loop, int timer, void *context) {
+    (void)loop, (void)timer;
+    struct out_events *writer = context;
+    writer->gather_timer = 0;
+    writer_store_now(writer);
+    return 0;
+}
+
+bool writer_gathers(struct out_events *writer) {
+    if (writer->window.events < GATHER_FROM || writer->pending != NULL ||
+        submission_queue_has(&writer->queue, GATHER_EVENTS))
+        return false;
+    if (writer->gather_timer == 0)
+        writer->gather_timer = start_timer(writer, GATHER_MS, on_gather_over);
+    return true;
+}
+
+void writer_later_end(struct out_events *writer) {
+    if (writer->sync_timer != 0)
+        zloop_timer_end(writer->loop, writer->sync_timer);
+    if (writer->gather_timer != 0)
+        zloop_timer_end(writer->loop, writer->gather_timer);
+    writer->sync_timer = writer->gather_timer = 0;
+}
