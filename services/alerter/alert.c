@@ -44,13 +44,16 @@ enum status alert_read(const struct redis_reply *entry, struct alert *ret_alert)
     const struct redis_reply *fields = redis_reply_at(entry, 1);
     if (id.data == NULL || id.length >= ALERT_ID_SIZE || redis_reply_type(fields) != REDIS_ARRAY)
         return STATUS_BAD_TYPE;
+    struct alert alert = {.storage = NULL};
+    snprintf(alert.id, sizeof(alert.id), "%.*s", TEXT_ARG(id));
     size_t size = total_size(fields);
-    if (size > ALERT_SIZE_MAX)
+    if (size > ALERT_SIZE_MAX) {
+        *ret_alert = alert;
         return STATUS_TOO_LARGE;
-    struct alert alert = {.storage = malloc(size)};
+    }
+    alert.storage = malloc(size);
     if (alert.storage == NULL)
         abort();
-    snprintf(alert.id, sizeof(alert.id), "%.*s", TEXT_ARG(id));
     char *at = alert.storage;
 #define FIELD(name, need, unit, meaning) alert.name = take_field(fields, #name, &at);
 #include "proto/alert.def"

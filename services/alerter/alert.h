@@ -2,8 +2,8 @@
  *
  * Owner: init by alert_read, fini on the caller's struct; the texts live in it. Errors: BAD_TYPE
  * for an entry that is no stream entry, BAD_VALUE or BAD_TEXT when a required field is missing or
- * one is not UTF-8 (the alert is then given as it is, so that it can be kept as dead). Threads:
- * pure functions. Limits: ALERT_SIZE_MAX bytes.
+ * one is not UTF-8 (the alert is then given as it is, so that it can be kept as dead), TOO_LARGE
+ * (it is given with its id alone). Threads: pure functions. Limits: ALERT_SIZE_MAX bytes.
  */
 #ifndef SIEM_ALERTER_ALERT_H
 #define SIEM_ALERTER_ALERT_H

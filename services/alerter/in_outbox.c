@@ -162,8 +162,15 @@ static enum status take_entry(struct outbox *outbox, const struct redis_reply *e
 static enum status take_entries(struct outbox *outbox, const struct redis_reply *entries,
                                 bool claimed, outbox_taken *on_taken, void *context) {
     enum status status = STATUS_OK;
-    for (size_t i = 0; i < redis_reply_count(entries) && status == STATUS_OK; i++)
-        status = take_entry(outbox, redis_reply_at(entries, i), claimed, on_taken, context);
+    /* What Redis refuses of one entry says nothing of the next. */
+    for (size_t i = 0; i < redis_reply_count(entries); i++) {
+        enum status one =
+            take_entry(outbox, redis_reply_at(entries, i), claimed, on_taken, context);
+        if (one != STATUS_OK)
+            status = one;
+        if (one != STATUS_OK && one != STATUS_REFUSED)
+            break;
+    }
     return status;
 }
 

@@ -438,6 +438,17 @@ def test_a_malformed_entry_is_kept_as_dead_and_the_next_delivered(stand):
             redis.Redis(unix_socket_path=stand.socket).xrange(DEAD)] == [b"bad_value", b"bad_text"]
 
 
+def test_an_entry_too_large_is_kept_as_dead_once_and_the_others_delivered(stand):
+    stand.queue("INC-1")
+    large = stand.queue("INC-2", details="x" * 300_000)
+    stand.queue("INC-3")
+    stand.alerter()
+    stand.wait_empty()
+    assert stand.receiver.count("INC-1") == 1 and stand.receiver.count("INC-3") == 1 and stand.receiver.count() == 2
+    (_, dead), = stand.redis.xrange(DEAD)
+    assert dead["reason"] == "too_large" and dead["queued"] == large
+
+
 def test_a_slow_receiver_holds_no_more_than_its_request(stand):
     held = threading.Event()
     stand.receiver.answer = lambda number, body: (held.wait(20) if "INC-slow" in json.dumps(body) else None, (200, {}))[1]
