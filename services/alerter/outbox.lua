@@ -8,7 +8,8 @@
 --                                      when the entry is no longer this consumer's
 --   finish    id, field, done, dead_max, n, n fields of alert_state, then names and values of a dead alert
 --             field is done ("1": and with it the entry, which goes with its n fields); when names and values
---             follow, it is kept in dead_alerts
+--             follow, it is kept in dead_alerts. What was recorded before, whose answer got lost or by another
+--             consumer, is not recorded again
 --   tidy      idle_ms                  removes consumers that were idle that long and hold nothing
 
 local call = redis.call
@@ -49,10 +50,11 @@ end
 
 function operations.finish()
     local id, field, done, dead_max, count = ARGV[4], ARGV[5], ARGV[6] == '1', ARGV[7], tonumber(ARGV[8])
-    if #ARGV > 8 + count then
+    local is_open = #call('XRANGE', key.outbox, id, id) == 1 and call('HGET', key.alert_state, field) ~= 'done'
+    if is_open and #ARGV > 8 + count then
         call('XADD', key.dead_alerts, 'MAXLEN', '~', dead_max, '*', unpack(ARGV, 9 + count))
     end
-    if not done then return call('HSET', key.alert_state, field, 'done') end
+    if not done then return is_open and call('HSET', key.alert_state, field, 'done') or 0 end
     call('XACK', key.outbox, group, id)
     call('XDEL', key.outbox, id)
     return call('HDEL', key.alert_state, unpack(ARGV, 9, 8 + count))

@@ -449,6 +449,22 @@ def test_an_entry_too_large_is_kept_as_dead_once_and_the_others_delivered(stand)
     assert dead["reason"] == "too_large" and dead["queued"] == large
 
 
+def test_what_another_alerter_finished_is_not_kept_as_dead(stand):
+    """An alert taken over and delivered, while the first one's request still hung."""
+    held = threading.Event()
+    stand.receiver.answer = lambda number, body: (held.wait(20), (400, {}))[1]
+    process = stand.alerter(SIEM_ALERT_CLAIM="1h")
+    entry = stand.queue("INC-1")
+    wait_until(lambda: stand.receiver.count() == 1, "in flight")
+    stand.redis.xack(OUTBOX, GROUP, entry)
+    stand.redis.xdel(OUTBOX, entry)
+    stand.redis.delete(STATE)
+    held.set()
+    wait_until(lambda: "alert given up" in process.log(), "its end is recorded")
+    wait_until(lambda: stand.metrics()["siem_alerts_pending"] == 0, "nothing is in hand")
+    assert stand.redis.xlen(DEAD) == 0 and not stand.redis.exists(STATE)
+
+
 def test_a_slow_receiver_holds_no_more_than_its_request(stand):
     held = threading.Event()
     stand.receiver.answer = lambda number, body: (held.wait(20) if "INC-slow" in json.dumps(body) else None, (200, {}))[1]
