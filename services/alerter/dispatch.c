@@ -11,6 +11,9 @@
 #define TIDY_INTERVAL_MS 600000
 /* Entries held are refreshed so often in the time after which others would claim them. */
 #define HOLDS_PER_CLAIM 3
+/* While Redis is away nobody's entries are refreshed. Once it is back, those that live get the time
+ * to do so, their ticks and time-outs counted in, before what looks abandoned is claimed. */
+#define CLAIM_AFTER_OUTAGE_MS 5000
 
 /* ---- taking alerts -----------------------------------------------------------------------------
  */
@@ -59,7 +62,7 @@ void dispatch_refill(struct dispatch *dispatch) {
 
 static enum status claim(struct dispatch *dispatch) {
     size_t room = count_room(dispatch);
-    if (room == 0)
+    if (room == 0 || clock_elapsed_ms(dispatch->cut_off_at) < CLAIM_AFTER_OUTAGE_MS)
         return STATUS_OK;
     return outbox_claim(dispatch->outbox, room, on_taken, dispatch);
 }
@@ -134,6 +137,8 @@ static enum status measure(struct dispatch *dispatch) {
 
 /* Everything that talks to Redis once a second, up to the first failure. */
 static enum status run_steps(struct dispatch *dispatch) {
+    if (dispatch->was_cut_off)
+        dispatch->cut_off_at = clock_mono();
     enum status status = dispatch->was_cut_off ? hold(dispatch) : STATUS_OK;
     if (status == STATUS_OK)
         status = run_at_times(dispatch, &dispatch->registered_at, REGISTER_INTERVAL_MS, announce);
@@ -216,6 +221,7 @@ struct dispatch *dispatch_new(struct service *service, const struct alerter_conf
     dispatch->loop = service_loop(service);
     dispatch->tick_timer = dispatch->hold_timer = NO_TIMER;
     dispatch->wake_timer = dispatch->due_timer = NO_TIMER;
+    dispatch->cut_off_at = clock_mono();
     alert_counters_init(&dispatch->counters);
     srandom((unsigned)clock_mono().ns);
     if (!open_outbox(dispatch, service) || !open_deliver(dispatch) || !open_channels(dispatch)) {

@@ -36,6 +36,7 @@ struct dispatch {
     /* Redis failed: what we hold may have become another's, and only the tick asks again, so that a
      * Redis that hangs costs one time-out a second and not one for every answer. */
     bool was_cut_off;
+    struct mono_time cut_off_at; /* when that was last so, or the start */
     struct mono_time taken_at, registered_at, tidied_at;
     int tick_timer, hold_timer, wake_timer, due_timer;
 };

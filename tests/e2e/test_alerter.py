@@ -294,7 +294,7 @@ def test_an_alert_waiting_for_its_retry_is_not_claimed(stand):
     stand.queue("INC-1")
     wait_until(lambda: stand.receiver.count() == 1, "tried once")
     stand.alerter("two", SIEM_ALERT_RETRY="1h")
-    until = time.monotonic() + 3.0  # three times the time after which it would be claimed
+    until = time.monotonic() + 8.0  # a new alerter leaves the others' alone for 5 s, and they are refreshed each third of one
 
     def passed():
         assert stand.receiver.count() == 1
@@ -346,6 +346,28 @@ def test_a_redis_outage_loses_nothing_and_is_logged_once(stand):
     stand.wait_empty()
     assert stand.receiver.count("INC-1") == 1 and stand.receiver.count("INC-2") == 1
     assert process.log().count("Redis does not serve") == 1 and process.log().count("serves the outbox again") == 1
+
+
+@pytest.mark.parametrize("phase", [0.0, 0.3, 0.6, 0.9])
+def test_an_outage_longer_than_a_claim_doubles_nothing(stand, phase):
+    """What was delivered while Redis was away looks abandoned to the other alerter when it is back."""
+    held = threading.Event()
+    stand.receiver.answer = lambda number, body: (held.wait(20), (200, {}))[1]
+    first = stand.alerter("one")
+    for number in range(8):
+        stand.queue(f"INC-{number}")
+    wait_until(lambda: stand.receiver.count() == 8, "all are in flight")
+    pause(phase)  # of the second one's ticks to the first one's
+    second = stand.alerter("two")
+    stand.server.kill()
+    for process in (first, second):
+        wait_until(lambda: "Redis does not serve" in process.log(), "the outage is noticed")
+    held.set()
+    pause(1.5)  # more than SIEM_ALERT_CLAIM
+    stand.server.start()
+    stand.wait_for_redis()
+    stand.wait_empty()
+    assert [stand.receiver.count(f"INC-{number}") for number in range(8)] == [1] * 8
 
 
 def test_a_redis_that_hangs_does_not_keep_answers_unread(stand):
