@@ -76,10 +76,19 @@ stack_targets() {
     mv "$state/targets.json.new" "$state/targets.json"
 }
 
-# The value of an option for the services: of the environment, or of .env.
+# The value of an option for the services: of the environment, or of .env, as they read it but for backslashes.
 stack_option() {
-    local value=${!1:-}
-    [ -n "$value" ] || value=$(sed -n "s/^\(export \)\{0,1\}$1=//p" "$stack_top/.env" 2>/dev/null | tail -n 1 | tr -d \'\") || true
+    local value=${!1:-} blank='[[:blank:]]'
+    if [ -z "$value" ] && [ -e "$stack_top/.env" ]; then
+        value=$(sed -n "s/^$blank*\(export$blank\{1,\}\)\{0,1\}$1$blank*=[[:space:]]*/=/p" "$stack_top/.env" | tail -n 1)
+        value=${value#=}
+        case $value in
+        \'*) value=${value#\'} value=${value%%\'*} ;;
+        \"*) value=${value#\"} value=${value%%\"*} ;;
+        \#*) value= ;;
+        *) value=$(printf '%s' "${value%%[[:blank:]]#*}" | sed 's/[[:space:]]*$//') ;;
+        esac
+    fi
     printf '%s' "$value"
 }
 
@@ -90,8 +99,8 @@ stack_scheme() {
 
 # The API key that works here: of the environment, of .env, or the one ingest made.
 stack_key() {
-    local key=${API_KEY:-}
-    [ -n "$key" ] || key=$(sed -n 's/^API_KEY=//p' "$stack_top/.env" 2>/dev/null) || true
+    local key
+    key=$(stack_option API_KEY)
     [ -n "$key" ] || key=$(cat "$state/ingest/api_key" 2>/dev/null) || true
     printf '%s' "$key"
 }
@@ -118,7 +127,7 @@ stack_running() {
 # The supervisor's process id, if the one noted is ours and alive.
 stack_supervisor() {
     local pid
-    pid=$(cat "$state/supervisor.pid" 2>/dev/null) || return 1
+    pid=$(cat "$state/supervisor.pid" 2>/dev/null) && [ -r "/proc/$pid/cmdline" ] || return 1
     tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null | grep -qF "runsvdir -P $state/supervise" || return 1
     printf '%s' "$pid"
 }
@@ -132,7 +141,7 @@ stack_stop_service() {
 
 # Stops everything: what takes events first, so that the others can finish them; Redis last.
 stack_stop() {
-    local pid detector
+    local pid detector service
     stack_stop_service demo
     stack_stop_service ingest
     for detector in "$state"/supervise/detector-*; do
@@ -143,6 +152,10 @@ stack_stop() {
     stack_stop_service redis
     if pid=$(stack_supervisor); then
         kill -HUP "$pid"
+    else # it was killed: what it started ends only when each is told
+        for service in "$state"/supervise/*; do
+            [ ! -d "$service/supervise" ] || sv exit "$service" >/dev/null || true
+        done
     fi
     flock -w $stack_stop_seconds "$state/lock" true || {
         printf 'Something still holds %s; see: fuser %s\n' "$state/lock" "$state/lock" >&2

@@ -1,10 +1,15 @@
-"""The commands for people: each says how it is used, and building a second time builds nothing."""
+"""The commands for people: each says how it is used, building a second time builds nothing, and what deploy/ makes of a
+stack's options and ends."""
+import fcntl
 import json
 import os
+import shutil
+import signal
 import subprocess
 
 import pytest
 from support.pipeline import TOP
+from support.waiting import wait_until
 
 DIRECTORIES = ("deploy", "tests", "tests/bench", "tests/faults", "tests/fuzz")
 
@@ -32,3 +37,49 @@ def compilations(directory):
 def test_configuring_again_has_nothing_compiled_again(tmp_path):
     first = compilations(tmp_path)
     assert len(first) > 300 and compilations(tmp_path) == first
+
+
+def stack(script, state, top=TOP):
+    """What bash prints for a script that uses deploy/stack.sh."""
+    environment = {name: value for name, value in os.environ.items() if name != "API_KEY"}
+    done = subprocess.run(["bash", "-euc", f'. "$1/deploy/stack.sh"; state=$2; {script}', "stack", str(top), str(state)],
+                          env=environment, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done
+    return done.stdout
+
+
+@pytest.mark.parametrize("line, key", [
+    ("API_KEY=plain", "plain"), ('API_KEY="in quotes # kept"', "in quotes # kept"), ("API_KEY='it\\s'", "it\\s"),
+    ("export API_KEY=exported", "exported"), ("  API_KEY = blanks  # and a comment", "blanks"), ("API_KEY=a#b\r", "a#b"),
+    ('API_KEY="ends" # c', "ends"), ("#API_KEY=off", "made"), ("API_KEY=", "made"), ("API_KEY=# none", "made"),
+    ("API_KEY=first\nAPI_KEY=second", "second")])
+def test_the_key_shown_is_the_one_in_use(tmp_path, line, key):
+    (tmp_path / "deploy").mkdir()
+    shutil.copy(os.path.join(TOP, "deploy", "stack.sh"), tmp_path / "deploy")
+    (tmp_path / ".env").write_text(line + "\n")
+    (tmp_path / "ingest").mkdir()
+    (tmp_path / "ingest" / "api_key").write_text("made\n")
+    assert stack("stack_key", tmp_path, tmp_path) == key
+
+
+def is_free(lock):
+    with open(lock, "a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+    return True
+
+
+def test_down_ends_what_a_killed_supervisor_left(tmp_path):
+    pid = int(stack("""mkdir "$state/supervise"; exec 9>>"$state/lock"; flock -n 9
+        for name in redis ingest incident alerter detector-1; do stack_service $name "exec sleep 1000"; done
+        setsid runsvdir -P "$state/supervise" </dev/null >"$state/supervisor.log" 2>&1 &
+        echo $! | tee "$state/supervisor.pid" """, tmp_path))
+    try:
+        wait_until(lambda: len(list(tmp_path.glob("supervise/*/supervise/pid"))) == 5, "all are started")
+    finally:
+        os.kill(pid, signal.SIGKILL)
+        done = subprocess.run([os.path.join(TOP, "deploy", "down"), "--state", tmp_path], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0 and not done.stderr, done
+    assert is_free(tmp_path / "lock")
