@@ -68,7 +68,7 @@ stack_targets() {
             address=$(sed -n "s/^export SIEM_\\(METRICS_\\)\\?LISTEN='\\?\\([^']*\\)'\\?$/\\2/p" "$service/run")
             [ -n "$address" ] || continue
             printf '%s\n {"targets": ["%s"], "labels": {"job": "%s", "instance": "%s"}}' \
-                "$separator" "${address/#0.0.0.0:/127.0.0.1:}" "siem-${name%-[0-9]*}" "$name"
+                "$separator" "$(stack_reach "${address%:*}"):${address##*:}" "siem-${name%-[0-9]*}" "$name"
             separator=,
         done
         printf '\n]\n'
@@ -90,6 +90,17 @@ stack_option() {
         esac
     fi
     printf '%s' "$value"
+}
+
+# How a URL names the host part HOST of what is listened on: for all addresses this machine's own, IPv6 in brackets.
+stack_reach() {
+    case $1 in
+    0.0.0.0) printf 127.0.0.1 ;;
+    :: | '[::]') printf '[::1]' ;;
+    '['*) printf '%s' "$1" ;;
+    *:*) printf '[%s]' "$1" ;;
+    *) printf '%s' "$1" ;;
+    esac
 }
 
 # How the API is spoken to.

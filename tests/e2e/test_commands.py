@@ -62,6 +62,12 @@ def test_the_key_shown_is_the_one_in_use(tmp_path, line, key):
     assert stack("stack_key", tmp_path, tmp_path) == key
 
 
+def test_addresses_are_reached_by_what_a_url_calls_them(tmp_path):
+    for host, reach in (("127.0.0.1", "127.0.0.1"), ("0.0.0.0", "127.0.0.1"), ("::1", "[::1]"), ("[::1]", "[::1]"), ("::", "[::1]"),
+                        ("siem.example", "siem.example"), ("fd00::7", "[fd00::7]")):
+        assert stack(f"stack_reach '{host}'", tmp_path) == reach
+
+
 def is_free(lock):
     with open(lock, "a") as file:
         try:
