@@ -20,6 +20,9 @@
 #define KEEPALIVE_INTERVAL_S 10
 #define KEEPALIVE_PROBES 3
 #define SOCKETS_MAX 256
+/* What a sending end hears of its peers are subscriptions; anything else is kept by libzmq, unread,
+ * for as long as the peer stays. */
+#define HEARD_SIZE_MAX 256
 #define ENDPOINT_SIZE 256
 /* Monitor events are read once in so many sends and receives. */
 #define CALLS_PER_DRAIN 64
@@ -79,10 +82,10 @@ static void set_option(void *socket, int option, int value) {
 
 /* All of this must stand before bind or connect: libzmq 4.3.4 crashes when it changes under
  * traffic. */
-static void set_options(void *socket, const struct wire_row *row) {
+static void set_options(void *socket, const struct wire_row *row, bool sends) {
     assert(row->high_water > 0);
     set_option(socket, ZMQ_SNDHWM, row->high_water);
-    set_option(socket, ZMQ_RCVHWM, row->high_water);
+    set_option(socket, ZMQ_RCVHWM, sends ? 1 : row->high_water);
     set_option(socket, ZMQ_LINGER, 0);
     set_option(socket, ZMQ_IMMEDIATE, 1);
     set_option(socket, ZMQ_IPV6, 1);
@@ -93,7 +96,7 @@ static void set_options(void *socket, const struct wire_row *row) {
     set_option(socket, ZMQ_TCP_KEEPALIVE_IDLE, KEEPALIVE_IDLE_S);
     set_option(socket, ZMQ_TCP_KEEPALIVE_INTVL, KEEPALIVE_INTERVAL_S);
     set_option(socket, ZMQ_TCP_KEEPALIVE_CNT, KEEPALIVE_PROBES);
-    int64_t size = WIRE_FRAME_SIZE_MAX;
+    int64_t size = sends ? HEARD_SIZE_MAX : WIRE_FRAME_SIZE_MAX;
     int result = zmq_setsockopt(socket, ZMQ_MAXMSGSIZE, &size, sizeof(size));
     assert(result == 0);
     (void)result;
@@ -126,7 +129,7 @@ static struct wire *open_wire(const struct wire_row *row, bool sends) {
     void *zmq_context = acquire_context();
     wire->socket = zmq_socket(zmq_context, socket_type(row->pattern, sends));
     if (wire->socket != NULL) {
-        set_options(wire->socket, row);
+        set_options(wire->socket, row, sends);
         wire->monitor = wire_monitor_new(zmq_context, wire->socket);
     }
     if (wire->monitor == NULL) {

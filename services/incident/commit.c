@@ -31,7 +31,6 @@ void commit_release(struct commit *commit) {
     commit->has_floor = false;
     commit->floor = 0;
     commit->was_sent = false;
-    commit->failures = 0;
 }
 
 void commit_fini(struct commit *commit) {

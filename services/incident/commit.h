@@ -41,7 +41,6 @@ struct commit {
     bool was_sent;  /* to Redis, whether or not it answered */
     struct redis_reply
         *reply;        /* when it lists threats, or that a lost answer had none; else NULL */
-    uint32_t failures; /* error replies of the script itself */
 };
 
 /* One threat as the script answered it; borrows from the reply. */

@@ -15,10 +15,6 @@
 #define CONNECT_TIMEOUT_MS 2000
 #define COMMAND_TIMEOUT_MS 5000
 
-/* A commit the script itself fails on is put down after so many tries: the producer sends it again.
- */
-#define FAILURES_MAX 5
-
 /* As commit.lua keeps it. */
 #define PUBLISHER_KEPT_S "86400"
 
@@ -244,19 +240,21 @@ static void take_answer(struct committer *committer, struct commit *commit,
     *reply = NULL;
 }
 
-/* An error instead of an answer: the commit stays open, unless the script fails on it again and
- * again. */
+/* An error instead of an answer. One the script would meet again is of this commit alone: it is put
+ * down, and holds up no other; its producer sends it again, ever more seldom. After any other the
+ * commit stays open. */
 static enum status take_error(struct committer *committer, struct commit *commit,
                               const struct redis_reply *reply) {
     struct text error = redis_reply_text(reply);
     counter_add(committer->errors, 1);
-    if (redis_reply_is_noscript(reply))
+    if (redis_reply_is_noscript(reply)) {
         committer->is_loaded = false;
-    else if (redis_error_is_lasting(error) && ++commit->failures >= FAILURES_MAX) {
+    } else if (redis_error_is_lasting(error)) {
         log_error("the commit script fails on a batch; left for its producer to send again",
                   LOG_TEXT("error", error), LOG_INT("seq", commit->batch.head.seq));
         count_drop(STATUS_REFUSED);
         commit->state = COMMIT_REFUSED;
+        return STATUS_OK;
     }
     return fail(committer, STATUS_REFUSED, error);
 }
