@@ -392,6 +392,61 @@ Test(out_events, without_a_verdict_in_time_says_so) {
     RUN_UNTIL(spooled_is, 0);
 }
 
+static bool next_seq_is(uint64_t seq) {
+    return books_now().next_seq == seq;
+}
+
+/* While many events are under way few more wait for company, but not beside one who waits for the
+ * disk, and not for long. */
+Test(out_events, small_batches_gather_while_others_are_under_way) {
+    start_writer();
+    start_detector();
+    commits = false;
+    submit(11, true);
+    RUN_UNTIL(batches_reached, 1);
+    submit(1, true);
+    writer_store(writer);
+    cr_assert(next_seq_is(2), "few are under way");
+    submit(10, true);
+    writer_store(writer);
+    submit(21, true);
+    writer_store(writer);
+    cr_assert(next_seq_is(2));
+    cr_assert_not(out_events_is_drained(writer));
+    submit(1, true);
+    writer_store(writer);
+    cr_assert(next_seq_is(3));
+    cr_assert_eq(books_now().accepted, 44);
+    submit(1, true);
+    writer_store(writer);
+    cr_assert(next_seq_is(3));
+    submit(1, false);
+    writer_store(writer);
+    cr_assert(next_seq_is(4));
+    cr_assert_eq(answered[STATUS_OK], 1);
+    submit(1, true);
+    RUN_UNTIL(next_seq_is, 5);
+}
+
+/* The sync is put off only as long as nobody's answer needs it. */
+Test(out_events, syncs_before_it_answers) {
+    config.verdict_timeout_ms = 200;
+    start_writer();
+    submit(1, true);
+    writer_store(writer);
+    cr_assert(writer->unsynced);
+    submit(1, false);
+    writer_store(writer);
+    cr_assert_not(writer->unsynced);
+    cr_assert_eq(answered[STATUS_OK], 1);
+    submit(1, true);
+    writer_store(writer);
+    cr_assert(writer->unsynced);
+    RUN_UNTIL(answers_reached, 3);
+    cr_assert_eq(answered[STATUS_TIMEOUT], 2);
+    cr_assert_not(writer->unsynced);
+}
+
 Test(out_events, sends_again_what_a_killed_detector_had) {
     start_writer();
     start_incident();
