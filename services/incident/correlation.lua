@@ -12,8 +12,9 @@
 -- Most contributions fire nothing, so three things are left undone until they are needed. Contributions are
 -- put behind the others as they come (the tail), and sorted in (the body) only when the head of what is
 -- stored says that a window could fire. Of rules in order, those behind the first wait in a list by batch
--- (followers) until their group has a contribution of the first rule. Contributions beyond WINDOW_MAX go, the
--- oldest first; which times windows covered that fired is remembered.
+-- (followers) until their group has a contribution of the first rule. Contributions beyond WINDOW_MOST go: the
+-- oldest first, but the last of each value or rule stays, so that repetitions hide nothing; which times windows
+-- covered that fired is remembered.
 --
 --   stored    head: struct of newest time, bound, pulled, oldest unjudged, due, covered, score, mask, bytes and
 --             number of the tail; tail: MessagePack numbers and texts, RECORD of them for each; body: a MessagePack
@@ -760,10 +761,13 @@ end
 
 -- 5. What stays -------------------------------------------------------------------------------------
 
+local function columns_of(window)
+    return {window.times, window.weights, window.marks, window.zones, window.rules, window.values, window.dues,
+            window.ids}
+end
+
 local function cut(window, gone)
-    local columns = {window.times, window.weights, window.marks, window.zones, window.rules,
-                     window.values, window.dues, window.ids}
-    for _, column in ipairs(columns) do
+    for _, column in ipairs(columns_of(window)) do
         if #column > 0 then
             for at = 1, window.count do column[at] = column[at + gone] end
         end
@@ -794,16 +798,61 @@ local function coarsen(window)
     window.count = min(into, window.count)
 end
 
--- How many contributions are kept: twice what can be there without firing. Of correlations that wait,
--- or that others count, what has fired is still needed.
+-- How many contributions are kept: twice what can be there without firing, repetitions aside. Of correlations
+-- that wait, or that others count, what has fired is still needed.
 local function limit_of(group)
     local definition = group.definition
     local kind, wanted = definition[KIND], definition[COMPARISONS][2]
     local is_counted = needs_rules(definition) or kind == 'event_count' or kind == 'value_count'
     if definition[WAITS] or #group.parents > 0 or not is_counted then return WINDOW_MOST / 2 end
     if needs_rules(definition) then wanted = definition[RULE_COUNT] end
+    if definition[IN_ORDER] > 0 then wanted = wanted * (wanted + 1) / 2 end
     local spans = (definition[TIMESPAN] + definition[LATENESS]) / definition[TIMESPAN]
     return max(WINDOW_LEAST, min(WINDOW_MOST, ceil(2 * wanted * spans)))
+end
+
+-- What windows to come cannot do without, whatever is repeated: the last contribution of each value, or of each
+-- rule; of rules in order also the last ones that lead up to these.
+local function needed_of(group)
+    local definition, window, needed, met, leads = group.definition, group.window, {}, {}, {}
+    local column = needs_rules(definition) and window.rules or window.values
+    if not needs_rules(definition) and definition[KIND] ~= 'value_count' then return needed end
+    for at = window.count, 1, -1 do
+        local what = column[at]
+        for of, wanted in pairs(leads) do
+            if wanted == what then needed[at], leads[of] = true, wanted > 1 and wanted - 1 or nil end
+        end
+        if not met[what] then
+            needed[at], met[what] = true, true
+            if what > 1 and what <= definition[IN_ORDER] then leads[what] = what - 1 end
+        end
+    end
+    return needed
+end
+
+-- Lets so many contributions go: the oldest that are not needed, and when these are too few the oldest.
+local function evict(group, over)
+    local window, needed, gone, lost, kept = group.window, needed_of(group), {}, 0, 0
+    for round = 1, 2 do
+        for at = 1, over > 0 and window.count or 0 do
+            if over > 0 and not gone[at] and (round == 2 or not needed[at]) then
+                gone[at], over = true, over - 1
+                if has(window.marks[at], BELONGS) == 0 then lost = lost + 1 end
+            end
+        end
+    end
+    local columns = columns_of(window)
+    for at = 1, window.count do
+        if not gone[at] then
+            kept = kept + 1
+            for _, column in ipairs(columns) do column[kept] = column[at] end
+        end
+    end
+    for _, column in ipairs(columns) do
+        for at = kept + 1, window.count do column[at] = nil end
+    end
+    window.count = kept
+    if lost > 0 then add(key.ledger, 'contributions_evicted', lost) end
 end
 
 local function trim(group)
@@ -813,14 +862,8 @@ local function trim(group)
     while gone < window.count and window.times[gone + 1] < horizon do gone = gone + 1 end
     if gone > 0 then cut(window, gone) end
     if definition[QUANTUM] > 0 and not definition[WAITS] then coarsen(window) end
-    local over, lost = window.count - limit_of(group), 0
-    if over > 0 then
-        for at = 1, over do
-            if has(window.marks[at], BELONGS) == 0 then lost = lost + 1 end
-        end
-        cut(window, over)
-        if lost > 0 then add(key.ledger, 'contributions_evicted', lost) end
-    end
+    local over = window.count - limit_of(group)
+    if over > 0 then evict(group, over) end
     for i = #covered - 2, 1, -3 do
         if covered[i + 2] < youngest or #covered > 3 * COVERED_MAX then
             for _ = 1, 3 do remove(covered, i) end

@@ -75,6 +75,33 @@ static const struct correlation ordered = {
     .late_by = 1,
 };
 
+static const struct correlation three = {
+    .rule_id = TEXT_CONSTANT("three"),
+    .rule_title = TEXT_CONSTANT("Three of them"),
+    .level = SEVERITY_HIGH,
+    .incident = TEXT_CONSTANT("three"),
+    .kind = CORRELATION_TEMPORAL,
+    .timespan_ms = 600000,
+    .rule_count = 3,
+    .comparisons = {1, {{CORRELATION_GTE, 3}}},
+    .raises = true,
+    .late_by = 1,
+};
+
+static const struct correlation three_in_order = {
+    .rule_id = TEXT_CONSTANT("three_in_order"),
+    .rule_title = TEXT_CONSTANT("Three in order"),
+    .level = SEVERITY_HIGH,
+    .incident = TEXT_CONSTANT("three_in_order"),
+    .kind = CORRELATION_TEMPORAL_ORDERED,
+    .timespan_ms = 600000,
+    .rule_count = 3,
+    .in_order = 3,
+    .comparisons = {1, {{CORRELATION_GTE, 3}}},
+    .raises = true,
+    .late_by = 1,
+};
+
 static void make_groups(const struct correlation *correlation) {
     for (uint32_t i = 0; i < GROUPS; i++) {
         snprintf(keys[i], sizeof keys[i], "12:login_failed,%u", i);
@@ -185,6 +212,52 @@ Test(correlation_bounds, windows_are_bounded) {
     cr_assert_eq(incidents(), 0);
     commit_one(NOON + 30000, 0, 1);
     cr_assert_eq(incidents(), 0);
+}
+
+/* Values that are tried again and again do not wash away those that were tried before. */
+Test(correlation_bounds, repeated_values_hide_no_others) {
+    make_groups(&distinct);
+    int64_t at = NOON;
+    for (int value = 0; value < 9; value++) {
+        for (int i = 0; i < 50; i++) {
+            made_batch_init(&batch, 0);
+            add(at++, 0, 1, value);
+            commit_batch();
+        }
+    }
+    cr_assert_eq(incidents(), 0);
+    cr_assert_gt(ledger("contributions_evicted"), 0);
+    made_batch_init(&batch, 0);
+    add(at, 0, 1, 9);
+    commit_batch();
+    cr_assert_eq(incidents(), 1);
+}
+
+/* The same of rules, in any order or in theirs, where one that leads up to another stays with it.
+ */
+Test(correlation_bounds, repeated_rules_hide_no_others) {
+    static const struct {
+        const struct correlation *correlation;
+        uint32_t first, second, repeated, last;
+        int64_t incidents;
+    } cases[] = {
+        {&three, 2, 1, 1, 3, 1},          {&three, 3, 3, 2, 1, 1},
+        {&three_in_order, 1, 2, 2, 3, 1}, {&three_in_order, 1, 2, 1, 3, 1},
+        {&three_in_order, 2, 1, 1, 3, 0}, {&three_in_order, 2, 1, 3, 3, 0},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        int64_t at = NOON;
+        commit_fixture_flush(&fixture);
+        seq = 0;
+        make_groups(cases[i].correlation);
+        commit_one(at++, 0, cases[i].first);
+        commit_one(at++, 0, cases[i].second);
+        for (int round = 0; round < 200; round++)
+            commit_one(at++, 0, cases[i].repeated);
+        cr_expect_eq(incidents(), 0, "case %zu", i);
+        commit_one(at, 0, cases[i].last);
+        cr_expect_eq(incidents(), cases[i].incidents, "case %zu", i);
+    }
 }
 
 Test(correlation_bounds, what_comes_too_late_is_counted) {
