@@ -154,10 +154,16 @@ static void add_top_integer(struct fields *fields, int32_t number, int64_t integ
     add_top(fields, number, (struct value){.kind = VALUE_INTEGER, .integer = integer});
 }
 
-static void load_top(struct fields *fields, const struct event *event) {
-    add_top_text(fields, FIELD_NUMBER_event_type, text_of(event_type_text(event->event_type)));
+/* What every event has, unless a member of that name is there already. */
+static void load_head(struct fields *fields, const struct event *event) {
     int64_t count = event->count > INT64_MAX ? INT64_MAX : (int64_t)event->count;
-    add_top_integer(fields, FIELD_NUMBER_count, count);
+    if (fields_first(fields, FIELD_NUMBER_event_type) == NULL)
+        add_top_text(fields, FIELD_NUMBER_event_type, text_of(event_type_text(event->event_type)));
+    if (fields_first(fields, FIELD_NUMBER_count) == NULL)
+        add_top_integer(fields, FIELD_NUMBER_count, count);
+}
+
+static void load_top(struct fields *fields, const struct event *event) {
     add_top_text(fields, FIELD_NUMBER_source_ip, event->source_ip);
     add_top_text(fields, FIELD_NUMBER_destination_ip, event->destination_ip);
     add_top_text(fields, FIELD_NUMBER_username, event->username);
@@ -167,11 +173,16 @@ static void load_top(struct fields *fields, const struct event *event) {
 
 void fields_load(struct fields *fields, const struct field_names *names,
                  const struct event *event) {
+    bool is_foreign = event->event_type == EVENT_TYPE_UNKNOWN;
     reset(fields, names);
+    if (!is_foreign)
+        load_head(fields, event);
     load_top(fields, event);
     if (event->metadata.data != NULL)
         fields_load_metadata(fields, event->metadata);
     fields->searched = fields->count;
+    if (is_foreign)
+        load_head(fields, event);
     add_top_integer(fields, FIELD_NUMBER_time_ms, event->time_ms);
     add_top_integer(fields, FIELD_NUMBER_received_ms, event->received_ms);
 }

@@ -1,11 +1,14 @@
 /* fields.h: an event as rules see it: named fields with values, case-folded where a rule asks.
  *
  * A name finds the top-level field, else the metadata member of that path; a member that is a list
- * gives several values, each of which may match. Owner: new/destroy; loading borrows the event
- * until the next load. Threads: one at a time. Limits: as many values as an event of EVENT_SIZE_MAX
- * can hold; metadata deeper than EVENT_METADATA_DEPTH_MAX, or with a path longer than
- * FIELD_NAME_SIZE_MAX, has no name but is still searched by keywords. Errors: metadata that is not
- * one whole MessagePack map has no members (its check is event_decode's).
+ * gives several values, each of which may match. An event of type unknown is somebody else's: its
+ * members stand above our `event_type` and `count`, which keywords do not search there.
+ *
+ * Owner: new/destroy; loading borrows the event until the next load. Threads: one at a time.
+ * Limits: as many values as an event of EVENT_SIZE_MAX can hold; metadata deeper than
+ * EVENT_METADATA_DEPTH_MAX, or with a path longer than FIELD_NAME_SIZE_MAX, has no name but is
+ * still searched by keywords. Errors: metadata that is not one whole MessagePack map has no members
+ * (its check is event_decode's).
  */
 #ifndef SIEM_DETECTOR_FIELDS_H
 #define SIEM_DETECTOR_FIELDS_H

@@ -248,15 +248,47 @@ Test(sigma_match, field_names) {
         {"a.b: x", "{\"a.b\":\"x\"}", true},
         {"metadata.a: x", "{\"a\":\"x\"}", true},
         {"metadata.a.b: x", "{\"a\":[{\"b\":\"y\"},{\"b\":\"x\"}]}", true},
-        {"event_type: x", "{\"event_type\":\"x\"}", false}, /* the top-level one hides it */
+        {"event_type: x", "{\"event_type\":\"x\"}", true}, /* of a foreign event */
+        {"event_type: unknown", "{\"event_type\":\"x\"}", false},
         {"metadata.event_type: x", "{\"event_type\":\"x\"}", true},
         {"username: x", "{\"username\":\"x\"}", true}, /* there is no top-level one */
         {"event_type: unknown", "{}", true},
-        {"count: 1", "{\"count\":7}", true},
+        {"count|gte: 7", "{\"count\":\"7\"}", true},
+        {"count: 1", "{\"count\":7}", false},
+        {"count: 1", "{}", true},
+        {"- unknown", "{\"f\":\"x\"}", false},
         {"time_ms|gt: 1", "{}", true},
         {"time_ms: 1", "{\"time_ms\":1}", false},
     };
     CHECK(cases);
+}
+
+/* What an event of a type of ours says at its top hides the members called so. */
+Test(sigma_match, fields_of_our_own_events) {
+    static const struct {
+        const char *selection;
+        size_t found;
+    } cases[] = {
+        {"event_type: login_failed", 1},
+        {"event_type: x", 0},
+        {"metadata.event_type: x", 1},
+        {"count: 3", 1},
+        {"count: 7", 0},
+        {"metadata.count: 7", 1},
+        {"'|re': 'login_'", 1},
+        {"username: alice", 1},
+        {"username: bob", 0},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char detection[256], rule[8192];
+        snprintf(detection, sizeof detection, "    s:\n        %s\n    condition: s",
+                 cases[i].selection);
+        struct rule_verdict verdict = rule_bench_judge(
+            rule_bench_wrap(detection, rule),
+            "{\"event_type\":\"login_failed\",\"count\":3,\"username\":\"alice\",\"metadata\":"
+            "{\"event_type\":\"x\",\"count\":7,\"username\":\"bob\"}}");
+        cr_expect_eq(verdict.found, cases[i].found, "%s", cases[i].selection);
+    }
 }
 
 Test(sigma_match, an_event_with_thousands_of_values_is_seen_whole) {
