@@ -3,6 +3,8 @@
 
 #include "services/detector/sigma_edit.h"
 
+#include <strings.h>
+
 /* ---- of rules ---- */
 
 static bool is_unset_or(struct text wanted, struct text part) {
@@ -81,10 +83,10 @@ static bool order_fits(struct text op, int order) {
     return order < 0 || (order == 0 && text_is(op, "lte"));
 }
 
-/* The place of a word on a list; -1: it is not on it. */
+/* The place of a word on a list, whatever its case; -1: it is not on it. */
 static int place_of(struct text word, const char *const *words, size_t count) {
     for (size_t i = 0; i < count; i++)
-        if (text_is(word, words[i]))
+        if (word.length == strlen(words[i]) && strncasecmp(word.data, words[i], word.length) == 0)
             return (int)i;
     return -1;
 }

@@ -70,14 +70,21 @@ static enum status read_id(const struct sigma_reader *reader, const struct sigma
     return STATUS_OK;
 }
 
+static size_t count_characters(struct text text) {
+    size_t count = 0;
+    for (size_t i = 0; i < text.length; i++)
+        count += ((unsigned char)text.data[i] & 0xc0) != 0x80;
+    return count;
+}
+
 static enum status read_title(const struct sigma_reader *reader, const struct sigma_node *root,
                               struct sigma_rule *rule) {
     enum status status = sigma_rule_read_text(reader, root, "title", &rule->title);
     if (status == STATUS_OK && rule->title.length == 0)
         status = refuse(reader, root->line, "no 'title'");
-    if (status == STATUS_OK && rule->title.length > SIGMA_TITLE_MAX)
+    if (status == STATUS_OK && count_characters(rule->title) > SIGMA_TITLE_MAX)
         status = sigma_refuse(reader->error, STATUS_TOO_LARGE, root->line,
-                              "'title' is longer than %d bytes", SIGMA_TITLE_MAX);
+                              "'title' is longer than %d characters", SIGMA_TITLE_MAX);
     return status;
 }
 
@@ -86,10 +93,24 @@ static enum status read_name(const struct sigma_reader *reader, const struct sig
     return sigma_rule_read_text(reader, root, "name", &rule->name);
 }
 
+/* A member that is one of a few words, in small letters however it is written. */
+static enum status read_word(const struct sigma_reader *reader, const struct sigma_node *root,
+                             const char *name, struct text *ret_word) {
+    struct text text = {NULL, 0};
+    enum status status = sigma_rule_read_text(reader, root, name, &text);
+    if (status != STATUS_OK || text.data == NULL)
+        return status;
+    char *word = arena_alloc(reader->arena, text.length + 1);
+    for (size_t i = 0; i < text.length; i++)
+        word[i] = (char)(text.data[i] | (text.data[i] >= 'A' && text.data[i] <= 'Z' ? 0x20 : 0));
+    *ret_word = (struct text){word, text.length};
+    return STATUS_OK;
+}
+
 static enum status read_level(const struct sigma_reader *reader, const struct sigma_node *root,
                               struct sigma_rule *rule) {
     struct text level = TEXT("medium");
-    enum status status = sigma_rule_read_text(reader, root, "level", &level);
+    enum status status = read_word(reader, root, "level", &level);
     if (status == STATUS_OK && !severity_parse_level(level, &rule->level))
         status = refuse(reader, sigma_node_member(root, "level")->line,
                         "'level' must be informational, low, medium, high or critical");
@@ -98,7 +119,7 @@ static enum status read_level(const struct sigma_reader *reader, const struct si
 
 static enum status read_status(const struct sigma_reader *reader, const struct sigma_node *root,
                                struct sigma_rule *rule) {
-    enum status status = sigma_rule_read_text(reader, root, "status", &rule->status);
+    enum status status = read_word(reader, root, "status", &rule->status);
     if (status == STATUS_OK && text_is(rule->status, "unsupported"))
         status =
             sigma_refuse(reader->error, STATUS_UNSUPPORTED, sigma_node_member(root, "status")->line,

@@ -18,7 +18,7 @@
 #include "services/detector/sigma_yaml.h"
 #include "services/detector/time_part.h"
 
-#define SIGMA_TITLE_MAX 256
+#define SIGMA_TITLE_MAX 256 /* characters; bytes of siem.incident */
 #define SIGMA_TAG_MAX 64
 #define SIGMA_ID_MAX 64
 #define SIGMA_GROUP_BY_MAX 8

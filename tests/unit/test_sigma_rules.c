@@ -69,6 +69,23 @@ static const struct refusal_case refusals[] = {
     {HEAD "y: {<<: x}\n" BODY, STATUS_BAD_SYNTAX, 3, "merge"},
 };
 
+/* Words are pySigma's whatever their case, and a title's limit is one of characters. */
+Test(sigma_rules, words_have_no_case_and_titles_characters) {
+    char rule[2048], title[1024] = "";
+    struct rule_verdict verdict = rule_bench_judge(HEAD "level: CRITICAL\nstatus: Test\n" BODY,
+                                                   "{\"event_type\":\"unknown\"}");
+    cr_expect(!verdict.refused && verdict.found == 1, "%s", verdict.reason);
+    cr_expect_eq(verdict.level, SEVERITY_CRITICAL);
+    verdict = rule_bench_judge(HEAD "status: Unsupported\n" BODY, NULL);
+    cr_expect_eq(verdict.why, STATUS_UNSUPPORTED);
+    for (int i = 0; i < 256; i++)
+        memcpy(title + strlen(title), "\xc3\xa4", 3);
+    snprintf(rule, sizeof rule, "title: %s\nlogsource: {}\n" BODY, title);
+    cr_expect_not(rule_bench_judge(rule, NULL).refused);
+    snprintf(rule, sizeof rule, "title: %s!\nlogsource: {}\n" BODY, title);
+    cr_expect_eq(rule_bench_judge(rule, NULL).why, STATUS_TOO_LARGE);
+}
+
 Test(sigma_rules, refuses_with_line_and_reason) {
     for (size_t i = 0; i < sizeof refusals / sizeof refusals[0]; i++) {
         struct rule_verdict verdict = rule_bench_judge(refusals[i].rule, NULL);
