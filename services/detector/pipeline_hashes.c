@@ -115,6 +115,8 @@ enum status pipeline_split_hashes(struct pipeline_run *run, struct sigma_detecti
     if (count == 0)
         return sigma_refuse(run->reader->error, STATUS_UNSUPPORTED, item->line,
                             "none of its hashes is of an algorithm the pipeline knows");
+    for (size_t i = 0; i < count; i++)
+        children[i].item.written = item->written;
     sigma_edit_replace(detection, item->all ? SIGMA_DETECTION_ALL : SIGMA_DETECTION_ANY, children,
                        count);
     *ret_changed = true;

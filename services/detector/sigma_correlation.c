@@ -16,6 +16,17 @@ static enum status refuse(const struct sigma_reader *reader, int line, const cha
     return sigma_refuse(reader->error, STATUS_BAD_SYNTAX, line, "%s", reason);
 }
 
+/* A type without the ending by which pySigma tells temporal ones whose condition is a text. */
+static struct text cut_extended(struct text type) {
+    static const struct text ending = TEXT_CONSTANT("_extended"),
+                             temporal = TEXT_CONSTANT("temporal");
+    size_t kept = type.length > ending.length ? type.length - ending.length : 0;
+    bool is_extended = kept >= temporal.length &&
+                       memcmp(type.data, temporal.data, temporal.length) == 0 &&
+                       memcmp(type.data + kept, ending.data, ending.length) == 0;
+    return is_extended ? (struct text){type.data, kept} : type;
+}
+
 static enum status read_type(const struct sigma_reader *reader, const struct sigma_node *map,
                              struct sigma_correlation *correlation) {
     struct text text = {NULL, 0};
@@ -24,7 +35,7 @@ static enum status read_type(const struct sigma_reader *reader, const struct sig
         return status;
     if (text.data == NULL)
         return refuse(reader, map->line, "'correlation' has no 'type'");
-    if (!correlation_type_parse(text, &correlation->correlation.kind))
+    if (!correlation_type_parse(cut_extended(text), &correlation->correlation.kind))
         return sigma_refuse(reader->error, STATUS_BAD_SYNTAX, map->line,
                             "'%.*s' is no type of correlation", TEXT_ARG(text));
     return STATUS_OK;
@@ -136,6 +147,24 @@ static enum status read_aliases(const struct sigma_reader *reader, const struct 
     return status;
 }
 
+/* An alias of a rule that does not count would be passed over: a name misspelt, or an id for a
+ * name. */
+static enum status check_aliases(const struct sigma_reader *reader,
+                                 const struct sigma_correlation *correlation) {
+    for (uint32_t i = 0; i < correlation->alias_count; i++) {
+        struct text rule = correlation->aliases[i].rule;
+        uint32_t at = 0;
+        while (at < correlation->correlation.rule_count &&
+               !text_equal(correlation->rules[at], rule))
+            at++;
+        if (at == correlation->correlation.rule_count)
+            return sigma_refuse(reader->error, STATUS_BAD_SYNTAX, correlation->line,
+                                "'aliases' has fields of '%.*s', which does not stand in 'rules'",
+                                TEXT_ARG(rule));
+    }
+    return STATUS_OK;
+}
+
 /* Refuses what is misspelt, or an extension that would change what the rule means. */
 static enum status check_members(const struct sigma_reader *reader, const struct sigma_node *map,
                                  const char *const *known, size_t count) {
@@ -166,7 +195,7 @@ static enum status read_body(const struct sigma_reader *reader, const struct sig
     if (status == STATUS_OK)
         status = sigma_correlation_read_condition(reader, sigma_node_member(map, "condition"),
                                                   correlation);
-    return status;
+    return status != STATUS_OK ? status : check_aliases(reader, correlation);
 }
 
 static enum status read_siem(const struct sigma_reader *reader, const struct sigma_node *siem,

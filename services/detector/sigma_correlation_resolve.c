@@ -14,27 +14,47 @@ struct text sigma_correlation_field(const struct sigma_correlation *correlation,
     return field;
 }
 
-static bool is_called(struct text id, struct text name, struct text reference) {
-    return text_equal(id, reference) || (name.data != NULL && text_equal(name, reference));
+/* What a reference finds. */
+struct finding_out {
+    struct text reference;
+    struct sigma_referent referent;
+    bool by_id;
+    uint32_t count; /* of those with that name; an id stands above them */
+};
+
+static void look_at(struct finding_out *out, struct text id, struct text name,
+                    struct sigma_referent referent) {
+    bool has_id = text_equal(id, out->reference);
+    bool has_name = name.data != NULL && text_equal(name, out->reference);
+    if (out->by_id || (!has_id && !has_name))
+        return;
+    out->referent = referent;
+    out->by_id = has_id;
+    out->count++;
 }
 
-static bool find(const struct sigma_rules *rules, struct text reference,
-                 struct sigma_referent *ret_referent) {
-    for (uint32_t i = 0; i < rules->count; i++) {
-        if (is_called(rules->rules[i].finding.rule_id, rules->rules[i].name, reference)) {
-            *ret_referent = (struct sigma_referent){false, i};
-            return true;
-        }
-    }
+static enum status find(const struct sigma_rules *rules, const struct sigma_correlation *from,
+                        struct text reference, struct sigma_referent *ret_referent,
+                        struct sigma_error *error) {
+    struct finding_out out = {.reference = reference};
+    for (uint32_t i = 0; i < rules->count; i++)
+        look_at(&out, rules->rules[i].finding.rule_id, rules->rules[i].name,
+                (struct sigma_referent){false, i});
     for (uint32_t i = 0; i < rules->correlation_count; i++) {
         const struct sigma_correlation *correlation = &rules->correlations[i];
-        if (correlation->line != 0 &&
-            is_called(correlation->correlation.rule_id, correlation->name, reference)) {
-            *ret_referent = (struct sigma_referent){true, i};
-            return true;
-        }
+        if (correlation->line != 0)
+            look_at(&out, correlation->correlation.rule_id, correlation->name,
+                    (struct sigma_referent){true, i});
     }
-    return false;
+    if (out.count == 0)
+        return sigma_refuse(error, STATUS_NOT_FOUND, from->line,
+                            "it refers to a rule that is not there: %.*s", TEXT_ARG(reference));
+    if (out.count > 1 && !out.by_id)
+        return sigma_refuse(error, STATUS_BAD_SYNTAX, from->line,
+                            "%u rules are called '%.*s': refer to one by its id", out.count,
+                            TEXT_ARG(reference));
+    *ret_referent = out.referent;
+    return STATUS_OK;
 }
 
 /* The inner correlation says nothing of an event but what it groups by. */
@@ -60,10 +80,8 @@ static enum status resolve(const struct sigma_rules *rules, struct sigma_correla
     for (uint32_t i = 0; status == STATUS_OK && i < correlation->correlation.rule_count; i++) {
         struct sigma_referent *referent = &correlation->referents[i];
         struct text reference = correlation->rules[i];
-        if (!find(rules, reference, referent))
-            return sigma_refuse(error, STATUS_NOT_FOUND, correlation->line,
-                                "it refers to a rule that is not there: %.*s", TEXT_ARG(reference));
-        if (!referent->is_correlation)
+        status = find(rules, correlation, reference, referent, error);
+        if (status != STATUS_OK || !referent->is_correlation)
             continue;
         const struct sigma_correlation *inner = &rules->correlations[referent->index];
         status = check_group(correlation, reference, inner, &correlation->group_by, error);

@@ -169,6 +169,8 @@ Test(sigma_correlation, what_is_wrong_is_refused_with_its_reason) {
         {COUNT "  window: sliding\n  condition:\n    gte: 5\n", "has no 'window'"},
         {COUNT "  generate: maybe\n  condition:\n    gte: 5\n", "'generate' must be"},
         {COUNT "  group-by: [a, a]\n  condition:\n    gte: 5\n", "named twice"},
+        {COUNT "  group-by: [u]\n  aliases: {u: {faild: username}}\n  condition:\n    gte: 5\n",
+         "'faild', which does not stand in 'rules'"},
         {COUNT "  aliases: x\n  condition:\n    gte: 5\n", "'aliases' must be a map"},
         {"  type: event_count\n  timespan: 5m\n  condition:\n    gte: 5\n", "no 'rules'"},
         {"  type: event_count\n  rules: nobody\n  timespan: 5m\n  condition:\n    gte: 5\n",
@@ -237,6 +239,31 @@ static const struct sigma_correlation *correlation_of(const char *id) {
     }
     cr_assert_fail("%s is not there", id);
     return NULL;
+}
+
+/* A name that two rules have names neither; an id does, whatever is called like it. */
+Test(sigma_correlation, a_name_means_one_rule) {
+    load("title: Twin\nname: failed\nid: a4\nlogsource:\n  category: x\ndetection:\n"
+         "  s:\n    event_type: unknown\n  condition: s\n---\n" CHAIN("by_name", "failed")
+             CHAIN("by_id", "a4"));
+    cr_assert_eq(rules->refusal_count, 1);
+    cr_expect_not_null(strstr(rules->refusals[0].error.reason, "2 rules are called 'failed'"));
+    cr_expect_not(correlation_of("by_name")->is_linked);
+    cr_expect(correlation_of("by_id")->is_linked);
+}
+
+/* pySigma's other names of temporal types. */
+Test(sigma_correlation, extended_types) {
+    const struct sigma_correlation *one =
+        load_one("  type: temporal_extended\n  timespan: 5m\n  condition: failed and not other\n");
+    cr_expect_eq(one->correlation.kind, CORRELATION_TEMPORAL);
+    one = load_one("  type: temporal_ordered_extended\n  timespan: 5m\n"
+                   "  condition: failed and success\n");
+    cr_expect_eq(one->correlation.kind, CORRELATION_TEMPORAL_ORDERED);
+    cr_expect_eq(one->correlation.in_order, 2);
+    load("title: C\nid: c1\ncorrelation:\n  type: event_count_extended\n  rules: failed\n"
+         "  timespan: 5m\n  condition:\n    gte: 5\n");
+    cr_expect_eq(rules->refusal_count, 1);
 }
 
 /* Documents may refer to later ones; whoever refers to what was refused is refused, too. */
