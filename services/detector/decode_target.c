@@ -110,8 +110,8 @@ static size_t copy_sign(char *out, const char *at, size_t length) {
     return 1;
 }
 
-/* Makes it UTF-8: overlong and wide forms of ASCII are that, other bytes that are no text question
- * marks. */
+/* Makes it UTF-8: overlong and wide forms of ASCII are that, a blank of Latin-1 is one, other bytes
+ * that are no text are question marks. */
 static void make_text(struct work *work) {
     size_t out = 0;
     for (size_t at = 0; at < work->length;) {
@@ -128,7 +128,7 @@ static void make_text(struct work *work) {
             out += copy_sign(work->data + out, work->data + at, length);
             at += length;
         } else {
-            work->data[out++] = '?';
+            work->data[out++] = lead == 0xa0 ? ' ' : '?'; /* of Latin-1: no break here */
             at++;
         }
     }

@@ -4,8 +4,8 @@
  * is (the query has a number there), and, where such a quote is in it, as what stands behind an
  * opened ' or ". Each reading becomes a word: the sign : ' or " of the reading, and a letter for
  * each token:
- *   1 number, null, true   s string   e string that is still open at the end, z such an empty
- *   one   t string in quotes of the other kind, u the same, still open   v @variable   n name   f
+ *   1 number, false   s string   e string that is still open at the end, z such an empty
+ *   one   t string in quotes of the other kind, u the same, still open   v @variable, null, true   n name   f
  * function of SQL, g another, both with their parenthesis to follow   & and, or   = comparison   o
  * arithmetic   E select and other statements' verbs   U union   F from   W where   C case   H when
  * T then   B order by, group by, having, limit   I into, infile   c comment up to the end   k

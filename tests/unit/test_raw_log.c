@@ -95,7 +95,7 @@ Test(raw_log, a_target_has_one_spelling) {
         {WEB, "{cs-uri-decoded: '/1 union select 2'}", DECODED("/1/**/union/*!50000select*/2"),
          true},
         {WEB, "{cs-uri-decoded: '/1 union select 2'}", DECODED("/1%23x%0Aunion--y%0aselect%a02"),
-         false}, /* a0 alone is no text */
+         true}, /* a0 alone is a blank to MySQL */
         {WEB, "{cs-uri-decoded: '/1 union select 2'}", DECODED("/1%23x%0Aunion--y%0aselect%c2%a02"),
          true},
         {WEB, "{cs-uri-decoded: '/a#b--c/*d'}", DECODED("/a%23b--c/*d"), true},
