@@ -96,6 +96,9 @@ void rules_hits_print(const struct rules_hits *hits, const struct rules_backtest
            " lines are no events; %.1f s, %.0f events/s\n",
            count, hits->rules->count, hits->matched, sums->judged, sums->unreadable, sums->seconds,
            rate_of(sums));
+    if (hits->rules->correlation_count > 0)
+        printf("%zu correlations were not tried: their windows are in Redis\n",
+               hits->rules->correlation_count);
 }
 
 static void write_number(struct json_writer *json, const char *name, uint64_t value) {
@@ -124,6 +127,7 @@ void rules_hits_print_json(const struct rules_hits *hits, const struct rules_bac
     json_writer_init(&json, &out);
     json_object_begin(&json);
     write_number(&json, "rules", hits->rules->count);
+    write_number(&json, "correlations_not_tried", hits->rules->correlation_count);
     write_number(&json, "events", sums->judged);
     write_number(&json, "matched", hits->matched);
     write_number(&json, "unreadable", sums->unreadable);

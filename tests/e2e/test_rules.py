@@ -110,6 +110,12 @@ def test_backtest_counts_hits_by_rule(tmp_path, rule, threads):
     assert rules("backtest", rule, "/nowhere")[0] == ERROR
 
 
+def test_backtest_says_that_it_tries_no_correlation():
+    shipped = os.path.join(TOP, "deploy", "rules")
+    assert "5 correlations were not tried" in rules("backtest", shipped, "-", given='{"a":1}')[1]
+    assert json.loads(rules("backtest", shipped, "-", "--json", given='{"a":1}')[1])["correlations_not_tried"] == 5
+
+
 @pytest.mark.skipif(not os.path.isdir(DATA), reason=f"no data of others at {DATA}; set SIEM_SHARED")
 def test_every_case_of_others_is_judged_as_its_authors_expect(tmp_path):
     """As a detector does, and the explanation comes to the same."""
