@@ -193,12 +193,17 @@ end
 
 local function add_names()
     for set, sum in pairs(names) do
-        local scores, new = call('ZMSCORE', set, unpack(sum.names)), 0
-        for i = 1, #sum.names do
-            if scores[i] then
-                sum.amounts[i] = sum.amounts[i] + tonumber(scores[i])
-            else
-                new = new + 1
+        local new = 0
+        for from = 1, #sum.names, FIELDS_AT_ONCE do
+            local to = min(from + FIELDS_AT_ONCE - 1, #sum.names)
+            local scores = call('ZMSCORE', set, unpack(sum.names, from, to))
+            for i = from, to do
+                local score = scores[i - from + 1]
+                if score then
+                    sum.amounts[i] = sum.amounts[i] + tonumber(score)
+                else
+                    new = new + 1
+                end
             end
         end
         local before = call('ZCARD', set)
@@ -264,12 +269,14 @@ end
 
 local function write_names()
     for set, sum in pairs(names) do
-        local members = {}
-        for i, name in ipairs(sum.names) do
-            insert(members, sum.amounts[i])
-            insert(members, name)
+        for from = 1, #sum.names, FIELDS_AT_ONCE do
+            local members = {}
+            for i = from, min(from + FIELDS_AT_ONCE - 1, #sum.names) do
+                insert(members, sum.amounts[i])
+                insert(members, sum.names[i])
+            end
+            call('ZADD', set, unpack(members))
         end
-        call('ZADD', set, unpack(members))
         if sum.evicted > 0 then call('ZREMRANGEBYRANK', set, 0, sum.evicted - 1) end
         if sum.is_new then call('EXPIREAT', set, sum.expire_at) end
     end

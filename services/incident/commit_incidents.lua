@@ -624,31 +624,38 @@ local function write_incidents()
     end
 end
 
+local AT_ONCE = 1000            -- values in a call, an even number; Lua's bound is some 8000
+
+-- Runs a command on a key and so many values at a time.
+local function each_part(list, command, name)
+    for from = 1, #list, AT_ONCE do call(command, name, unpack(list, from, min(from + AT_ONCE - 1, #list))) end
+end
+
 local function write_threats(commit)
     local seq_before = publisher_seq - #indices
+    call('SET', key.publisher:format(publisher), publisher_seq, 'EX', PUBLISHER_KEPT_S)
     for i = 1, #indices do
         call('XADD', key.threats, '*', 'publisher', publisher, 'seq', seq_before + i,
              'topic', answers[5 * i - 1], 'body', answers[5 * i])
     end
     call('XTRIM', key.threats, 'MAXLEN', '~', commit.threats_kept)
-    call('ZADD', key.timeline, unpack(timeline))
+    each_part(timeline, 'ZADD', key.timeline)
     call('ZREMRANGEBYRANK', key.timeline, 0, -1 - TIMELINE_KEPT)
     for _, top in pairs(tops) do
         if #top > 0 then
-            call('ZADD', top.set, unpack(top))
+            each_part(top, 'ZADD', top.set)
             call('ZREMRANGEBYRANK', top.set, TOP_THREATS, -1)
             call('EXPIREAT', top.set, top.expire_at)
         end
     end
-    call('SET', key.publisher:format(publisher), publisher_seq, 'EX', PUBLISHER_KEPT_S)
 end
 
 local function write(commit)
     write_incidents()
     call('XTRIM', key.audit, 'MAXLEN', '~', AUDIT_KEPT)
-    for set, members in pairs(index_remove) do call('ZREM', set, unpack(members)) end
-    for set, members in pairs(index_add) do call('ZADD', set, unpack(members)) end
-    if #to_delete > 0 then call('DEL', unpack(to_delete)) end
+    for set, members in pairs(index_remove) do each_part(members, 'ZREM', set) end
+    for set, members in pairs(index_add) do each_part(members, 'ZADD', set) end
+    for _, name in ipairs(to_delete) do call('DEL', name) end
     for hash, list in pairs(kinds) do
         local longer = kept_ms[hash] or 0
         call('SET', key.episode:format(hash), pack(list, longer), 'PX', max(1, window_ms + lateness_ms + longer))

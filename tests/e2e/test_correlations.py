@@ -215,3 +215,22 @@ def test_kills_and_disorder_change_nothing(seed):
         assert actual_incidents(pipeline) == expected
         ledger = pipeline.redis.hgetall(pipeline.key("ledger"))
         assert "contributions_late" not in ledger and "contributions_evicted" not in ledger
+
+
+def test_a_batch_that_opens_thousands_of_incidents_is_committed_whole(tmp_path):
+    """What the script writes at once is more than one call of Redis may carry."""
+    rules, events = 16, 256
+    text = ("title: Failed\nid: r0\nname: failed\nstatus: stable\nlogsource: {product: mini-siem}\nlevel: informational\n"
+            "detection: {s: {event_type: login_failed}, condition: s}\n")
+    for number in range(rules):
+        text += (f"---\ntitle: C{number}\nid: c{number}\nstatus: stable\nlevel: medium\nsiem: {{details: d}}\ncorrelation: "
+                 "{type: event_count, rules: failed, group-by: [source_ip], timespan: 1m, condition: {gte: 1}}\n")
+    (tmp_path / "rules.yml").write_text(text)
+    with Pipeline(options={"SIEM_RULES_DIR": str(tmp_path)}) as pipeline:
+        sent = [{"event_type": "login_failed", "source_ip": f"10.0.0.{number}"} for number in range(events)]
+        assert pipeline.api().logs(sent).status == 202
+        settle(pipeline)
+        redis, key = pipeline.redis, pipeline.key
+        counts = [redis.zcard(key("incidents")), redis.zcard(key("timeline")), redis.xlen(key("threats")), redis.xlen(key("audit")),
+                  len(redis.keys(key("episode:*"))), int(redis.hget(key("ledger"), "incidents"))]
+        assert counts == [rules * events] * len(counts)

@@ -35,16 +35,23 @@ REPORT = re.compile(r"(ERROR: \w+Sanitizer|runtime error:|WARNING: ThreadSanitiz
 LIBC = ctypes.CDLL("libc.so.6", use_errno=True)
 
 
+reserved = []
+
+
 def free_port():
-    """A port nobody listens on, below the range the kernel gives to outgoing connections."""
+    """A port nobody listens on, below the range the kernel gives to outgoing connections. No other test is given it while
+    this process lives, though whoever listens there is killed and started again: a socket's name stands for it."""
     while True:
         port = random.randint(11000, 31000)
+        claim = socket.socket(socket.AF_UNIX)
         with socket.socket() as probe:
             try:
+                claim.bind(f"\0siem-test-port-{port}")
                 probe.bind(("127.0.0.1", port))
+                reserved.append(claim)
                 return port
             except OSError:
-                continue
+                claim.close()
 
 
 def die_with_parent():
