@@ -270,14 +270,17 @@ static enum status take_one(struct committer *committer, struct commit *commit,
     return STATUS_OK;
 }
 
-/* Takes the answers of a call: one for each commit, or one error for all. */
+/* Takes the answers of a call: one for each commit, or one error, or nonsense, for all. */
 static enum status take_answers(struct committer *committer, struct commit *const *group,
                                 size_t count, struct redis_reply *reply) {
     enum status result = STATUS_OK;
-    bool is_list = redis_reply_count(reply) == count;
+    bool is_error = redis_reply_type(reply) == REDIS_ERROR;
+    if (!is_error && redis_reply_count(reply) != count)
+        return fail(committer, STATUS_REFUSED, TEXT("not the answers of the commit script"));
     for (size_t i = 0; i < count; i++) {
-        struct redis_reply *answer = is_list ? redis_reply_take(reply, i) : NULL;
-        enum status status = take_one(committer, group[i], is_list ? &answer : &reply);
+        struct redis_reply *answer = is_error ? NULL : redis_reply_take(reply, i);
+        enum status status = is_error ? take_error(committer, group[i], reply)
+                                      : take_one(committer, group[i], &answer);
         if (status != STATUS_OK)
             result = status;
         redis_reply_destroy(&answer);

@@ -577,30 +577,44 @@ static void take_word(FILE *in, char *word, size_t size) {
     fgetc(in), fgetc(in);
 }
 
-/* Serves one connection: speaks as Redis does, but its functions answer with a text. */
+/* What the impostor's functions answer with: a text; a list that is as long as an answer for one
+ * commit, but not as many answers as were asked for. */
+static const struct text nonsense[] = {TEXT_CONSTANT("+OK\r\n"),
+                                       TEXT_CONSTANT("*4\r\n$2\r\nok\r\n:1\r\n:7\r\n*0\r\n")};
+
+struct impostor {
+    int listener;
+    struct text answer;
+};
+
+/* Serves one connection: speaks as Redis does, but for its functions. */
 static void *run_impostor(void *context) {
-    int fd = accept(*(int *)context, NULL, NULL), words = 0;
+    const struct impostor *impostor = context;
+    int fd = accept(impostor->listener, NULL, NULL), words = 0;
     FILE *in = fdopen(fd, "r");
     while (fscanf(in, "*%d ", &words) == 1) {
-        char word[16];
-        for (int i = 0; i < words; i++)
+        char word[16], first[16];
+        take_word(in, first, sizeof(first));
+        for (int i = 1; i < words; i++)
             take_word(in, word, sizeof(word));
-        cr_assert_eq(send(fd, "+OK\r\n", 5, MSG_NOSIGNAL), 5);
+        struct text answer = strcmp(first, "FCALL") == 0 ? impostor->answer : nonsense[0];
+        cr_assert_eq(send(fd, answer.data, answer.length, MSG_NOSIGNAL), (ssize_t)answer.length);
     }
     fclose(in);
     return NULL;
 }
 
-/* P6: a Redis whose script answers nonsense to a group of commits: they stay open, every answer is
- * taken off the wire, and the next command gets its own. */
-Test(commit, nonsense_for_an_answer) {
+/* A group of commits for a Redis whose script answers nonsense: they stay open, the answer is taken
+ * off the wire, and the next command gets its own. */
+static void commit_at_impostor(struct text answer) {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     snprintf(address.sun_path, sizeof(address.sun_path), "%s/impostor", fixture.redis.directory);
     int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    struct impostor impostor = {listener, answer};
     cr_assert_eq(bind(listener, (struct sockaddr *)&address, sizeof(address)), 0);
     cr_assert_eq(listen(listener, 1), 0);
     pthread_t thread;
-    cr_assert_eq(pthread_create(&thread, NULL, run_impostor, &listener), 0);
+    cr_assert_eq(pthread_create(&thread, NULL, run_impostor, &impostor), 0);
     char url[128];
     snprintf(url, sizeof(url), "unix://%s", address.sun_path);
     struct commit_limits limits = commit_fixture_limits();
@@ -619,10 +633,17 @@ Test(commit, nonsense_for_an_answer) {
     cr_expect_eq(second.state, COMMIT_OPEN);
     cr_expect_eq(committer_refresh(committer), STATUS_OK);
     committer_destroy(&committer);
+    commit_release(&commit);
     commit_fini(&second);
     pthread_join(thread, NULL);
     close(listener);
     unlink(address.sun_path);
+}
+
+/* P6. */
+Test(commit, nonsense_for_an_answer) {
+    for (size_t i = 0; i < sizeof(nonsense) / sizeof(nonsense[0]); i++)
+        commit_at_impostor(nonsense[i]);
 }
 
 /* What is not findings and batch, or speaks of events the batch has not, is refused at the door. */
