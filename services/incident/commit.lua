@@ -2,8 +2,8 @@
 --
 --   arguments the limits and the batches: MessagePack arrays packed by commit_pack.c, in the order of the names
 --           below. Before this text commit_script.c puts the tables key, day_field, incident_fields,
---           severity_rank, status_rank and status_active, expanded from proto/*.def, and the modules correlate
---           (correlation.lua) and threats_into (commit_incidents.lua).
+--           severity_rank, status_rank and status_active, expanded from proto/*.def, and the modules each_part
+--           (commit_parts.lua), correlate (correlation.lua) and threats_into (commit_incidents.lua).
 --   answer  of each batch {state, floor}, and for a committed batch with threats {"ok", floor, last seq of this publisher,
 --           {index, incident id, 1 when an alert was queued, topic, body, ...}, {index, group, incident id, 1
 --           when an alert was queued, ...}}: threats, and events that correlations made threats. The index of
@@ -269,14 +269,12 @@ end
 
 local function write_names()
     for set, sum in pairs(names) do
-        for from = 1, #sum.names, FIELDS_AT_ONCE do
-            local members = {}
-            for i = from, min(from + FIELDS_AT_ONCE - 1, #sum.names) do
-                insert(members, sum.amounts[i])
-                insert(members, sum.names[i])
-            end
-            call('ZADD', set, unpack(members))
+        local members = {}
+        for i, name in ipairs(sum.names) do
+            insert(members, sum.amounts[i])
+            insert(members, name)
         end
+        each_part(members, 'ZADD', set)
         if sum.evicted > 0 then call('ZREMRANGEBYRANK', set, 0, sum.evicted - 1) end
         if sum.is_new then call('EXPIREAT', set, sum.expire_at) end
     end

@@ -624,13 +624,6 @@ local function write_incidents()
     end
 end
 
-local AT_ONCE = 1000            -- values in a call, an even number; Lua's bound is some 8000
-
--- Runs a command on a key and so many values at a time.
-local function each_part(list, command, name)
-    for from = 1, #list, AT_ONCE do call(command, name, unpack(list, from, min(from + AT_ONCE - 1, #list))) end
-end
-
 local function write_threats(commit)
     local seq_before = publisher_seq - #indices
     call('SET', key.publisher:format(publisher), publisher_seq, 'EX', PUBLISHER_KEPT_S)
@@ -655,7 +648,7 @@ local function write(commit)
     call('XTRIM', key.audit, 'MAXLEN', '~', AUDIT_KEPT)
     for set, members in pairs(index_remove) do each_part(members, 'ZREM', set) end
     for set, members in pairs(index_add) do each_part(members, 'ZADD', set) end
-    for _, name in ipairs(to_delete) do call('DEL', name) end
+    each_part(to_delete, 'DEL')
     for hash, list in pairs(kinds) do
         local longer = kept_ms[hash] or 0
         call('SET', key.episode:format(hash), pack(list, longer), 'PX', max(1, window_ms + lateness_ms + longer))

@@ -16,6 +16,7 @@
 /* The Lua files, embedded by the build. */
 extern const char commit_lua[];
 extern const char commit_incidents_lua[];
+extern const char commit_parts_lua[];
 extern const char correlation_lua[];
 
 static void write_severities(struct buffer *out) {
@@ -75,6 +76,7 @@ static void write_modules(struct buffer *out) {
     write_severities(out);
     write_statuses(out);
     write_threat_pairs(out);
+    write_module(out, "each_part", commit_parts_lua);
     write_module(out, "correlate", correlation_lua);
     write_module(out, "threats_into", commit_incidents_lua);
     write_module(out, "commit", commit_lua);

@@ -1230,15 +1230,6 @@ local function process_layer(layer, depth)
     end
 end
 
--- Runs a command on so many members at a time.
-local function each_part(list, ...)
-    for from = 1, #list, AT_ONCE do
-        local arguments, count = {...}, select('#', ...)
-        for i = from, min(from + AT_ONCE - 1, #list) do arguments[count + i - from + 1] = list[i] end
-        call(unpack(arguments))
-    end
-end
-
 -- Sets the lifetime of a key that is new, or whose lifetime was set some time ago.
 local function refresh(name, lives_ms, is_new)
     local since = now_ms - (refreshed[name] or 0)

@@ -129,7 +129,8 @@ void writer_on_receipt(void *context, const struct receipt *receipt) {
         for (uint32_t i = 0; i < receipt->batch_count; i++)
             waiters_complete(&writer->waiters, &receipt->batches[i]);
     }
-    writer_store(writer); /* what waited for this */
+    if (writer->gather_timer != 0)
+        writer_store(writer); /* what waited for this */
     writer_pump(writer);
     writer_publish_books(writer);
     writer_arm_tick(writer);
