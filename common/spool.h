@@ -1,4 +1,4 @@
-/* spool.h: an append-only journal of records in a directory, synced before it answers.
+/* spool.h: an append-only journal of records in a directory, durable when it is synced.
  *
  * Segments `%016x.spool` hold records one behind the other: magic u32, length u32, number u64,
  * checksum u64 (seeded XXH3 of the number, the length and the bytes), bytes, padding to 8; little

@@ -79,7 +79,7 @@ def is_free(lock):
 
 def test_down_ends_what_a_killed_supervisor_left(tmp_path):
     pid = int(stack("""mkdir "$state/supervise"; exec 9>>"$state/lock"; flock -n 9
-        for name in redis ingest incident alerter detector-1; do stack_service $name "exec sleep 1000"; done
+        for name in redis ingest incident alerter detector-1; do stack_service $name "exec tail -f /dev/null"; done
         setsid runsvdir -P "$state/supervise" </dev/null >"$state/supervisor.log" 2>&1 &
         echo $! | tee "$state/supervisor.pid" """, tmp_path))
     try:
