@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 #include <assert.h>
 #include <stdlib.h>
+#include <strings.h>
 
 /* Everything a next request must not see goes; memory worth keeping stays. */
 static void request_reset(struct http_request *request) {
@@ -249,6 +250,37 @@ struct text http_query(const struct http_request *request, const char *name) {
 
 struct text http_header(const struct http_request *request, const char *name) {
     return request_value(request, MHD_HEADER_KIND, name);
+}
+
+/* The search of http_header_any, as it goes over the headers. */
+struct item_search {
+    struct text name;
+    bool (*is_it)(struct text item, const void *context);
+    const void *context;
+    bool found;
+};
+
+static enum MHD_Result on_list_header(void *context, enum MHD_ValueKind kind, const char *name,
+                                      size_t name_length, const char *value, size_t value_length) {
+    (void)kind;
+    struct item_search *search = context;
+    struct text rest = {value, value_length};
+    if (name_length != search->name.length ||
+        strncasecmp(name, search->name.data, name_length) != 0)
+        return MHD_YES;
+    while (rest.length > 0 && !search->found) {
+        struct text item = text_take_part(&rest, ',');
+        search->found = item.length > 0 && search->is_it(item, search->context);
+    }
+    return search->found ? MHD_NO : MHD_YES;
+}
+
+bool http_header_any(const struct http_request *request, const char *name,
+                     bool (*is_it)(struct text item, const void *context), const void *context) {
+    struct item_search search = {text_of(name), is_it, context, false};
+    if (request->mhd != NULL)
+        MHD_get_connection_values_n(request->mhd, MHD_HEADER_KIND, on_list_header, &search);
+    return search.found;
 }
 
 struct bytes http_body(const struct http_request *request) {

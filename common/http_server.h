@@ -106,6 +106,11 @@ struct text http_query(const struct http_request *request, const char *name);
 /* A header by its name, whatever its case; null when it is absent or the client has gone. */
 struct text http_header(const struct http_request *request, const char *name);
 
+/* Whether an item of a list header (RFC 9110 §5.6.1) is one `is_it` says yes to: all lines of that name count,
+ * in their order; items come without the spaces around them, empty ones not at all. */
+bool http_header_any(const struct http_request *request, const char *name,
+                     bool (*is_it)(struct text item, const void *context), const void *context);
+
 /* The whole body; empty for a route that takes it piece by piece. */
 struct bytes http_body(const struct http_request *request);
 

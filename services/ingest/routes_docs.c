@@ -24,31 +24,27 @@ static bool is_refusal(struct text parameter) {
     return true;
 }
 
+static bool is_gzip(struct text item, const void *context) {
+    (void)context;
+    struct text coding = text_take_part(&item, ';');
+    return coding.length == 4 && strncasecmp(coding.data, "gzip", 4) == 0 &&
+           !is_refusal(text_trim_spaces(item));
+}
+
 /* The client can read gzip (RFC 9110 §12.5.3). One that says nothing gets the plain bytes. */
 static bool accepts_gzip(const struct http_request *request) {
-    struct text rest = http_header(request, "Accept-Encoding");
-    while (rest.length > 0) {
-        struct text item = text_take_part(&rest, ',');
-        if (item.length == 0)
-            continue;
-        struct text coding = text_take_part(&item, ';');
-        if (coding.length == 4 && strncasecmp(coding.data, "gzip", 4) == 0)
-            return !is_refusal(text_trim_spaces(item));
-    }
-    return false;
+    return http_header_any(request, "Accept-Encoding", is_gzip, NULL);
+}
+
+static bool is_tag(struct text tag, const void *etag) {
+    if (tag.length > 2 && tag.data[0] == 'W' && tag.data[1] == '/')
+        tag = (struct text){tag.data + 2, tag.length - 2};
+    return text_is(tag, etag) || text_is(tag, "*");
 }
 
 /* The client has these bytes already (RFC 9110 §13.1.2). */
 static bool has_already(const struct http_request *request, const char *etag) {
-    struct text rest = http_header(request, "If-None-Match");
-    while (rest.length > 0) {
-        struct text tag = text_take_part(&rest, ',');
-        if (tag.length > 2 && tag.data[0] == 'W' && tag.data[1] == '/')
-            tag = (struct text){tag.data + 2, tag.length - 2};
-        if (text_is(tag, etag) || text_is(tag, "*"))
-            return true;
-    }
-    return false;
+    return http_header_any(request, "If-None-Match", is_tag, etag);
 }
 
 /* Clients keep the files and ask each time whether they are still these: a new version shows at

@@ -24,15 +24,14 @@ static bool is_word(struct text text, const char *word) {
     return text.length == strlen(word) && strncasecmp(text.data, word, text.length) == 0;
 }
 
+static bool is_respond_async(struct text preference, const void *context) {
+    (void)context;
+    return is_word(text_take_part(&preference, ';'), "respond-async");
+}
+
 /* The sender does not want to wait for the verdict (RFC 7240). */
 static bool prefers_async(const struct http_request *request) {
-    struct text rest = http_header(request, "Prefer");
-    while (rest.length > 0) {
-        struct text preference = text_take_part(&rest, ',');
-        if (is_word(text_take_part(&preference, ';'), "respond-async"))
-            return true;
-    }
-    return false;
+    return http_header_any(request, "Prefer", is_respond_async, NULL);
 }
 
 /* Worker's thread: the event may be stored yet, but nobody can say so in time. */

@@ -24,6 +24,15 @@ static void on_peer(struct http_request *request) {
     answer(request, 200, http_peer(request));
 }
 
+static bool is_item(struct text item, const void *wanted) {
+    return text_is(item, wanted);
+}
+
+static void on_listed(struct http_request *request) {
+    bool listed = http_header_any(request, "X-List", is_item, "wanted");
+    answer(request, 200, listed ? TEXT("listed") : TEXT("missing"));
+}
+
 static void on_late(struct http_request *request) {
     answer(request, 200, TEXT("late"));
     http_release(request);
@@ -44,6 +53,7 @@ struct http_server *http_echo_new(const struct http_options *options) {
         {"POST", "/echo", HTTP_OPEN, 65536, NULL, NULL, on_echo},
         {"POST", "/later", HTTP_OPEN, 65536, NULL, NULL, on_later},
         {"GET", "/peer", HTTP_OPEN, 0, NULL, NULL, on_peer},
+        {"GET", "/listed", HTTP_OPEN, 0, NULL, NULL, on_listed},
         {"GET", "/large", HTTP_OPEN, 0, NULL, NULL, on_large},
     };
     struct http_options full = *options;

@@ -133,6 +133,20 @@ Test(http_framing, refuses_lines_that_are_no_lines) {
     http_fixture_check(port, exchanges, sizeof exchanges / sizeof exchanges[0]);
 }
 
+Test(http_framing, finds_an_item_on_any_line_of_a_list) {
+#define LISTED(lines) RAW("GET /listed HTTP/1.1\r\n" HOST lines "\r\n")
+    static const struct http_exchange exchanges[] = {
+        {"none", LISTED(""), 200, "missing", false},
+        {"alone", LISTED("X-List: wanted\r\n"), 200, "listed", false},
+        {"second item", LISTED("x-list: other ,, wanted \r\n"), 200, "listed", false},
+        {"second line", LISTED("X-List: other\r\nX-List:\r\nX-List: wanted\r\n"), 200, "listed",
+         false},
+        {"part of an item", LISTED("X-List: wanted2, unwanted\r\n"), 200, "missing", false},
+        {"another header", LISTED("X-Lists: wanted\r\n"), 200, "missing", false},
+    };
+    http_fixture_check(port, exchanges, sizeof exchanges / sizeof exchanges[0]);
+}
+
 Test(http_framing, refuses_request_lines_that_are_not_clean) {
     static const struct http_exchange exchanges[] = {
         {"two spaces before the target", RAW("GET  /hello HTTP/1.1\r\n" HOST "\r\n"), 400, NULL,
