@@ -33,7 +33,7 @@ elseif operation == 'revoke' then
     if call('HEXISTS', key.api_keys, id) == 0 then return {'not_found'} end
     if call('HEXISTS', key.api_keys_revoked, id) == 1 then return {'already'} end
 end
-call('XLEN', key.audit)
+call('XLEN', key.audit_keys)
 local time = call('TIME')
 
 if gone then
@@ -46,5 +46,5 @@ else
     call('HSET', key.api_keys_revoked, id, now_ms)
 end
 call('SET', key.api_keys_version, time[1] .. '.' .. time[2])
-call('XADD', key.audit, 'MAXLEN', '~', AUDIT_KEPT, '*', 'key', id, 'who', who, 'time', now_ms, 'what', what)
+call('XADD', key.audit_keys, 'MAXLEN', '~', AUDIT_KEPT, '*', 'key', id, 'who', who, 'time', now_ms, 'what', what)
 return {'ok'}
