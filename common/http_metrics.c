@@ -12,7 +12,7 @@
 
 /* Codes counted one by one; another one is counted with its class, e.g. "4xx". */
 static const int codes[] = {200, 202, 204, 304, 307, 308, 400, 401, 403, 404, 405, 406,
-                            408, 409, 412, 413, 414, 415, 422, 429, 431, 500, 501, 503};
+                            408, 409, 412, 413, 414, 415, 422, 429, 431, 500, 501, 503, 505};
 #define CODES (sizeof codes / sizeof codes[0])
 #define CODES_ALL (CODES + 6)
 

@@ -46,6 +46,7 @@ static struct text sent_key(const struct http_request *request) {
 static void set_caller(struct caller *caller, const char *id, unsigned scopes) {
     memcpy(caller->id, id, strlen(id) + 1);
     caller->scopes = scopes;
+    caller->guessable = false;
 }
 
 enum access_outcome access_identify(const struct access *access, const struct http_request *request,
@@ -57,6 +58,7 @@ enum access_outcome access_identify(const struct access *access, const struct ht
         return ACCESS_NO_KEY;
     if (home_key_is(access->home, key)) {
         set_caller(ret_caller, ACCESS_HOME_ID, SCOPE_ADMIN);
+        ret_caller->guessable = home_key_is_weak(access->home);
         return ACCESS_KNOWN;
     }
     switch (key_ring_find(access->ring, key, clock_wall(), &found)) {

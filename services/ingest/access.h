@@ -24,6 +24,7 @@ struct access {
 struct caller {
     char id[API_KEY_ID_LENGTH + 1]; /* "" when unknown */
     unsigned scopes;
+    bool guessable; /* a key that can be found by trying */
 };
 
 enum access_outcome {

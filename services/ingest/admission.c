@@ -36,7 +36,9 @@ void admission_close(struct ingest *ingest) {
     rate_limit_destroy(&ingest->admission.rates);
 }
 
-/* 429 for an address that tried too many wrong keys; false when it did not. */
+/* 429 for an address that tried too many wrong keys; false when it did not. A right key that nobody
+ * finds by trying is let in all the same: others behind the same address must not wait for one who
+ * has it wrong. */
 static bool refuse_guesser(struct http_request *request, const struct ingest *ingest) {
     char seconds[24];
     int64_t wait_ns =
@@ -45,6 +47,7 @@ static bool refuse_guesser(struct http_request *request, const struct ingest *in
         return false;
     snprintf(seconds, sizeof seconds, "%lld", (long long)(wait_ns + 999999999) / 1000000000);
     count_drop(STATUS_RATE_LIMITED);
+    auth_failures_count(ingest->admission.failures);
     http_answer_header(request, "Retry-After", seconds);
     answer_detail(request, 429, "Too many requests with a wrong key. Try again later.");
     return true;
@@ -92,10 +95,10 @@ bool admission_check(struct http_request *request, enum http_access access) {
     enum access_outcome outcome = ACCESS_KNOWN;
     struct caller caller = {.id = ""};
     bool held = false;
-    if (needs_key && refuse_guesser(request, ingest))
-        return false;
     if (needs_key)
         outcome = access_identify(ingest->access, request, &caller);
+    if ((outcome != ACCESS_KNOWN || caller.guessable) && refuse_guesser(request, ingest))
+        return false;
     if (!take_tokens(request, ingest, &caller, &held))
         return held;
     if (needs_key && !check_key(request, ingest, outcome, &caller))

@@ -2,7 +2,7 @@
  * process still takes writes.
  *
  * Reads are open unless SIEM_PROTECT_READS says otherwise. The order: an address that tried too
- * many wrong keys waits; then the rate limits, which count every request to a route that is not
+ * many wrong keys waits (auth_failures.h); then the rate limits, which count every request to a route that is not
  * open to all, refused ones too; then the key, then its scope. Threads: HTTP workers. Errors:
  * answers 401, 403, 429 with Retry-After, 503. Limits: those of the parts.
  */

@@ -19,7 +19,7 @@ struct auth_failures {
     pthread_mutex_t lock;
     atomic_bool any; /* somebody failed once */
     struct lru_table table;
-    struct counter *evicted;
+    struct counter *evicted, *limited;
 };
 
 struct auth_failures *auth_failures_new(struct rate rate) {
@@ -31,6 +31,8 @@ struct auth_failures *auth_failures_new(struct rate rate) {
     lru_table_init(&failures->table, sizeof(struct failure), AUTH_FAILURES_MAX, NULL);
     failures->evicted = counter_new("siem_limits_evicted_total", "table=\"auth_failures\"",
                                     "Addresses and keys a limit forgot to make room for others");
+    failures->limited = counter_new("siem_rate_limited_total", "by=\"wrong_keys\"",
+                                    "Requests a limit turned away");
     return failures;
 }
 
@@ -42,6 +44,10 @@ void auth_failures_destroy(struct auth_failures **failures) {
     pthread_mutex_destroy(&self->lock);
     free(self);
     *failures = NULL;
+}
+
+void auth_failures_count(struct auth_failures *failures) {
+    counter_add(failures->limited, 1);
 }
 
 void auth_failures_note(struct auth_failures *failures, struct text address, struct mono_time now) {

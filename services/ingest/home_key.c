@@ -111,3 +111,7 @@ bool home_key_is(const struct home_key *key, struct text sent) {
         difference |= (unsigned char)sent.data[i] ^ (unsigned char)key->key[i];
     return difference == 0;
 }
+
+bool home_key_is_weak(const struct home_key *key) {
+    return key->length < HOME_KEY_STRONG;
+}

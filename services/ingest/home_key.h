@@ -12,6 +12,9 @@
 
 #define HOME_KEY_MAX 512
 
+/* A key of fewer bytes can be found by trying. */
+#define HOME_KEY_STRONG 20
+
 struct home_key;
 
 /* `api_key` as configured; "" takes or makes the kept one. */
@@ -22,5 +25,8 @@ void home_key_destroy(struct home_key **key);
 
 /* True for the right key. Takes a time that depends on the length of what was sent alone. */
 bool home_key_is(const struct home_key *key, struct text sent);
+
+/* True for a key shorter than HOME_KEY_STRONG. */
+bool home_key_is_weak(const struct home_key *key);
 
 #endif
