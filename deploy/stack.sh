@@ -59,7 +59,7 @@ exec $(stack_quote "$release/bin/siem-detector")"
 
 # Writes STATE/targets.json: where Prometheus finds every process of the stack (file_sd_configs).
 stack_targets() {
-    local service name address separator=
+    local service name address scheme separator=
     {
         printf '['
         for service in "$state"/supervise/*; do
@@ -67,8 +67,10 @@ stack_targets() {
             name=$(basename "$service")
             address=$(sed -n "s/^export SIEM_\\(METRICS_\\)\\?LISTEN='\\?\\([^']*\\)'\\?$/\\2/p" "$service/run")
             [ -n "$address" ] || continue
-            printf '%s\n {"targets": ["%s"], "labels": {"job": "%s", "instance": "%s"}}' \
-                "$separator" "$(stack_reach "${address%:*}"):${address##*:}" "siem-${name%-[0-9]*}" "$name"
+            scheme=
+            case $name in ingest*) [ "$(stack_scheme)" = http ] || scheme=', "__scheme__": "https"' ;; esac
+            printf '%s\n {"targets": ["%s"], "labels": {"job": "%s", "instance": "%s"%s}}' \
+                "$separator" "$(stack_reach "${address%:*}"):${address##*:}" "siem-${name%-[0-9]*}" "$name" "$scheme"
             separator=,
         done
         printf '\n]\n'
