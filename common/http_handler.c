@@ -17,6 +17,13 @@ void http_handler_fail(struct http_request *request, int code, const char *reaso
     http_answer(request, code, "application/json", &body);
 }
 
+/* Bytes a request's body may have, kept or not. */
+static size_t body_limit(const struct http_request *request) {
+    if (request->route == NULL)
+        return 0;
+    return request->route->body_limit > 0 ? request->route->body_limit : HTTP_IGNORED_MAX;
+}
+
 /* Headers are there: framing, route, size, access, the route's own look. Each may answer. */
 static void request_begin(struct http_request *request, const char *version) {
     const struct http_options *options = &request->worker->server->options;
@@ -46,7 +53,7 @@ static void request_begin(struct http_request *request, const char *version) {
         assert(atomic_load(&request->answered));
         return;
     }
-    if (request->body_length != UINT64_MAX && request->body_length > route->body_limit) {
+    if (request->body_length != UINT64_MAX && request->body_length > body_limit(request)) {
         http_handler_fail(request, 413, "Request body too large");
         return;
     }
@@ -96,15 +103,13 @@ static enum MHD_Result on_piece(struct http_request *request, struct bytes piece
         http_connection_say(request->connection, 400, "Malformed chunk");
         return MHD_NO;
     }
-    if (!atomic_load(&request->answered) && request->body_seen > request->route->body_limit)
+    if (!atomic_load(&request->answered) && request->body_seen > body_limit(request))
         http_handler_fail(request, 413, "Request body too large");
-    if (atomic_load(&request->answered)) {
-        size_t limit = request->route != NULL ? request->route->body_limit : 0;
-        return request->body_seen > limit + HTTP_SWALLOW_MAX ? MHD_NO : MHD_YES;
-    }
+    if (atomic_load(&request->answered))
+        return request->body_seen > body_limit(request) + HTTP_SWALLOW_MAX ? MHD_NO : MHD_YES;
     if (request->route->on_body != NULL)
         request->route->on_body(request, piece);
-    else
+    else if (request->route->body_limit > 0)
         buffer_append(&request->body, piece.data, piece.length);
     return MHD_YES;
 }

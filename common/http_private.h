@@ -28,6 +28,8 @@
 /* Memory of a connection in libmicrohttpd, which clears it for every request: its default of 32 KiB
  * cost 1 µs. Holds HTTP_HEADERS_MAX as received and as parsed, or a piece of the body. */
 #define HTTP_CONNECTION_MEMORY (16 * 1024)
+/* Bytes of a body that a route without one reads and drops; more is answered 413. */
+#define HTTP_IGNORED_MAX (64 * 1024)
 /* Bytes of a refused body that are read and dropped, so that the sender gets to see the answer. */
 #define HTTP_SWALLOW_MAX (64 * 1024 * 1024)
 /* A connection whose answer is given may take this long to close. */

@@ -29,7 +29,8 @@ struct http_route {
     const char *method;    /* "GET"; HEAD is answered by GET's route */
     const char *path;      /* "/incidents/{id}": a {name} takes one whole segment */
     enum http_access access;
-    size_t body_limit;     /* bytes; more is refused with 413, from Content-Length alone if it says so */
+    size_t body_limit;     /* bytes; more is refused with 413, from Content-Length alone if it says so. 0: the
+                            * route takes none; up to 64 KiB of one are read and dropped */
     /* Called at the headers; may answer (e.g. 415). NULL: nothing to do. */
     void (*on_begin)(struct http_request *request);
     /* Called for each piece of the body, borrowed. NULL: the body is collected for http_body. */

@@ -18,8 +18,8 @@ import yaml
 PATH = os.path.join(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))),
                     "services", "ingest", "openapi.yaml")
 FORMATS = jsonschema.FormatChecker(formats=())
-# Before any route is found: framing, time, size of the target and of the headers.
-ANYWHERE = (400, 408, 414, 431, 505)
+# Whatever the route: framing, time, size of a body nobody wants, of the target and of the headers.
+ANYWHERE = (400, 408, 413, 414, 431, 505)
 # HTTP's own.
 FRAMING = {"date", "connection", "content-length", "content-type", "transfer-encoding"}
 

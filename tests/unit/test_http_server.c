@@ -2,6 +2,7 @@
  * elsewhere. */
 #include "../support/http_fixture.h"
 #include "common/http_server.h"
+#include "common/scoped.h"
 
 #include <criterion/criterion.h>
 #include <pthread.h>
@@ -292,6 +293,35 @@ Test(http_server, bounds_bodies_and_headers) {
         cr_expect_eq(reply.code, length < 8192 ? 200 : 431, "header of %d: %d", length, reply.code);
     }
     buffer_fini(&request);
+}
+
+/* A client may send a body where none is wanted: it changes nothing, up to a bound. */
+Test(http_server, drops_the_body_of_a_route_without_one) {
+    static struct http_reply reply;
+    static const char *const methods[] = {"GET", "HEAD"};
+    SCOPED_FINI(buffer) struct buffer request;
+    buffer_init(&request, 1 << 20);
+    for (size_t i = 0; i < 4; i++) {
+        int length = i < 2 ? 65536 : 65537;
+        buffer_reset(&request);
+        buffer_printf(&request, "%s /page HTTP/1.1\r\n" HOST "Content-Length: %d\r\n\r\n%0*d",
+                      methods[i % 2], length, length, 0);
+        int fd = http_fixture_connect(port);
+        for (int again = 0; again < 2; again++) {
+            http_fixture_send(fd, buffer_text(&request));
+            http_fixture_read(fd, i % 2 == 1, &reply);
+            cr_expect_eq(reply.code, i < 2 ? 200 : 413, "%s, %d: %d", methods[i % 2], length,
+                         reply.code);
+        }
+        close(fd);
+    }
+    buffer_reset(&request);
+    buffer_printf(&request,
+                  "GET /page HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n"
+                  "ffff\r\n%065535d\r\n2\r\nab\r\n0\r\n\r\n",
+                  0);
+    http_fixture_ask(port, buffer_text(&request), &reply);
+    cr_expect_eq(reply.code, 413, "chunked: %d", reply.code);
 }
 
 /* A refused body is read and dropped, so that the connection lives on. */
