@@ -68,14 +68,25 @@ static inline struct text text_trim_spaces(struct text text) {
     return text;
 }
 
-/* Takes the part before the next `separator`, without spaces around it, from the rest of a list.
+/* The text without the spaces and tabulators around it, which are no part of a header's value (RFC
+ * 9110 §5.6.3). Borrows. */
+static inline struct text text_trim_blanks(struct text text) {
+    while (text.length > 0 && (text.data[0] == ' ' || text.data[0] == '\t'))
+        text = (struct text){text.data + 1, text.length - 1};
+    while (text.length > 0 &&
+           (text.data[text.length - 1] == ' ' || text.data[text.length - 1] == '\t'))
+        text.length--;
+    return text;
+}
+
+/* Takes the part before the next `separator`, without blanks around it, from the rest of a list.
  * Borrows. */
 static inline struct text text_take_part(struct text *rest, char separator) {
     const char *end = memchr(rest->data, separator, rest->length);
     struct text part = {rest->data, end != NULL ? (size_t)(end - rest->data) : rest->length};
     size_t taken = part.length + (end != NULL);
     *rest = (struct text){rest->data + taken, rest->length - taken};
-    return text_trim_spaces(part);
+    return text_trim_blanks(part);
 }
 
 #endif

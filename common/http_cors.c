@@ -121,6 +121,10 @@ void http_cors_mark(const struct http_request *request, struct MHD_Response *res
         MHD_add_response_header(response, "Vary", "Origin");
     if (!allowed || origin.data == NULL)
         return;
-    MHD_add_response_header(response, "Access-Control-Allow-Origin", any ? "*" : origin.data);
+    char *name = any ? strdup("*") : strndup(origin.data, origin.length);
+    if (name == NULL)
+        abort();
+    MHD_add_response_header(response, "Access-Control-Allow-Origin", name);
+    free(name);
     MHD_add_response_header(response, "Access-Control-Expose-Headers", EXPOSED);
 }

@@ -34,7 +34,7 @@ static bool take_last(struct text *list, struct text *ret_item) {
     size_t start = list->length;
     while (start > 0 && list->data[start - 1] != ',')
         start--;
-    *ret_item = text_trim_spaces((struct text){list->data + start, list->length - start});
+    *ret_item = text_trim_blanks((struct text){list->data + start, list->length - start});
     list->length = start > 0 ? start - 1 : 0;
     return true;
 }

@@ -52,15 +52,6 @@ static bool is_plain(const char *data, size_t length) {
     return true;
 }
 
-/* A host and perhaps a port: nothing that could be two of them, or a path. */
-static bool is_host(const char *data, size_t length) {
-    for (size_t i = 0; i < length; i++) {
-        if (data[i] <= ' ' || strchr(",/?#@\\<>\"", data[i]) != NULL)
-            return false;
-    }
-    return true;
-}
-
 /* Decimal digits only, below 2^63. */
 static bool parse_length(const char *data, size_t length, uint64_t *ret_value) {
     uint64_t value = 0;
@@ -75,6 +66,41 @@ static bool parse_length(const char *data, size_t length, uint64_t *ret_value) {
     return true;
 }
 
+/* Behind a host: nothing, or a colon and perhaps a port. */
+static bool is_port(struct text text) {
+    uint64_t port = 0;
+    if (text.length <= 1)
+        return text.length == 0 || text.data[0] == ':';
+    return text.data[0] == ':' && parse_length(text.data + 1, text.length - 1, &port) &&
+           port <= UINT16_MAX;
+}
+
+/* An IPv6 address in brackets, and perhaps a port. */
+static bool is_bracketed_host(struct text text) {
+    uint8_t address[NETWORK_ADDRESS_SIZE];
+    const char *end = memchr(text.data, ']', text.length);
+    if (end == NULL)
+        return false;
+    struct text inside = {text.data + 1, (size_t)(end - text.data) - 1};
+    struct text behind = {end + 1, text.length - inside.length - 2};
+    return memchr(inside.data, ':', inside.length) != NULL &&
+           network_address_parse(inside, address) && is_port(behind);
+}
+
+/* A host and perhaps a port: nothing that could be two of them, or a path. Nothing at all is
+ * allowed, too. */
+static bool is_host(struct text text) {
+    if (text.length > 0 && text.data[0] == '[')
+        return is_bracketed_host(text);
+    size_t length = 0;
+    for (; length < text.length && text.data[length] != ':'; length++) {
+        if (text.data[length] <= ' ' || strchr(",/?#@\\<>\"[]", text.data[length]) != NULL)
+            return false;
+    }
+    return is_port((struct text){text.data + length, text.length - length}) &&
+           (length > 0 || text.length == 0);
+}
+
 static bool is_name(const char *name, size_t length, const char *wanted) {
     return strlen(wanted) == length && strncasecmp(name, wanted, length) == 0;
 }
@@ -83,7 +109,7 @@ static bool is_name(const char *name, size_t length, const char *wanted) {
 static void guard_note(struct guard *guard, struct text name, struct text value) {
     if (is_name(name.data, name.length, "host")) {
         guard->hosts++;
-        guard->odd_host |= !is_host(value.data, value.length);
+        guard->odd_host |= !is_host(text_trim_blanks(value));
     } else if (is_name(name.data, name.length, "content-length")) {
         guard->lengths++;
         guard->odd_value |= !parse_length(value.data, value.length, &guard->length);

@@ -249,7 +249,7 @@ struct text http_query(const struct http_request *request, const char *name) {
 }
 
 struct text http_header(const struct http_request *request, const char *name) {
-    return request_value(request, MHD_HEADER_KIND, name);
+    return text_trim_blanks(request_value(request, MHD_HEADER_KIND, name));
 }
 
 /* The search of http_header_any, as it goes over the headers. */

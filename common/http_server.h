@@ -104,7 +104,8 @@ struct text http_path_value(const struct http_request *request, const char *name
  * the client has gone. */
 struct text http_query(const struct http_request *request, const char *name);
 
-/* A header by its name, whatever its case; null when it is absent or the client has gone. */
+/* A header by its name, whatever its case, without the blanks around its value; null when it is absent or the
+ * client has gone. No NUL need follow. */
 struct text http_header(const struct http_request *request, const char *name);
 
 /* Whether an item of a list header (RFC 9110 §5.6.1) is one `is_it` says yes to: all lines of that name count,

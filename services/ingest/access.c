@@ -39,7 +39,7 @@ static struct text sent_key(const struct http_request *request) {
     struct text authorization = http_header(request, "Authorization");
     if (authorization.length < length || strncasecmp(authorization.data, scheme, length) != 0)
         return key;
-    return text_trim_spaces(
+    return text_trim_blanks(
         (struct text){authorization.data + length, authorization.length - length});
 }
 

@@ -33,6 +33,15 @@ static void on_listed(struct http_request *request) {
     answer(request, 200, listed ? TEXT("listed") : TEXT("missing"));
 }
 
+static void on_value(struct http_request *request) {
+    struct text value = http_header(request, "X-Value");
+    struct buffer quoted;
+    buffer_init(&quoted, 1 << 16);
+    buffer_printf(&quoted, value.data != NULL ? "<%.*s>" : "none", TEXT_ARG(value));
+    answer(request, 200, buffer_text(&quoted));
+    buffer_fini(&quoted);
+}
+
 static void on_late(struct http_request *request) {
     answer(request, 200, TEXT("late"));
     http_release(request);
@@ -54,6 +63,7 @@ struct http_server *http_echo_new(const struct http_options *options) {
         {"POST", "/later", HTTP_OPEN, 65536, NULL, NULL, on_later},
         {"GET", "/peer", HTTP_OPEN, 0, NULL, NULL, on_peer},
         {"GET", "/listed", HTTP_OPEN, 0, NULL, NULL, on_listed},
+        {"GET", "/value", HTTP_OPEN, 0, NULL, NULL, on_value},
         {"GET", "/large", HTTP_OPEN, 0, NULL, NULL, on_large},
     };
     struct http_options full = *options;

@@ -1,7 +1,8 @@
 /* http_echo.h: a small HTTP server for tests of what every server does.
  *
  * Routes: GET /hello answers "hello", POST /echo its body (up to 64 KiB), POST /later nothing
- * before HTTP_ECHO_LATER_MS, GET /peer the client's address, GET /large HTTP_ECHO_LARGE bytes.
+ * before HTTP_ECHO_LATER_MS, GET /peer the client's address, GET /listed whether X-List has the
+ * item "wanted", GET /value what X-Value is, in angle brackets, GET /large HTTP_ECHO_LARGE bytes.
  * Owner: the caller destroys the server. Errors: one that does not start fails the test.
  */
 #ifndef SIEM_TESTS_HTTP_ECHO_H
