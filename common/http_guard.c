@@ -1,7 +1,7 @@
-/* http_guard.c: refuses requests whose framing two readers could see differently, before their body
- * is read: Content-Length with Transfer-Encoding, either of them twice, another coding than
- * chunked, names that are no tokens (a space before the colon ends up in the name), control
- * characters, no Host or two. libmicrohttpd lets these pass.
+/* http_guard.c: refuses requests that two readers could see differently, before their body is read:
+ * Content-Length with Transfer-Encoding, either of them twice, another coding than chunked, names
+ * that are no tokens (a space before the colon ends up in the name), control characters, no Host or
+ * two, a key or another header that is no list twice. libmicrohttpd lets these pass.
  *
  * It also lets pass what it does not show: lines that end in LF alone, a header without a name, a
  * value behind a NUL, a line folded into the next, spaces around the target. But names and values
@@ -14,6 +14,20 @@
 
 #include <strings.h>
 
+/* Headers with one value, which a proxy may have taken from another line than we would. */
+static const struct {
+    const char *name;
+    const char *reason; /* to refuse two of them */
+} singles[] = {
+    {"x-api-key", "Ambiguous X-API-Key"},
+    {"authorization", "Ambiguous Authorization"},
+    {"idempotency-key", "Ambiguous Idempotency-Key"},
+    {"content-type", "Ambiguous Content-Type"},
+    {"origin", "Ambiguous Origin"},
+};
+
+#define SINGLES (sizeof singles / sizeof singles[0])
+
 /* What one pass over the headers gathers. */
 struct guard {
     const char *at; /* where the next name must begin */
@@ -21,6 +35,8 @@ struct guard {
     int hosts;
     int lengths;
     int encodings;
+    bool seen[SINGLES];
+    const char *twice; /* the reason to refuse the first that came again; NULL: none did */
     bool odd_layout;
     bool odd_name;
     bool odd_value;
@@ -105,7 +121,7 @@ static bool is_name(const char *name, size_t length, const char *wanted) {
     return strlen(wanted) == length && strncasecmp(name, wanted, length) == 0;
 }
 
-/* The headers that decide about framing. */
+/* The headers that may come once, and those that decide about framing. */
 static void guard_note(struct guard *guard, struct text name, struct text value) {
     if (is_name(name.data, name.length, "host")) {
         guard->hosts++;
@@ -118,6 +134,13 @@ static void guard_note(struct guard *guard, struct text name, struct text value)
         guard->odd_encoding |= !is_name(value.data, value.length, "chunked");
     } else if (is_name(name.data, name.length, "expect")) {
         guard->expects = true;
+    }
+    for (size_t i = 0; i < SINGLES; i++) {
+        if (!is_name(name.data, name.length, singles[i].name))
+            continue;
+        if (guard->seen[i] && guard->twice == NULL)
+            guard->twice = singles[i].reason;
+        guard->seen[i] = true;
     }
 }
 
@@ -195,6 +218,8 @@ int http_guard_check(struct http_request *request, const char *version, const ch
         *ret_reason = "More than one Content-Length";
     else if (guard.hosts > 1 || guard.odd_host || (guard.hosts == 0 && !old))
         *ret_reason = "Missing or malformed Host";
+    else
+        *ret_reason = guard.twice;
     if (*ret_reason != NULL)
         return 400;
     if (guard.bytes > HTTP_HEADERS_MAX) {

@@ -252,34 +252,68 @@ struct text http_header(const struct http_request *request, const char *name) {
     return text_trim_blanks(request_value(request, MHD_HEADER_KIND, name));
 }
 
-/* The search of http_header_any, as it goes over the headers. */
-struct item_search {
+/* Who goes over the items of a list header. */
+struct item_visit {
     struct text name;
+    bool (*visit)(struct text item, void *context);
+    void *context;
+};
+
+/* Takes the next item off a line; in quotes, which a backslash does not end, a comma is none. */
+static struct text take_item(struct text *rest) {
+    bool quoted = false;
+    size_t length = 0;
+    for (; length < rest->length && (quoted || rest->data[length] != ','); length++) {
+        if (quoted && rest->data[length] == '\\' && length + 1 < rest->length)
+            length++;
+        else
+            quoted ^= rest->data[length] == '"';
+    }
+    struct text item = {rest->data, length};
+    size_t taken = length + (length < rest->length);
+    *rest = (struct text){rest->data + taken, rest->length - taken};
+    return text_trim_blanks(item);
+}
+
+static enum MHD_Result on_list_header(void *context, enum MHD_ValueKind kind, const char *name,
+                                      size_t name_length, const char *value, size_t value_length) {
+    (void)kind;
+    struct item_visit *visit = context;
+    struct text rest = {value, value_length};
+    if (name_length != visit->name.length || strncasecmp(name, visit->name.data, name_length) != 0)
+        return MHD_YES;
+    while (rest.length > 0) {
+        struct text item = take_item(&rest);
+        if (item.length > 0 && !visit->visit(item, visit->context))
+            return MHD_NO;
+    }
+    return MHD_YES;
+}
+
+void http_header_each(const struct http_request *request, const char *name,
+                      bool (*visit)(struct text item, void *context), void *context) {
+    struct item_visit visits = {text_of(name), visit, context};
+    if (request->mhd != NULL)
+        MHD_get_connection_values_n(request->mhd, MHD_HEADER_KIND, on_list_header, &visits);
+}
+
+/* The search of http_header_any. */
+struct item_search {
     bool (*is_it)(struct text item, const void *context);
     const void *context;
     bool found;
 };
 
-static enum MHD_Result on_list_header(void *context, enum MHD_ValueKind kind, const char *name,
-                                      size_t name_length, const char *value, size_t value_length) {
-    (void)kind;
+static bool search_on(struct text item, void *context) {
     struct item_search *search = context;
-    struct text rest = {value, value_length};
-    if (name_length != search->name.length ||
-        strncasecmp(name, search->name.data, name_length) != 0)
-        return MHD_YES;
-    while (rest.length > 0 && !search->found) {
-        struct text item = text_take_part(&rest, ',');
-        search->found = item.length > 0 && search->is_it(item, search->context);
-    }
-    return search->found ? MHD_NO : MHD_YES;
+    search->found = search->is_it(item, search->context);
+    return !search->found;
 }
 
 bool http_header_any(const struct http_request *request, const char *name,
                      bool (*is_it)(struct text item, const void *context), const void *context) {
-    struct item_search search = {text_of(name), is_it, context, false};
-    if (request->mhd != NULL)
-        MHD_get_connection_values_n(request->mhd, MHD_HEADER_KIND, on_list_header, &search);
+    struct item_search search = {is_it, context, false};
+    http_header_each(request, name, search_on, &search);
     return search.found;
 }
 

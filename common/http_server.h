@@ -108,8 +108,12 @@ struct text http_query(const struct http_request *request, const char *name);
  * client has gone. No NUL need follow. */
 struct text http_header(const struct http_request *request, const char *name);
 
-/* Whether an item of a list header (RFC 9110 §5.6.1) is one `is_it` says yes to: all lines of that name count,
- * in their order; items come without the spaces around them, empty ones not at all. */
+/* Calls `visit` for each item of a list header (RFC 9110 §5.6.1) until it says false: all lines of that name count,
+ * in their order; items come without the blanks around them, empty ones not at all. A comma in quotes is none. */
+void http_header_each(const struct http_request *request, const char *name,
+                      bool (*visit)(struct text item, void *context), void *context);
+
+/* Whether an item of a list header is one `is_it` says yes to. */
 bool http_header_any(const struct http_request *request, const char *name,
                      bool (*is_it)(struct text item, const void *context), const void *context);
 

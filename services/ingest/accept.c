@@ -43,23 +43,21 @@ static int closeness(struct text range, const char *type, const char *family) {
     return text_is_caseless(range, "*/*") ? 1 : 0;
 }
 
-/* The quality of the range that names a type most closely. */
-static int quality_for(struct text accept, const char *type, const char *family) {
-    int closest = 0;
-    int quality = 0;
-    while (accept.length > 0) {
-        struct text item = text_take_part(&accept, ',');
-        struct text range = text_take_part(&item, ';');
-        int close = closeness(range, type, family);
-        if (close > closest) {
-            closest = close;
-            quality = quality_of(item);
-        }
-    }
-    return quality;
+static void note(struct accept_quality *noted, struct text item, const char *type,
+                 const char *family) {
+    struct text range = text_take_part(&item, ';');
+    int close = closeness(range, type, family);
+    if (close > noted->closeness)
+        *noted = (struct accept_quality){close, quality_of(item)};
 }
 
-bool accept_prefers_html(struct text accept) {
-    return quality_for(accept, "text/html", "text/*") >
-           quality_for(accept, "application/json", "application/*");
+bool accept_note(struct text item, void *accept) {
+    struct accept *noted = accept;
+    note(&noted->html, item, "text/html", "text/*");
+    note(&noted->json, item, "application/json", "application/*");
+    return true;
+}
+
+bool accept_prefers_html(const struct accept *accept) {
+    return accept->html.quality > accept->json.quality;
 }

@@ -195,9 +195,13 @@ static enum status read_event(const struct http_request *request, struct event_j
     return STATUS_OK;
 }
 
+static bool is_coding(struct text item, const void *context) {
+    (void)context;
+    return !is_word(item, "identity");
+}
+
 bool routes_check_coding(struct http_request *request) {
-    struct text coding = http_header(request, "Content-Encoding");
-    if (coding.data == NULL || is_word(coding, "identity"))
+    if (!http_header_any(request, "Content-Encoding", is_coding, NULL))
         return true;
     count_drop(STATUS_UNSUPPORTED);
     answer_detail(request, 415, "Content-Encoding is not supported. Send the body as it is.");

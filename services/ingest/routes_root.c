@@ -28,7 +28,9 @@ static void answer_programs(struct http_request *request) {
 
 void route_root(struct http_request *request) {
     http_answer_header(request, "Vary", "Accept");
-    if (accept_prefers_html(http_header(request, "Accept")))
+    struct accept accept = {0};
+    http_header_each(request, "Accept", accept_note, &accept);
+    if (accept_prefers_html(&accept))
         answer_people(request);
     else
         answer_programs(request);

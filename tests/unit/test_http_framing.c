@@ -141,6 +141,9 @@ Test(http_framing, finds_an_item_on_any_line_of_a_list) {
         {"second item", LISTED("x-list: other ,, wanted \r\n"), 200, "listed", false},
         {"second line", LISTED("X-List: other\r\nX-List:\r\nX-List: wanted\r\n"), 200, "listed",
          false},
+        {"in quotes", LISTED("X-List: a=\"b\\\",wanted,\"\r\n"), 200, "missing", false},
+        {"behind quotes", LISTED("X-List: a=\"b,c\", wanted\r\n"), 200, "listed", false},
+        {"behind quotes without an end", LISTED("X-List: \"a, wanted\r\n"), 200, "missing", false},
         {"part of an item", LISTED("X-List: wanted2, unwanted\r\n"), 200, "missing", false},
         {"another header", LISTED("X-Lists: wanted\r\n"), 200, "missing", false},
     };

@@ -69,3 +69,20 @@ Test(http_headers, a_host_is_one_host) {
     };
     CHECK(exchanges);
 }
+
+/* Of two keys, a proxy may have looked at the other one. */
+Test(http_headers, a_header_with_one_value_comes_once) {
+#define TWICE(name) RAW("GET /hello HTTP/1.1\r\n" HOST name ": a\r\nX: y\r\n" name ": a\r\n\r\n")
+    static const struct http_exchange exchanges[] = {
+        {"key", TWICE("X-API-Key"), 400, "{\"detail\":\"Ambiguous X-API-Key\"}", true},
+        {"authorization", TWICE("Authorization"), 400, "Ambiguous Authorization", true},
+        {"idempotency", TWICE("Idempotency-Key"), 400, "Ambiguous Idempotency-Key", true},
+        {"type", TWICE("Content-Type"), 400, "Ambiguous Content-Type", true},
+        {"origin", TWICE("Origin"), 400, "Ambiguous Origin", true},
+        {"whatever the case",
+         RAW("GET /hello HTTP/1.1\r\n" HOST "X-API-Key: a\r\nx-api-key: b\r\n\r\n"), 400,
+         "Ambiguous X-API-Key", true},
+        {"a list", TWICE("Accept"), 200, "hello", false},
+    };
+    CHECK(exchanges);
+}

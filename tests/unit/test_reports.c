@@ -31,10 +31,13 @@ Test(accept, who_prefers_html) {
         {"text/html;q=x", false},
         {",,;;,", false},
     };
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
-        cr_expect_eq(accept_prefers_html(text_of(cases[i].accept)), cases[i].html, "%s",
-                     cases[i].accept);
-    cr_expect_not(accept_prefers_html((struct text){NULL, 0}));
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct accept accept = {0};
+        struct text rest = text_of(cases[i].accept);
+        while (rest.length > 0)
+            accept_note(text_take_part(&rest, ','), &accept);
+        cr_expect_eq(accept_prefers_html(&accept), cases[i].html, "%s", cases[i].accept);
+    }
 }
 
 /* Packs a threat's message with these texts; NULL: absent. */
