@@ -15,11 +15,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#define REVISION_DIGITS_MAX 15    /* a number that Lua holds exactly */
+#define REVISIONS_MAX (16 * 1024) /* more than the headers of a request have room for */
+
 /* Kept with the request until the reader has it. */
 struct wish {
     struct status_change change;
     struct caller caller;           /* who changes it */
-    char revision[24];              /* If-Match; "" when any will do */
+    struct buffer revisions;        /* If-Match: "7 8"; empty when any will do */
     char tag[IDEMPOTENCY_TAG_SIZE]; /* Idempotency-Key; "" when it has none */
     char print[DIGEST_HEX_SIZE];    /* of what is asked for */
 };
@@ -27,7 +30,13 @@ struct wish {
 static void wish_destroy(void *state) {
     struct wish *wish = state;
     status_change_fini(&wish->change);
+    buffer_fini(&wish->revisions);
     free(wish);
+}
+
+/* What status.lua compares with; "": nothing. */
+static struct text expected_of(const struct wish *wish) {
+    return wish->revisions.length > 0 ? buffer_text(&wish->revisions) : TEXT("");
 }
 
 static void answer_bad_status(struct http_request *request, struct text status) {
@@ -44,21 +53,39 @@ static void answer_bad_status(struct http_request *request, struct text status) 
     buffer_fini(&sentence);
 }
 
-/* The revision of If-Match: "7", W/"7" or 7; * means any. False when it is something else. */
-static bool read_if_match(const struct http_request *request, char revision[24]) {
-    struct text value = http_header(request, "If-Match");
-    revision[0] = '\0';
-    if (value.data == NULL || text_is(value, "*"))
-        return true;
-    if (value.length > 2 && value.data[0] == 'W' && value.data[1] == '/')
-        value = (struct text){value.data + 2, value.length - 2};
-    if (value.length >= 2 && value.data[0] == '"' && value.data[value.length - 1] == '"')
-        value = (struct text){value.data + 1, value.length - 2};
-    if (value.length == 0 || value.length > 15 || strspn(value.data, "0123456789") < value.length)
-        return false;
-    memcpy(revision, value.data, value.length);
-    revision[value.length] = '\0';
+/* What If-Match says, item by item. */
+struct if_match {
+    struct buffer *revisions;
+    size_t items;
+    bool any; /* an item is * */
+};
+
+/* A tag is "7", or 7; W/"7" never matches (RFC 9110 §13.1.1), nor does what no revision looks
+ * like. */
+static bool note_tag(struct text tag, void *context) {
+    struct if_match *if_match = context;
+    if_match->items++;
+    if_match->any |= text_is(tag, "*");
+    if (tag.length >= 2 && tag.data[0] == '"' && tag.data[tag.length - 1] == '"')
+        tag = (struct text){tag.data + 1, tag.length - 2};
+    bool digits = tag.length > 0 && tag.length <= REVISION_DIGITS_MAX &&
+                  (tag.data[0] != '0' || tag.length == 1);
+    for (size_t i = 0; i < tag.length; i++)
+        digits &= tag.data[i] >= '0' && tag.data[i] <= '9';
+    if (digits)
+        buffer_printf(if_match->revisions, "%s%.*s", if_match->revisions->length > 0 ? " " : "",
+                      TEXT_ARG(tag));
     return true;
+}
+
+/* The revisions of If-Match, any of which will do; * alone means whatever there is. False when
+ * nothing can match. */
+static bool read_if_match(const struct http_request *request, struct buffer *revisions) {
+    struct if_match if_match = {.revisions = revisions};
+    if (http_header(request, "If-Match").data == NULL)
+        return true;
+    http_header_each(request, "If-Match", note_tag, &if_match);
+    return revisions->length > 0 || (if_match.any && if_match.items == 1);
 }
 
 /* 1 and the text, or 0 and nothing. */
@@ -103,8 +130,8 @@ static void change_status(struct redis_client *redis, struct http_request *reque
     struct text id = http_path_value(request, "id");
     char now[24];
     snprintf(now, sizeof now, "%lld", (long long)clock_wall().ms);
-    struct text arguments[STATUS_SCRIPT_ARGUMENTS] = {
-        id, wish->change.status, text_of(now), text_of(wish->caller.id), text_of(wish->revision)};
+    struct text arguments[STATUS_SCRIPT_ARGUMENTS] = {id, wish->change.status, text_of(now),
+                                                      text_of(wish->caller.id), expected_of(wish)};
     put_optional(&arguments[5], wish->change.analyst_notes);
     put_optional(&arguments[7], wish->change.resolution);
     arguments[9] = text_of(wish->tag);
@@ -154,7 +181,7 @@ static bool read_wish(struct http_request *request, struct wish *wish) {
         answer_bad_status(request, change->status);
         return false;
     }
-    if (!read_if_match(request, wish->revision)) {
+    if (!read_if_match(request, &wish->revisions)) {
         answer_detail(request, 412, "If-Match must be the revision of the incident.");
         return false;
     }
@@ -179,7 +206,7 @@ static bool read_tag(struct http_request *request, struct wish *wish) {
     digest_add_text(&stream, change->status);
     digest_add_text(&stream, change->analyst_notes);
     digest_add_text(&stream, change->resolution);
-    digest_add_text(&stream, text_of(wish->revision));
+    digest_add_text(&stream, expected_of(wish));
     struct digest digest = digest_end(&stream);
     digest_format(&digest, wish->print);
     return true;
@@ -193,6 +220,7 @@ void route_incident_status(struct http_request *request) {
     struct wish *wish = calloc(1, sizeof *wish);
     if (wish == NULL)
         abort();
+    buffer_init(&wish->revisions, REVISIONS_MAX);
     http_state_set(request, wish, wish_destroy);
     (void)access_identify(ingest_of(request)->access, request, &wish->caller);
     if (!read_wish(request, wish)) {

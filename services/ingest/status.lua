@@ -1,6 +1,6 @@
 -- status.lua: an analyst changes an incident's status, notes or resolution: one revision, with who and when.
 --
---   ARGV     id, status, now_ms, who, revision expected or "", 1 and notes or 0 and "", 1 and resolution or
+--   ARGV     id, status, now_ms, who, revisions expected ("7 8") or "", 1 and notes or 0 and "", 1 and resolution or
 --            0 and ""; then the request's tag or "", its print, how long, how many and how many bytes of answers
 --            are kept (idempotency_records.lua, which stands before this text, too). Before this text status_script.c puts the tables key, day_field and incident_fields.
 --   answer   {"not_found"}, {"conflict"}, {"other"}: the tag is another request's, or {"ok" (or "again"), value of each of incident_fields, nil where none}
@@ -41,7 +41,7 @@ for _ = 1, MERGES_MAX do
     id = values[1]
 end
 if not old_status then return {'not_found'} end
-if expected ~= '' and tonumber(expected) ~= tonumber(revision) then return {'conflict'} end
+if expected ~= '' and not (' ' .. expected .. ' '):find((' %d '):format(tonumber(revision)), 1, true) then return {'conflict'} end
 
 -- 2. What changes ------------------------------------------------------------------------------------
 

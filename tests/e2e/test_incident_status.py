@@ -45,6 +45,26 @@ def test_the_faster_one_wins(pipeline):
     assert api.get(f"/incidents/{identity}").json["status"] == "analyzing"
 
 
+@pytest.mark.parametrize("number, tags, status", [
+    (1, '"{}"', 200), (2, '"999", "{}"', 200), (3, '"999","998"', 412), (4, 'W/"{}"', 412), (5, 'W/"{}", "{}"', 200), (6, '"0{}"', 412),
+    (7, '"999,{},998"', 412), (8, "*", 200), (9, '*, "999"', 412), (10, "", 412), (11, "{} \t", 200), (12, '"1{}", "{}1"', 412)])
+def test_any_of_several_revisions_will_do(pipeline, number, tags, status):
+    identity = open_incident(pipeline, f"203.0.113.{20 + number}")
+    api = pipeline.api()
+    revision = str(api.get(f"/incidents/{identity}").json["revision"])
+    answer = api.request("POST", f"/incidents/{identity}/status", {"status": "analyzing"}, {"If-Match": tags.replace("{}", revision)})
+    assert answer.status == status, answer
+
+
+def test_revisions_on_several_lines(pipeline):
+    identity = open_incident(pipeline, "203.0.113.40")
+    api = pipeline.api()
+    revision = api.get(f"/incidents/{identity}").json["revision"]
+    path = f"/incidents/{identity}/status"
+    assert api.request("POST", path, {"status": "analyzing"}, {"If-Match": '"999"', "if-match": '"998"'}).status == 412
+    assert api.request("POST", path, {"status": "analyzing"}, {"If-Match": '"999"', "if-match": f'"{revision}"'}).status == 200
+
+
 def test_a_closed_incident_is_not_reopened_by_repetition(pipeline):
     identity = open_incident(pipeline, "203.0.113.4")
     pipeline.api().request("POST", f"/incidents/{identity}/status", {"status": "resolved"})
