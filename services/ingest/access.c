@@ -29,12 +29,12 @@ void access_destroy(struct access **access) {
     *access = NULL;
 }
 
-/* The key as it was sent; null when there is none. */
+/* The key as it was sent, the first that is not empty; null or empty when there is none. */
 static struct text sent_key(const struct http_request *request) {
     static const char scheme[] = "Bearer ";
     const size_t length = sizeof scheme - 1;
     struct text key = http_header(request, "X-API-Key");
-    if (key.data != NULL)
+    if (key.length > 0)
         return key;
     struct text authorization = http_header(request, "Authorization");
     if (authorization.length < length || strncasecmp(authorization.data, scheme, length) != 0)
