@@ -162,7 +162,7 @@ static void say(struct http_connection *connection, int code, const char *reason
     char answer[640];
     int length = snprintf(answer, sizeof answer,
                           "HTTP/1.1 %d %s\r\nConnection: close\r\n"
-                          "X-Content-Type-Options: nosniff\r\n"
+                          "Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n"
                           "Content-Security-Policy: " HTTP_POLICY_NOTHING "\r\n%s%s%s%s"
                           "Content-Type: application/json\r\nContent-Length: %zu\r\n\r\n"
                           "{\"detail\":\"%s\"}",

@@ -158,20 +158,25 @@ bool http_answer_constant(struct http_request *request, int code, const char *co
 }
 
 /* The headers of an answer: the route's, and those every answer has. A route of pages has a policy
- * of its own; what is no page may load and run nothing. */
+ * of its own; what is no page may load and run nothing. No cache keeps what a route says
+ * nothing of. */
 static void response_add_headers(const struct http_request *request,
                                  struct MHD_Response *response) {
     size_t at = 0;
     bool has_policy = false;
+    bool has_caching = false;
     while (at < request->headers_length) {
         const char *name = request->headers + at;
         const char *value = name + strlen(name) + 1;
         MHD_add_response_header(response, name, value);
         has_policy |= strcmp(name, "Content-Security-Policy") == 0;
+        has_caching |= strcmp(name, "Cache-Control") == 0;
         at = (size_t)(value - request->headers) + strlen(value) + 1;
     }
     if (!has_policy)
         MHD_add_response_header(response, "Content-Security-Policy", HTTP_POLICY_NOTHING);
+    if (!has_caching)
+        MHD_add_response_header(response, "Cache-Control", "no-store");
     MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
     if (request->code == 503)
         MHD_add_response_header(response, "Retry-After", "1");

@@ -100,7 +100,8 @@ def test_licences_lie_beside(api):
         assert answer.headers["Content-Type"] == "text/plain; charset=utf-8"
 
 
-POLICY = {"x-content-type-options": "nosniff", "content-security-policy": "default-src 'none'; frame-ancestors 'none'"}
+POLICY = {"cache-control": "no-store", "x-content-type-options": "nosniff",
+          "content-security-policy": "default-src 'none'; frame-ancestors 'none'"}
 JSON = {"content-type": "application/json", **POLICY}
 KEYLESS = {"detail": "API Key is missing. Please provide 'X-API-Key' header."}
 
@@ -117,7 +118,7 @@ KEYLESS = {"detail": "API Key is missing. Please provide 'X-API-Key' header."}
     ("GET", "/incidents/stats", 200, JSON, {"id": "INC-20260101-0001"}, "total_incidents"),
     ("GET", "/nowhere", 200, JSON, {}, "/nowhere is not described"),
     ("DELETE", "/log", 405, JSON, {"detail": "Method Not Allowed"}, "allow"),
-    ("GET", "/openapi.json", 304, dict(JSON, etag="0"), {}, "'0' does not match"),
+    ("GET", "/openapi.json", 304, {**JSON, "cache-control": "no-cache", "etag": "0"}, {}, "'0' does not match"),
 ])
 def test_an_answer_the_document_does_not_allow_is_found(method, target, status, headers, body, wrong):
     with pytest.raises(Undescribed, match=wrong):

@@ -127,6 +127,7 @@ static void check_exchange(int fd, const struct http_exchange *exchange) {
                            reply.text);
     if (exchange->code != 0)
         cr_expect(strstr(reply.text, "\r\nX-Content-Type-Options: nosniff\r\n") != NULL &&
+                      strstr(reply.text, "\r\nCache-Control: ") != NULL &&
                       strstr(reply.text, "\r\nContent-Security-Policy: ") != NULL,
                   "%s: %s", exchange->name, reply.text);
     if (exchange->closes)
