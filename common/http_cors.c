@@ -27,27 +27,24 @@ static bool take_item(struct text *list, struct text *ret_item) {
     return true;
 }
 
-/* scheme://host or scheme://host:port, in lower case, as browsers send it. */
+/* scheme://host or scheme://host:port, in lower case, as browsers send it; or * for all. Not null,
+ * which every page can be in a frame of its own: that is * under another name. */
 static bool is_origin(struct text item) {
     const char *slashes = item.length > 0 ? memmem(item.data, item.length, "://", 3) : NULL;
     if (slashes == NULL || slashes == item.data || slashes + 3 == item.data + item.length)
-        return text_is(item, "*") || text_is(item, "null");
+        return text_is(item, "*");
     for (size_t i = 0; i < item.length; i++) {
         char c = item.data[i];
         bool in_scheme = item.data + i < slashes + 3;
         if (c <= ' ' || c >= 0x7f || isupper((unsigned char)c) ||
-            (!in_scheme && strchr("/?#@,\"\\", c) != NULL))
+            (!in_scheme && strchr("/?#@,\"\\*", c) != NULL))
             return false;
     }
     return true;
 }
 
 static bool is_token(struct text item) {
-    for (size_t i = 0; i < item.length; i++) {
-        if (!isalnum((unsigned char)item.data[i]) && strchr("-_", item.data[i]) == NULL)
-            return false;
-    }
-    return item.length > 0;
+    return http_guard_is_token(item.data, item.length);
 }
 
 /* Whether all items of a list pass; says what is wrong with the first that does not. */
@@ -64,11 +61,27 @@ static bool check_list(const char *list, const char *option, bool (*is_good)(str
     return true;
 }
 
+/* Whether * stands beside something: then somebody meant less. */
+static bool names_all_and_others(const char *origins) {
+    struct text rest = text_of(origins), item;
+    size_t count = 0;
+    bool any = false;
+    for (; take_item(&rest, &item); count++)
+        any |= text_is(item, "*");
+    return any && count > 1;
+}
+
 enum status http_cors_check(const struct http_cors *cors) {
     if (strlen(cors->methods) + strlen(cors->headers) > LISTS_MAX) {
         log_error("SIEM_CORS_METHODS and SIEM_CORS_HEADERS are too long",
                   LOG_INT("bytes_at_most", LISTS_MAX));
-        return STATUS_TOO_LARGE;
+        return STATUS_BAD_VALUE;
+    }
+    if (names_all_and_others(cors->origins)) {
+        log_error("SIEM_CORS_ORIGINS names all origins and others",
+                  LOG_STRING("value", cors->origins),
+                  LOG_STRING("remedy", "write either * or the origins"));
+        return STATUS_BAD_VALUE;
     }
     bool good =
         check_list(cors->origins, "SIEM_CORS_ORIGINS", is_origin,

@@ -46,8 +46,7 @@ struct guard {
     uint64_t length;
 };
 
-/* RFC 9110's tchar. */
-static bool is_token(const char *data, size_t length) {
+bool http_guard_is_token(const char *data, size_t length) {
     static const char symbols[] = "!#$%&'*+-.^_`|~";
     for (size_t i = 0; i < length; i++) {
         char c = data[i];
@@ -152,7 +151,7 @@ static enum MHD_Result on_header(void *context, enum MHD_ValueKind kind, const c
     guard->odd_layout |= name != guard->at || value == NULL;
     guard->at = value + value_length + 2;
     guard->bytes += name_length + value_length + 4;
-    guard->odd_name |= !is_token(name, name_length);
+    guard->odd_name |= !http_guard_is_token(name, name_length);
     guard->odd_value |= !is_plain(value, value_length);
     guard_note(guard, (struct text){name, name_length},
                (struct text){value ? value : "", value_length});
@@ -180,8 +179,8 @@ static int check_line(const struct http_request *request, const char *version,
     bool odd = target_end == NULL || version != target_end + 1 ||
                request->path.data != request->method.data + request->method.length + 1;
     MHD_get_connection_values_n(request->mhd, MHD_GET_ARGUMENT_KIND, on_argument, &odd);
-    if (!is_token(request->method.data, request->method.length) || request->path.length == 0 ||
-        request->path.data[0] != '/' || odd ||
+    if (!http_guard_is_token(request->method.data, request->method.length) ||
+        request->path.length == 0 || request->path.data[0] != '/' || odd ||
         !utf8_is_valid((const uint8_t *)request->path.data, request->path.length)) {
         *ret_reason = "Malformed request line";
         return 400;

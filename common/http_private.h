@@ -377,6 +377,9 @@ bool http_hold_settle(struct http_request *request);
  * the request's head_length, has_body, expects and body_length. */
 int http_guard_check(struct http_request *request, const char *version, const char **ret_reason);
 
+/* Whether it is a token of RFC 9110 §5.6.2: a method, or a header's name. */
+bool http_guard_is_token(const char *data, size_t length);
+
 /* http_framing.c */
 
 /* libmicrohttpd's callback with the target as it came, before it is decoded. */

@@ -83,7 +83,7 @@ static int start(void) {
         .trusted_proxies = "127.0.0.0/8, 10.0.0.0/8",
         .https_only = true,
         .hsts_ms = 1000000,
-        .cors = {"https://soc.example, null", "GET, POST", "X-API-Key"},
+        .cors = {"https://soc.example, http://localhost:3000", "GET, POST", "X-API-Key"},
         .routes = routes,
         .routes_count = sizeof routes / sizeof routes[0],
     });
