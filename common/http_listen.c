@@ -18,6 +18,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#define BACKLOG 1024
 #define ACCEPT_PAUSE_MS 100
 #define ACCEPT_ROUND 64
 /* Of each connection, inherited. The kernel would let it grow to megabytes: hundreds of clients
@@ -38,8 +39,8 @@ static bool split_listen(const char *listen, char host[256], const char **ret_po
     return true;
 }
 
-/* Binds and listens on one address; -1 with errno. */
-static int listen_on(const struct addrinfo *address) {
+/* Binds to one address; -1 with errno. */
+static int bind_to(const struct addrinfo *address) {
     int fd = socket(address->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return -1;
@@ -50,7 +51,7 @@ static int listen_on(const struct addrinfo *address) {
     setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &send_buffer, sizeof send_buffer);
     if (address->ai_family == AF_INET6)
         setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off);
-    if (bind(fd, address->ai_addr, address->ai_addrlen) == 0 && listen(fd, 1024) == 0)
+    if (bind(fd, address->ai_addr, address->ai_addrlen) == 0)
         return fd;
     int error = errno;
     close(fd);
@@ -78,6 +79,11 @@ static const char *remedy_of(int error) {
     return "write it as host:port, e.g. 0.0.0.0:8000";
 }
 
+static void say_failure(const char *address, int error) {
+    log_error("cannot listen", LOG_STRING("address", address),
+              LOG_STRING("reason", strerror(error)), LOG_STRING("remedy", remedy_of(error)));
+}
+
 int http_listen_open(const char *listen, int *ret_port) {
     char host[256];
     const char *port = NULL;
@@ -87,19 +93,24 @@ int http_listen_open(const char *listen, int *ret_port) {
     errno = EINVAL;
     if (split_listen(listen, host, &port) &&
         getaddrinfo(host[0] != '\0' ? host : NULL, port, &hints, &found) == 0) {
-        fd = listen_on(found);
+        fd = bind_to(found);
         int error = errno;
         freeaddrinfo(found);
         errno = error;
     }
     if (fd < 0) {
-        int error = errno;
-        log_error("cannot listen", LOG_STRING("address", listen),
-                  LOG_STRING("reason", strerror(error)), LOG_STRING("remedy", remedy_of(error)));
+        say_failure(listen, errno);
         return -1;
     }
     *ret_port = port_of(fd);
     return fd;
+}
+
+enum status http_listen_start(const struct http_server *server) {
+    if (listen(server->listen_fd, BACKLOG) == 0)
+        return STATUS_OK;
+    say_failure(server->options.listen, errno);
+    return STATUS_IO_ERROR;
 }
 
 void http_listen_watch(struct http_worker *worker, bool on) {

@@ -221,8 +221,12 @@ void http_worker_unwatch(struct http_request *request);
 
 /* http_listen.c */
 
-/* Opens a listening socket from "host:port"; logs the remedy and gives -1 when it can not. */
+/* Binds a socket to "host:port", on which nobody can connect yet; logs the remedy and gives -1 when
+ * it can not. */
 int http_listen_open(const char *listen, int *ret_port);
+
+/* From now on clients can connect; logs the remedy. */
+MUST_CHECK enum status http_listen_start(const struct http_server *server);
 
 /* Watches the listening socket, or leaves it alone (worker 0's thread). */
 void http_listen_watch(struct http_worker *worker, bool on);

@@ -73,7 +73,7 @@ static enum status read_options(struct http_server *server) {
     if (networks_parse(text_of(proxies), &server->proxies) != STATUS_OK) {
         log_error("SIEM_TRUSTED_PROXIES is no list of networks", LOG_STRING("value", proxies),
                   LOG_STRING("remedy", "write e.g. 10.1.0.0/16, ::1"));
-        return STATUS_BAD_SYNTAX;
+        return STATUS_BAD_VALUE;
     }
     server->has_cors = options->cors.origins != NULL && options->cors.origins[0] != '\0';
     http_https_prepare(server);
@@ -87,7 +87,7 @@ static enum status read_options(struct http_server *server) {
     return server->has_cors ? http_cors_check(&options->cors) : STATUS_OK;
 }
 
-struct http_server *http_server_new(const struct http_options *options) {
+enum status http_server_open(const struct http_options *options, struct http_server **ret_server) {
     assert(options->workers > 0 && options->connections_max > 0);
     struct http_server *server = calloc(1, sizeof *server);
     if (server == NULL)
@@ -97,13 +97,23 @@ struct http_server *http_server_new(const struct http_options *options) {
     if (status == STATUS_OK)
         server->listen_fd = http_listen_open(options->listen, &server->port);
     if (status == STATUS_OK && server->listen_fd < 0)
-        status = STATUS_UNAVAILABLE;
+        status = STATUS_IO_ERROR;
     if (status == STATUS_OK)
-        status = start_workers(server);
-    if (status != STATUS_OK) {
+        *ret_server = server;
+    else
         server_finish(server);
-        return NULL;
-    }
+    return status;
+}
+
+enum status http_server_start(struct http_server *server) {
+    enum status status = http_listen_start(server);
+    return status == STATUS_OK ? start_workers(server) : status;
+}
+
+struct http_server *http_server_new(const struct http_options *options) {
+    struct http_server *server = NULL;
+    if (http_server_open(options, &server) == STATUS_OK && http_server_start(server) != STATUS_OK)
+        http_server_destroy(&server);
     return server;
 }
 

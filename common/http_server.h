@@ -70,7 +70,14 @@ struct http_options {
     void (*on_error)(struct http_request *request, int code, const char *reason);
 };
 
-/* Starts the threads. On failure logs the remedy (address in use, permission) and returns NULL. */
+/* Looks at the options and binds the address, but serves nobody yet. On failure logs the remedy: BAD_VALUE is
+ * an option that is wrong, IO_ERROR an address that can not be had. */
+MUST_CHECK enum status http_server_open(const struct http_options *options, struct http_server **ret_server);
+
+/* Lets clients in: starts the threads. On failure logs the remedy; the server is still the caller's to destroy. */
+MUST_CHECK enum status http_server_start(struct http_server *server);
+
+/* Does both. On failure logs the remedy and returns NULL. */
 struct http_server *http_server_new(const struct http_options *options);
 
 /* Stops listening, answers what is deferred with 503, joins the threads. */

@@ -113,12 +113,17 @@ static void close_all(struct service *service, bool started) {
     service_signals_close(service);
 }
 
+/* Why a service does not start: a value out of range can only be an option's, which was logged. */
+static const char *reason_of(enum status status) {
+    return status == STATUS_BAD_VALUE ? "an option is wrong" : status_sentence(status);
+}
+
 /* Runs from start to stop; the exit status. */
 static int run(struct service *service) {
     bool started = false;
     enum status status = open_all(service, &started);
     if (status != STATUS_OK) {
-        log_error("not started", LOG_STRING("reason", status_sentence(status)));
+        log_error("not started", LOG_STRING("reason", reason_of(status)));
         close_all(service, started);
         return EXIT_FAILURE;
     }

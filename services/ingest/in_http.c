@@ -78,8 +78,7 @@ static enum status open_redirect(struct ingest *ingest) {
     options.redirect = true;
     if (options.https_port == 0 && config->tls_certificate[0] != '\0')
         options.https_port = http_server_port(ingest->http);
-    ingest->redirect = http_server_new(&options);
-    return ingest->redirect != NULL ? STATUS_OK : STATUS_UNAVAILABLE;
+    return http_server_open(&options, &ingest->redirect);
 }
 
 static int on_certificate_due(zloop_t *loop, int timer, void *context) {
@@ -104,9 +103,14 @@ enum status in_http_open(struct ingest *ingest) {
     options.routes = routes;
     options.routes_count = sizeof routes / sizeof routes[0];
     options.authorize = admission_check;
-    ingest->http = http_server_new(&options);
-    if (ingest->http == NULL)
-        return STATUS_UNAVAILABLE;
+    enum status status = http_server_open(&options, &ingest->http);
+    return status == STATUS_OK ? open_redirect(ingest) : status;
+}
+
+enum status in_http_start(struct ingest *ingest) {
+    enum status status = http_server_start(ingest->http);
+    if (status == STATUS_OK && ingest->redirect != NULL)
+        status = http_server_start(ingest->redirect);
     zloop_timer(service_loop(ingest->service), CERTIFICATE_CHECK_MS, 0, on_certificate_due, ingest);
-    return open_redirect(ingest);
+    return status;
 }

@@ -36,11 +36,16 @@ static void open_idempotency(struct ingest *ingest) {
     zloop_timer(service_loop(ingest->service), RECOVERY_INTERVAL_MS, 0, on_recovery_due, ingest);
 }
 
+/* What options can be wrong about comes before the spool, which begins an epoch with every start.
+ */
 static enum status open_parts(struct ingest *ingest) {
     struct service *service = ingest->service;
     ingest->zone = time_zone_new(ingest->config.time_zone);
     if (ingest->zone == NULL)
         return STATUS_BAD_VALUE;
+    enum status status = in_http_open(ingest);
+    if (status != STATUS_OK)
+        return status;
     ingest->events_invalid =
         counter_new("siem_events_total", "stage=\"ingest\",outcome=\"invalid\"",
                     "Events by stage of the pipeline and what became of them");
@@ -52,7 +57,7 @@ static enum status open_parts(struct ingest *ingest) {
     if (ingest->rounds == NULL)
         return STATUS_BAD_VALUE;
     rounds_add_tick(ingest->rounds, key_ring_refresh, ingest->access->ring);
-    enum status status = admission_open(ingest);
+    status = admission_open(ingest);
     if (status != STATUS_OK)
         return status;
     ingest->reads = reads_new(service_common(service)->redis_url);
@@ -66,7 +71,7 @@ static enum status open_parts(struct ingest *ingest) {
     zloop_timer(service_loop(service), BOOKS_INTERVAL_MS, 0, on_books_due, ingest);
     open_idempotency(ingest);
     status = rounds_start(ingest->rounds);
-    return status == STATUS_OK ? in_http_open(ingest) : status;
+    return status == STATUS_OK ? in_http_start(ingest) : status;
 }
 
 enum status ingest_open(struct ingest *ingest, struct service *service) {

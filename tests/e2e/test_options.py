@@ -1,6 +1,8 @@
 """What README, .env.example and docker-compose.yml say of options and files is what the tree has."""
+import json
 import os
 import re
+import socket
 import subprocess
 
 import pytest
@@ -61,3 +63,23 @@ def test_compose_passes_every_option_on(service):
 def test_a_wrong_option_stops_the_start_and_is_named(service, wrong, said):
     ended = subprocess.run([program(service, BIN)], env=dict(os.environ, **wrong), capture_output=True, text=True, timeout=30)
     assert ended.returncode == 1 and said in ended.stderr
+
+
+@pytest.mark.parametrize("wrong, reason", [
+    ({"SIEM_CORS_ORIGINS": "soc.example"}, "an option is wrong"),
+    ({"SIEM_CORS_ORIGINS": "https://soc.example, *"}, "an option is wrong"),
+    ({"SIEM_TRUSTED_PROXIES": "proxy.example"}, "an option is wrong"),
+    ({"SIEM_TLS_CERTIFICATE": "/nowhere", "SIEM_TLS_KEY": "/nowhere"}, "an option is wrong"),
+    ({"SIEM_LISTEN": "{taken}"}, "the operating system reported an error"),
+    ({"SIEM_REDIRECT_LISTEN": "{taken}"}, "the operating system reported an error")])
+def test_a_start_that_fails_for_its_options_begins_no_epoch(tmp_path, wrong, reason):
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        taken = f"127.0.0.1:{other.getsockname()[1]}"
+        options = {"SIEM_LISTEN": "127.0.0.1:0", **{name: value.replace("{taken}", taken) for name, value in wrong.items()}}
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("SIEM_")}
+        environment.update(options, SIEM_STATE_DIR=str(tmp_path / "state"))
+        ended = subprocess.run([program("ingest", BIN)], env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=30)
+    *_, cause, last = map(json.loads, ended.stderr.splitlines())
+    assert ended.returncode == 1 and (last["message"], last["reason"]) == ("not started", reason), ended.stderr
+    assert cause["level"] == "error" and cause["remedy"], ended.stderr
+    assert not (tmp_path / "state").exists()
