@@ -72,10 +72,12 @@ static size_t escape_character(struct text rest, char room[8], struct text *ret_
         *ret_escaped = TEXT("\xef\xbf\xbd"); /* U+FFFD for each byte that is no UTF-8 */
         return 1;
     }
+    uint32_t code_point = utf8_code_point(bytes, count);
     if (first == '"' || first == '\\')
         *ret_escaped = (struct text){room, (size_t)snprintf(room, 8, "\\%c", first)};
-    else if (first < 0x20 || first == 0x7f)
-        *ret_escaped = (struct text){room, (size_t)snprintf(room, 8, "\\u%04x", first)};
+    else if (utf8_is_control(code_point))
+        *ret_escaped =
+            (struct text){room, (size_t)snprintf(room, 8, "\\u%04x", code_point & 0xffffU)};
     else
         *ret_escaped = (struct text){rest.data, count};
     return count;

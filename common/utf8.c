@@ -65,6 +65,26 @@ size_t utf8_character_length(const char *data, size_t length) {
     return at[0] < 0x80 ? 1 : multibyte_length(at, length);
 }
 
+uint32_t utf8_code_point(const char *data, size_t length) {
+    static const uint8_t lead_bits[] = {0, 0x7f, 0x1f, 0x0f, 0x07};
+    const uint8_t *at = (const uint8_t *)data;
+    uint32_t code_point = at[0] & lead_bits[length];
+    for (size_t i = 1; i < length; i++)
+        code_point = code_point << 6 | (at[i] & 0x3fU);
+    return code_point;
+}
+
+bool utf8_is_control(uint32_t code_point) {
+    static const struct {
+        uint32_t first, last;
+    } ranges[] = {{0, 0x1f},        {0x7f, 0x9f},     {0x61c, 0x61c},
+                  {0x200e, 0x200f}, {0x2028, 0x202e}, {0x2066, 0x2069}};
+    for (size_t i = 0; i < sizeof ranges / sizeof ranges[0]; i++)
+        if (code_point >= ranges[i].first && code_point <= ranges[i].last)
+            return true;
+    return false;
+}
+
 struct text utf8_cut(struct text text, size_t limit) {
     if (text.data == NULL || text.length <= limit)
         return text;

@@ -7,12 +7,6 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-/* True for C0, DEL and the C1 controls, which UTF-8 writes as c2 80..9f. */
-static bool is_control(const unsigned char *bytes, size_t count) {
-    return bytes[0] < 0x20 || bytes[0] == 0x7f ||
-           (count == 2 && bytes[0] == 0xc2 && bytes[1] < 0xa0);
-}
-
 /* Copies the text with everything dangerous as "?"; gives the characters it shows. The caller
  * frees. */
 static char *clean(struct text text, size_t *ret_width) {
@@ -23,7 +17,7 @@ static char *clean(struct text text, size_t *ret_width) {
     for (size_t at = 0; at < text.length; width++) {
         const void *bytes = text.data + at;
         size_t count = utf8_character_length(bytes, text.length - at);
-        if (count == 0 || is_control(bytes, count)) {
+        if (count == 0 || utf8_is_control(utf8_code_point(bytes, count))) {
             *out++ = '?';
             at += count == 0 ? 1 : count;
             continue;

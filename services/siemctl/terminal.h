@@ -13,7 +13,7 @@
 
 #define TABLE_COLUMNS_MAX 12
 
-/* Prints a text with its control characters as "?"; a null text prints "-". */
+/* Prints a text with its control characters (utf8_is_control) as "?"; a null text prints "-". */
 void terminal_print(FILE *stream, struct text text);
 
 /* Prints a severity, coloured when the stream is a terminal, padded to `width`. */

@@ -55,6 +55,35 @@ Test(utf8, cut_ends_between_characters) {
     cr_assert_null(utf8_cut((struct text){NULL, 0}, 3).data);
 }
 
+Test(utf8, controls_are_what_is_not_shown) {
+    static const struct {
+        const char *text;
+        uint32_t code_point;
+        bool is_control;
+    } characters[] = {
+        {"\x1f", 0x1f, true},
+        {" ", 0x20, false},
+        {"\x7f", 0x7f, true},
+        {"\xc2\x9f", 0x9f, true},
+        {"\xc2\xa0", 0xa0, false},
+        {"\xd8\x9c", 0x61c, true},
+        {"\xe2\x80\x8d", 0x200d, false},
+        {"\xe2\x80\x8e", 0x200e, true},
+        {"\xe2\x80\xa7", 0x2027, false},
+        {"\xe2\x80\xa8", 0x2028, true},
+        {"\xe2\x80\xae", 0x202e, true},
+        {"\xe2\x80\xaf", 0x202f, false},
+        {"\xe2\x81\xa9", 0x2069, true},
+        {"\xf0\x9f\x98\x80", 0x1f600, false},
+    };
+    for (size_t i = 0; i < sizeof characters / sizeof characters[0]; i++) {
+        size_t length = strlen(characters[i].text);
+        uint32_t code_point = utf8_code_point(characters[i].text, length);
+        cr_expect_eq(code_point, characters[i].code_point, "%x", code_point);
+        cr_expect_eq(utf8_is_control(code_point), characters[i].is_control, "%x", code_point);
+    }
+}
+
 Test(utf8, character_length_tells_where_the_next_one_starts) {
     cr_assert_eq(utf8_character_length("a", 1), 1);
     cr_assert_eq(utf8_character_length("\xc3\xa9x", 3), 2);
