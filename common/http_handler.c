@@ -54,7 +54,7 @@ static void request_begin(struct http_request *request, const char *version) {
         return;
     }
     if (request->body_length != UINT64_MAX && request->body_length > body_limit(request)) {
-        http_handler_fail(request, 413, "Request body too large");
+        http_handler_fail(request, 413, HTTP_TOO_LARGE);
         return;
     }
     if (route->on_begin != NULL)
@@ -104,7 +104,7 @@ static enum MHD_Result on_piece(struct http_request *request, struct bytes piece
         return MHD_NO;
     }
     if (!atomic_load(&request->answered) && request->body_seen > body_limit(request))
-        http_handler_fail(request, 413, "Request body too large");
+        http_handler_fail(request, 413, HTTP_TOO_LARGE);
     if (atomic_load(&request->answered))
         return request->body_seen > body_limit(request) + HTTP_SWALLOW_MAX ? MHD_NO : MHD_YES;
     if (request->route->on_body != NULL)

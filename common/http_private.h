@@ -50,6 +50,8 @@
 #define HTTP_KEEP_BYTES (64 * 1024)
 /* Requests kept for reuse by a worker. */
 #define HTTP_FREE_MAX 256
+/* What 413 says, whoever finds it. */
+#define HTTP_TOO_LARGE "Request body too large"
 /* Content-Security-Policy of what is no page. */
 #define HTTP_POLICY_NOTHING "default-src 'none'; frame-ancestors 'none'"
 

@@ -41,7 +41,8 @@ enum MHD_Result MHD_queue_response(struct MHD_Connection *mhd, unsigned code,
     struct http_connection *connection =
         MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
     count_drop(code == 413 || code == 414 || code == 431 ? STATUS_TOO_LARGE : STATUS_BAD_SYNTAX);
-    http_connection_say(connection, (int)code, MHD_get_reason_phrase_for(code));
+    const char *reason = code == 413 ? HTTP_TOO_LARGE : MHD_get_reason_phrase_for(code);
+    http_connection_say(connection, (int)code, reason);
     shutdown(connection->fd, SHUT_RDWR);
     return http_refusal_queue(mhd, code, response);
 }

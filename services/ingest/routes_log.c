@@ -229,7 +229,7 @@ void route_log(struct http_request *request) {
     count_drop(status);
     counter_add(ingest->events_invalid, 1);
     if (status == STATUS_TOO_LARGE) {
-        answer_detail(request, 413, "An event is at most 64 KiB.");
+        answer_detail(request, 413, "Request body too large");
     } else {
         const struct input_error *errors = NULL;
         size_t count = event_json_errors(parser, &errors);

@@ -229,7 +229,7 @@ Test(http_framing, words_all_refusals_alike) {
          "{\"detail\":", true},
         {"length beyond 64 bits",
          RAW("POST /echo HTTP/1.1\r\n" HOST "Content-Length: 1000000000000000000000\r\n\r\n"), 413,
-         "{\"detail\":", true},
+         "{\"detail\":\"Request body too large\"}", true},
         {"no colon", RAW("GET /hello HTTP/1.1\r\n" HOST "foo\r\n\r\n"), 400, "{\"detail\":", true},
     };
     http_fixture_check(port, exchanges, sizeof exchanges / sizeof exchanges[0]);
