@@ -5,7 +5,11 @@
 
 void bulk_split_init(struct bulk_split *split, enum bulk_form form, bulk_on_item *on_item,
                      void *context) {
-    *split = (struct bulk_split){.form = form, .on_item = on_item, .context = context};
+    *split = (struct bulk_split){.form = form,
+                                 .on_item = on_item,
+                                 .context = context,
+                                 .item_start = {1, 1},
+                                 .position = {1, 1}};
     buffer_init(&split->carry, EVENT_JSON_MAX);
 }
 
@@ -13,8 +17,20 @@ void bulk_split_fini(struct bulk_split *split) {
     buffer_fini(&split->carry);
 }
 
-size_t bulk_split_position(const struct bulk_split *split) {
-    return split->consumed;
+struct json_position bulk_split_position(const struct bulk_split *split) {
+    return split->position;
+}
+
+/* Counts lines and columns on to a byte of the piece. */
+static void count_to(struct bulk_split *split, struct bytes piece, size_t at) {
+    while (split->counted < at) {
+        const uint8_t *from = piece.data + split->counted;
+        const uint8_t *newline = memchr(from, '\n', at - split->counted);
+        size_t step = newline != NULL ? (size_t)(newline - from) + 1 : at - split->counted;
+        split->position.line += newline != NULL;
+        split->position.column = newline != NULL ? 1 : split->position.column + step;
+        split->counted += step;
+    }
 }
 
 static bool is_space(uint8_t c) {
@@ -41,7 +57,10 @@ static void carry_part(struct bulk_split *split, struct bytes part) {
 
 /* An item ends with this part: gives it, together with what was carried. */
 static void give_item(struct bulk_split *split, struct bytes part) {
-    struct bulk_item item = {.text = part, .number = split->number, .offset = split->item_offset};
+    struct bulk_item item = {.text = part,
+                             .number = split->number,
+                             .offset = split->item_offset,
+                             .start = split->item_start};
     bool carried = split->carry.length > 0 || split->oversize;
     if (carried) {
         carry_part(split, part);
@@ -84,19 +103,23 @@ static void feed_lines(struct bulk_split *split, struct bytes piece) {
 }
 
 /* Begins an element behind position `at`. */
-static void begin_element(struct bulk_split *split, enum bulk_place place, size_t at) {
+static void begin_element(struct bulk_split *split, enum bulk_place place, struct bytes piece,
+                          size_t at) {
+    count_to(split, piece, at + 1);
+    split->item_start = split->position;
     split->place = place;
     split->blank = true;
     split->item_offset = split->consumed + at + 1;
 }
 
 /* A byte outside of elements; false when it has no business there. */
-static bool step_outside(struct bulk_split *split, uint8_t c, size_t at) {
+static bool step_outside(struct bulk_split *split, struct bytes piece, size_t at) {
+    uint8_t c = piece.data[at];
     if (is_space(c))
         return true;
     if (split->place != BULK_BEFORE || c != '[')
         return false;
-    begin_element(split, BULK_FIRST, at);
+    begin_element(split, BULK_FIRST, piece, at);
     return true;
 }
 
@@ -129,7 +152,7 @@ static bool end_element(struct bulk_split *split, struct bytes piece, size_t fro
     if (last)
         split->place = BULK_AFTER;
     else
-        begin_element(split, BULK_ELEMENT, at);
+        begin_element(split, BULK_ELEMENT, piece, at);
     return true;
 }
 
@@ -162,18 +185,18 @@ static enum status feed_array(struct bulk_split *split, struct bytes piece) {
             continue;
         }
         bool inside = in_element(split);
-        bool fine = inside ? step_element(split, piece, &from, at)
-                           : step_outside(split, piece.data[at], at);
+        bool fine = inside ? step_element(split, piece, &from, at) : step_outside(split, piece, at);
         if (!inside)
             from = at + 1;
         if (!fine) {
             split->stopped = true;
-            split->consumed += at;
+            count_to(split, piece, at);
             return STATUS_BAD_SYNTAX;
         }
     }
     if (in_element(split) && !split->stopped)
         carry_part(split, (struct bytes){piece.data + from, piece.length - from});
+    count_to(split, piece, piece.length);
     split->consumed += piece.length;
     return STATUS_OK;
 }
@@ -194,10 +217,13 @@ static void choose_form(struct bulk_split *split, struct bytes piece) {
 enum status bulk_split_feed(struct bulk_split *split, struct bytes piece) {
     if (split->stopped)
         return STATUS_OK;
+    split->counted = 0;
     if (split->form == BULK_UNKNOWN)
         choose_form(split, piece);
     if (split->form == BULK_ARRAY)
         return feed_array(split, piece);
+    if (split->form == BULK_UNKNOWN)
+        count_to(split, piece, piece.length); /* blank lines before an array */
     feed_lines(split, piece);
     return STATUS_OK;
 }

@@ -13,6 +13,7 @@
 
 #include "common/buffer.h"
 #include "common/status.h"
+#include "services/ingest/json_reader.h"
 
 enum bulk_form { BULK_UNKNOWN, BULK_LINES, BULK_ARRAY };
 
@@ -25,9 +26,10 @@ enum bulk_place {
 };
 
 struct bulk_item {
-    struct bytes text; /* data == NULL: larger than EVENT_JSON_MAX */
-    size_t number;     /* of its line or element, from 1 */
-    size_t offset;     /* where it starts in the body */
+    struct bytes text;          /* data == NULL: larger than EVENT_JSON_MAX */
+    size_t number;              /* of its line or element, from 1 */
+    size_t offset;              /* where it starts in the body */
+    struct json_position start; /* the same for people; of a line, in the line itself */
 };
 
 /* Called for each item; false ends the reading. */
@@ -43,6 +45,9 @@ struct bulk_split {
     size_t number;       /* items begun */
     size_t consumed;     /* bytes of the body before this piece */
     size_t item_offset;
+    struct json_position item_start;
+    struct json_position position; /* of an array: of the byte `counted` of this piece */
+    size_t counted;
     enum bulk_place place;
     int depth;
     bool in_string;
@@ -63,7 +68,7 @@ MUST_CHECK enum status bulk_split_feed(struct bulk_split *split, struct bytes pi
 /* The body is whole: the last line needs no LF, an array needs its end. */
 MUST_CHECK enum status bulk_split_end(struct bulk_split *split);
 
-/* Bytes of the body read so far: where an array's error is. */
-size_t bulk_split_position(const struct bulk_split *split);
+/* Where an array's error is. */
+struct json_position bulk_split_position(const struct bulk_split *split);
 
 #endif

@@ -112,7 +112,13 @@ static void parser_reset(struct event_json *parser, struct bytes document) {
 
 enum status event_json_parse(struct event_json *parser, struct bytes document,
                              struct event_input *ret_input) {
+    return event_json_parse_at(parser, document, (struct json_position){1, 1}, ret_input);
+}
+
+enum status event_json_parse_at(struct event_json *parser, struct bytes document,
+                                struct json_position start, struct event_input *ret_input) {
     struct json_reader *reader = parser->reader;
+    json_reader_set_start(reader, start);
     parser_reset(parser, document);
     if (document.length > EVENT_JSON_MAX)
         return document_fault(parser, STATUS_TOO_LARGE,

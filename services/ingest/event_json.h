@@ -49,6 +49,12 @@ void event_json_destroy(struct event_json **parser);
 MUST_CHECK enum status event_json_parse(struct event_json *parser, struct bytes document,
                                         struct event_input *ret_input);
 
+/* The same with a document that is a part of a text, where it begins at `start`: its errors tell
+ * where they are in that. */
+MUST_CHECK enum status event_json_parse_at(struct event_json *parser, struct bytes document,
+                                           struct json_position start,
+                                           struct event_input *ret_input);
+
 /* What was wrong with the last document. */
 size_t event_json_errors(const struct event_json *parser, const struct input_error **ret_errors);
 

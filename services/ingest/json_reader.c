@@ -20,9 +20,10 @@ struct json_reader {
     void *context;
     yajl_handle yajl; /* NULL after a failure: made anew by the next parse */
     struct bytes document;
-    int depth;        /* containers open */
-    int values;       /* values at the outermost level */
-    uint32_t objects; /* objects begun so far: their numbers in `keys` */
+    struct json_position start; /* of it, in what it is a part of */
+    int depth;                  /* containers open */
+    int values;                 /* values at the outermost level */
+    uint32_t objects;           /* objects begun so far: their numbers in `keys` */
     uint32_t object_of[JSON_DEPTH_MAX + 1];
     struct key_set keys;
     struct input_error error;
@@ -31,15 +32,14 @@ struct json_reader {
 
 struct input_error json_reader_fault(struct json_reader *reader, struct bytes document,
                                      size_t position, const char *reason) {
-    size_t line = 1;
-    size_t column = 1;
+    struct json_position at = reader->start;
     for (size_t i = 0; i < position; i++) {
         bool newline = document.data[i] == '\n';
-        line += newline;
-        column = newline ? 1 : column + 1;
+        at.line += newline;
+        at.column = newline ? 1 : at.column + 1;
     }
     snprintf(reader->message, sizeof reader->message,
-             "JSON decode error: %s at line %zu column %zu", reason, line, column);
+             "JSON decode error: %s at line %zu column %zu", reason, at.line, at.column);
     reader->error = (struct input_error){NULL, reader->message, "json_invalid", position};
     return reader->error;
 }
@@ -146,6 +146,7 @@ struct json_reader *json_reader_new(const struct json_handler *handler, void *co
     struct json_reader *reader = calloc(1, sizeof *reader);
     if (reader == NULL)
         abort();
+    reader->start = (struct json_position){1, 1};
     reader->handler = handler;
     reader->context = context;
     key_set_init(&reader->keys);
@@ -159,6 +160,10 @@ void json_reader_destroy(struct json_reader **reader) {
     key_set_fini(&(*reader)->keys);
     free(*reader);
     *reader = NULL;
+}
+
+void json_reader_set_start(struct json_reader *reader, struct json_position start) {
+    reader->start = start;
 }
 
 /* yajl stopped: by us, or because of the grammar. Its message is a line, and may end with a full

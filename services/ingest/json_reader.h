@@ -25,6 +25,12 @@ struct input_error {
     size_t position;     /* byte in the document, for errors of the document; else 0 */
 };
 
+/* A byte's place for people, both from 1. */
+struct json_position {
+    size_t line;
+    size_t column; /* in bytes */
+};
+
 /* What kind of value stands in the document. */
 enum json_kind { JSON_NULL, JSON_BOOL, JSON_NUMBER, JSON_TEXT, JSON_OBJECT, JSON_ARRAY };
 
@@ -52,6 +58,10 @@ struct json_reader *json_reader_new(const struct json_handler *handler, void *co
 
 /* Frees it. */
 void json_reader_destroy(struct json_reader **reader);
+
+/* Has faults of the next documents told as of a text they are a part of, where they begin at
+ * `start`. */
+void json_reader_set_start(struct json_reader *reader, struct json_position start);
 
 /* Reads a document. */
 MUST_CHECK enum status json_reader_parse(struct json_reader *reader, struct bytes document);

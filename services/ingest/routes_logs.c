@@ -77,7 +77,7 @@ static bool on_item(void *context, const struct bulk_item *item) {
     struct normalized normalized;
     enum status status = STATUS_TOO_LARGE;
     if (item->text.data != NULL)
-        status = event_json_parse(bulk->parser, item->text, &input);
+        status = event_json_parse_at(bulk->parser, item->text, item->start, &input);
     if (status == STATUS_OK)
         status = normalize_event(&input, &limits, bulk->now, &normalized);
     if (status == STATUS_OK) {
@@ -133,8 +133,9 @@ void route_logs_begin(struct http_request *request) {
 /* The array is broken where the splitter stands. */
 static void note_broken_array(struct bulk *bulk) {
     char message[96];
-    snprintf(message, sizeof message, "JSON decode error: not an array, at byte %zu",
-             bulk_split_position(&bulk->split));
+    struct json_position at = bulk_split_position(&bulk->split);
+    snprintf(message, sizeof message, "JSON decode error: not an array at line %zu column %zu",
+             at.line, at.column);
     struct input_error error = {NULL, message, "json_invalid", 0};
     bulk->broken = true;
     bulk_reject(bulk, bulk->split.number + 1, STATUS_BAD_SYNTAX, &error, 1);

@@ -61,6 +61,19 @@ def test_bulk_array(pipeline):
     wait_until(lambda: committed(pipeline) == before + 300, "all are counted")
 
 
+@pytest.mark.parametrize("body, element, where", [
+    ('[{"event_type": "a"},\n {"event_type" 1}]', 2, "line 2 column 16"),
+    ('\n[\n{"event_type": "a"},\n\n  {"event_type": "a", }\n]', 2, "line 5 column 23"),
+    ('[{"event_type": "a"}, {"event_type": "a"}}]', 2, "line 1 column 42"),
+    ('[{"event_type": "a"}\n] x', 2, "line 2 column 3"),
+    ('[{"event_type": "a"}\n', 1, "line 2 column 1")])
+def test_a_broken_array_is_told_by_its_place_in_the_body(pipeline, body, element, where):
+    answer = pipeline.api().request("POST", "/logs", body.encode())
+    assert answer.status == 422 and answer.json["accepted"] == 0
+    error = answer.json["errors"][-1]
+    assert error["line"] == element and error["message"].endswith(f" at {where}"), error
+
+
 def test_key_missing_and_wrong(pipeline):
     for path in ("/log", "/logs", "/incidents/INC-20260101-0001/status"):
         missing = pipeline.api(key=None).request("POST", path, EVENT)

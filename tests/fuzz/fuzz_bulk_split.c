@@ -44,7 +44,8 @@ static enum status read_body(struct bytes body, enum bulk_form form, size_t piec
     }
     if (status == STATUS_OK)
         status = bulk_split_end(&split);
-    require(bulk_split_position(&split) <= body.length);
+    require(bulk_split_position(&split).line <= body.length + 1);
+    require(bulk_split_position(&split).column <= body.length + 1);
     bulk_split_fini(&split);
     return status;
 }

@@ -9,12 +9,29 @@
 
 /* Everything that was given, as "number:text;". */
 struct gathered {
+    struct text body;
+    const struct bulk_split *split;
     struct buffer text;
     size_t stop_at; /* 0: never */
 };
 
+/* A byte's line and column, counted from the start. */
+static struct json_position position_of(struct text body, size_t offset) {
+    struct json_position at = {1, 1};
+    for (size_t i = 0; i < offset; i++) {
+        at.line += body.data[i] == '\n';
+        at.column = body.data[i] == '\n' ? 1 : at.column + 1;
+    }
+    return at;
+}
+
 static bool gather(void *context, const struct bulk_item *item) {
     struct gathered *gathered = context;
+    bool is_array = gathered->split->form == BULK_ARRAY;
+    struct json_position start = position_of(gathered->body, is_array ? item->offset : 0);
+    cr_expect(item->start.line == start.line && item->start.column == start.column,
+              "%s: item %zu at %zu:%zu", gathered->body.data, item->number, item->start.line,
+              item->start.column);
     buffer_printf(&gathered->text, "%zu@%zu:", item->number, item->offset);
     if (item->text.data == NULL)
         buffer_printf(&gathered->text, "TOO LARGE");
@@ -28,7 +45,7 @@ static bool gather(void *context, const struct bulk_item *item) {
 static enum status split(struct text body, enum bulk_form form, size_t piece, size_t stop_at,
                          struct buffer *out) {
     struct bulk_split splitter;
-    struct gathered gathered = {.stop_at = stop_at};
+    struct gathered gathered = {.body = body, .split = &splitter, .stop_at = stop_at};
     enum status status = STATUS_OK;
     buffer_init(&gathered.text, 1 << 20);
     bulk_split_init(&splitter, form, gather, &gathered);
@@ -73,6 +90,8 @@ Test(bulk_split, gives_the_same_items_for_any_pieces) {
          "1@1:{\"a\":\"]},{\\\"\"};2@16:{};"},
         {RAW("[[1,2],{\"a\":[3]},\"x,y\",4]"), BULK_UNKNOWN, STATUS_OK,
          "1@1:[1,2];2@7:{\"a\":[3]};3@17:\"x,y\";4@23:4;"},
+        {RAW("\n [1,\n2\n,\n \"a\\\"\n,b\"]"), BULK_UNKNOWN, STATUS_OK,
+         "1@3:1;2@5:\n2\n;3@9:\n \"a\\\"\n,b\";"},
         {RAW("["), BULK_UNKNOWN, STATUS_BAD_SYNTAX, ""},
         {RAW("[1"), BULK_UNKNOWN, STATUS_BAD_SYNTAX, ""},
         {RAW("[1,]"), BULK_UNKNOWN, STATUS_BAD_SYNTAX, "1@1:1;"},
