@@ -1,4 +1,5 @@
--- status.lua: an analyst changes an incident's status, notes or resolution: one revision, with who and when.
+-- status.lua: an analyst changes an incident's status, notes or resolution: one revision, with who and when. What
+-- stands there already is no change: another's If-Match goes on holding.
 --
 --   ARGV     id, status, now_ms, who, revisions expected ("7 8") or "", 1 and notes or 0 and "", 1 and resolution or
 --            0 and ""; then the request's tag or "", its print, how long, how many and how many bytes of answers
@@ -30,12 +31,13 @@ end
 
 -- 1. Which incident ----------------------------------------------------------------------------------
 
-local name, old_status, severity, revision, number, day
+local name, old_status, severity, revision, number, day, old_notes, old_resolution
 for _ = 1, MERGES_MAX do
     name = key.incident:format(id)
-    local values = call('HMGET', name, 'merged_into', 'status', 'severity', 'revision', 'number', 'day')
+    local values = call('HMGET', name, 'merged_into', 'status', 'severity', 'revision', 'number', 'day',
+                        'analyst_notes', 'resolution')
     if not values[1] then
-        old_status, severity, revision, number, day = unpack(values, 2, 6)
+        old_status, severity, revision, number, day, old_notes, old_resolution = unpack(values, 2, 8)
         break
     end
     id = values[1]
@@ -48,14 +50,14 @@ if expected ~= '' and not (' ' .. expected .. ' '):find((' %d '):format(tonumber
 local changes = {'status', status, 'revision', ('%d'):format(tonumber(revision) + 1)}
 local what = {}
 if status ~= old_status then table.insert(what, 'status ' .. old_status .. ' to ' .. status) end
-local function change(field, given, value)
-    if given ~= '1' then return end
+local function change(field, given, value, old)
+    if given ~= '1' or value == old then return end
     table.insert(changes, field)
     table.insert(changes, value)
     table.insert(what, field)
 end
-change('analyst_notes', has_notes, notes)
-change('resolution', has_resolution, resolution)
+change('analyst_notes', has_notes, notes, old_notes)
+change('resolution', has_resolution, resolution, old_resolution)
 
 local day_counts = day and call('EXISTS', key.day:format(day)) == 1
 call('XLEN', key.audit)
@@ -64,7 +66,7 @@ call('ZCARD', key.incidents_by:format(status, severity))
 
 -- 3. Writing -----------------------------------------------------------------------------------------
 
-call('HSET', name, unpack(changes))
+if #what > 0 then call('HSET', name, unpack(changes)) end
 if status ~= old_status then
     call('ZREM', key.incidents_by:format(old_status, severity), id)
     call('ZADD', key.incidents_by:format(status, severity), number, id)
@@ -74,8 +76,10 @@ if status ~= old_status then
         call('HINCRBY', hash, day_field.INCIDENTS_STATUS:format(status), 1)
     end
 end
-call('XADD', key.audit, 'MAXLEN', '~', AUDIT_KEPT, '*', 'incident', id, 'revision',
-     ('%d'):format(tonumber(revision) + 1), 'who', who, 'time', now_ms, 'what', table.concat(what, ', '))
+if #what > 0 then
+    call('XADD', key.audit, 'MAXLEN', '~', AUDIT_KEPT, '*', 'incident', id, 'revision',
+         ('%d'):format(tonumber(revision) + 1), 'who', who, 'time', now_ms, 'what', table.concat(what, ', '))
+end
 
 -- A nil would end the answer: the values follow one by one, false where there is none.
 local answer = {'ok'}

@@ -223,9 +223,14 @@ Test(incident_reads, changes_a_status_with_revision_index_day_and_audit) {
     cr_expect(text_is(change("INC-20270115-9999", "detected", "", NULL, &reply), "not_found"));
     redis_reply_destroy(&reply);
     cr_expect_eq(ASK(TEXT("XLEN"), key_text(&audit)), 1, "what changes nothing leaves no trace");
-    cr_expect(text_is(change("INC-20270115-0000", "resolved", "", NULL, &reply), "ok"));
+    cr_expect(text_is(change("INC-20270115-0000", "resolved", "2", "n\"1", &reply), "ok"));
+    cr_expect(text_is(incident_field(reply, 1, INCIDENT_FIELD_revision), "2"));
+    redis_reply_destroy(&reply);
+    cr_expect_eq(ASK(TEXT("XLEN"), key_text(&audit)), 1, "nor does what stands there already");
+    cr_expect(text_is(change("INC-20270115-0000", "resolved", "2", "n2", &reply), "ok"));
     cr_expect(text_is(incident_field(reply, 1, INCIDENT_FIELD_revision), "3"));
     redis_reply_destroy(&reply);
+    cr_expect_eq(ASK(TEXT("XLEN"), key_text(&audit)), 2);
     cr_expect_eq(ASK(TEXT("ZCARD"), key_text(&to)), 4);
 }
 
