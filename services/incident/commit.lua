@@ -3,7 +3,8 @@
 --   arguments the limits and the batches: MessagePack arrays packed by commit_pack.c, in the order of the names
 --           below. Before this text commit_script.c puts the tables key, day_field, incident_fields,
 --           severity_rank, status_rank and status_active, expanded from proto/*.def, and the modules each_part
---           (commit_parts.lua), correlate (correlation.lua) and threats_into (commit_incidents.lua).
+--           (commit_parts.lua), totals (commit_totals.lua), correlate (correlation.lua) and threats_into
+--           (commit_incidents.lua).
 --   answer  of each batch {state, floor}, and for a committed batch with threats {"ok", floor, last seq of this publisher,
 --           {index, incident id, 1 when an alert was queued, topic, body, ...}, {index, group, incident id, 1
 --           when an alert was queued, ...}}: threats, and events that correlations made threats. The index of
@@ -11,44 +12,54 @@
 --           3 and 4 as well, unless it contributes, and as long as the stream holds them.
 --   states  "ok", "duplicate", "ahead", "full": reasons of status.def. All but "ok" change nothing.
 --
--- Lua has no rollback: sections 1 to 3 only read and compute (and so meet a key of a wrong type before
--- anything is written), section 4 only writes.
+-- Lua has no rollback: of a batch, sections 1 and 2 only read and compute (and so meet a key of a wrong type
+-- before anything is written), section 3 only writes. Batches of a call mostly touch the same keys: what was
+-- read once is known to those behind, and what they sum up is written once, for all that came through.
 --
 -- All of this is made once, when Redis first calls it; a call only fills the variables below anew. Redis runs
 -- one call at a time.
 
 local call = redis.call
-local floor_of, min, max, insert = math.floor, math.min, math.max, table.insert
+local floor_of, min, max = math.floor, math.min, math.max
 local ipairs, pairs, tonumber, unpack = ipairs, pairs, tonumber, unpack
 
 local AHEAD_MAX, PAGE_BITS = DEDUP_AHEAD_MAX, DEDUP_PAGE_BITS
 local LANES_MAX = 100000        -- (producer, epoch) pairs known, and producers
 local RULES_COUNTED_MAX = 100000
-local FIELDS_AT_ONCE = 1000     -- below Lua's bound of arguments
 local QUARANTINE_KEPT = 10000
 local RECALL_PAGE = 256         -- threats read at a time for an answer that got lost,
 local RECALL_PAGES = 64         -- and how often
 local WEEK_DAYS = 7
 local WEEK_KEPT_S = 2 * 86400   -- week.lua makes it anew every day
 
--- Of the present call.
+-- Of the present call, and its limits.
+local publisher, window_ms, lateness_ms, incidents_max, threats_kept, names_max, statistics_days,
+    correlation_groups_max
+local lanes                     -- how far each is: as Redis has it, and after the batches so far
+local lanes_added
+local week                      -- the days a report sums up, "from to" (week.lua); false: none; nil: not asked
+
+-- Of the present batch.
 local lane, seq, now_ms, accepted, seq_known, kept_from, was_sent
 local ledger_fields, ledger_amounts, days, rule_ids, rule_hits
 local quarantined, rules, threats, contributions
-local publisher, window_ms, lateness_ms, incidents_max, threats_kept, names_max, statistics_days,
-    correlation_groups_max
-local known, stored_floor, floor, floor_after -- how far the lane is: as Redis has it, and as it will be
-local sums                      -- by hash: fields and amounts side by side
-local names                     -- by sorted set: names, amounts, expire_at
-local week                      -- the days a report sums up, "from to" (week.lua); false: none; nil: not asked
+local place, floor, floor_after -- of its lane: where that is, and will be
+local sums, names               -- what it adds (commit_totals.lua)
 
-local function begin(batch, limits)
+local function begin_call(limits)
+    publisher, window_ms, lateness_ms, incidents_max, threats_kept, names_max, statistics_days,
+        correlation_groups_max = unpack(limits, 1, 8)
+    lanes, lanes_added, week = {}, 0, nil
+    totals.begin()
+    threats_into.begin({publisher = publisher, window_ms = window_ms, lateness_ms = lateness_ms,
+                        incidents_max = incidents_max, threats_kept = threats_kept})
+end
+
+local function begin(batch)
     lane, seq, now_ms, accepted, seq_known, kept_from, was_sent = unpack(batch, 1, 7)
     ledger_fields, ledger_amounts, days, rule_ids, rule_hits = unpack(batch, 8, 12)
     quarantined, rules, threats, contributions = unpack(batch, 13, 16)
-    publisher, window_ms, lateness_ms, incidents_max, threats_kept, names_max, statistics_days,
-        correlation_groups_max = unpack(limits, 1, 8)
-    sums, names, week = {[key.ledger] = {fields = ledger_fields, amounts = ledger_amounts}}, {}, nil
+    sums, names = {[key.ledger] = {fields = ledger_fields, amounts = ledger_amounts}}, {}
 end
 
 -- 1. Is the batch new? ------------------------------------------------------------------------------
@@ -98,28 +109,32 @@ end
 local function duplicate()
     local answers = was_sent and not contributions and recall()
     if not answers then return {'duplicate', floor} end
-    local last = max(tonumber(call('GET', key.publisher:format(publisher)) or 0), seq_known)
-    return {'duplicate', floor, last, answers}
+    return {'duplicate', floor, threats_into.last_seq(seq_known), answers}
+end
+
+local function place_of(of_lane)
+    local floors = call('HMGET', key.floors, of_lane, of_lane:sub(1, 16))
+    local stored = tonumber(floors[1] or 0)
+    return {known = floors[1], floor = stored, closed = tonumber(floors[2] or 0), epoch = tonumber(of_lane:sub(18))}
 end
 
 -- Where the batch stands; an answer when it changes nothing. What its spool holds no more was committed once,
 -- and is never sent again: a Redis that was lost since does not wait for it.
 local function find_place()
-    known, floor, floor_after = '0', 0, 0
-    stored_floor = 0
+    floor, floor_after = 0, 0
     if not lane then return nil end -- no batch: correlations that waited are judged
-    local floors = call('HMGET', key.floors, lane, lane:sub(1, 16))
-    known, stored_floor = floors[1], tonumber(floors[1] or 0)
-    floor = stored_floor
+    place = lanes[lane] or place_of(lane)
+    lanes[lane] = place
+    floor = place.floor
     -- Every batch of a closed epoch was committed (close_epochs.lua saw to it, in this very Redis).
-    if tonumber(floors[2] or 0) > tonumber(lane:sub(18)) then
+    if place.closed > place.epoch then
         floor = FLOOR_CLOSED
         return duplicate()
     end
     if kept_from > floor then floor = first_open(kept_from) end
     if seq < floor then return duplicate() end
     if seq > floor + AHEAD_MAX then return {'ahead', floor} end
-    if not known and call('HLEN', key.floors) >= LANES_MAX then return {'full', 0} end
+    if not place.known and call('HLEN', key.floors) + lanes_added >= LANES_MAX then return {'full', 0} end
     if seq > floor and call('GETBIT', page_of(seq), seq % PAGE_BITS) == 1 then return duplicate() end
 
     -- The batch at the floor needs no bit: it moves the floor over itself and over the full bits behind it.
@@ -135,19 +150,8 @@ local function add(hash, field, amount)
         sum = {fields = {}, amounts = {}}
         sums[hash] = sum
     end
-    local at = sum.at
-    if not at then
-        at = {}
-        for i, name in ipairs(sum.fields) do at[name] = i end
-        sum.at = at
-    end
-    if at[field] then
-        sum.amounts[at[field]] = sum.amounts[at[field]] + amount
-    else
-        insert(sum.fields, field)
-        insert(sum.amounts, amount)
-        at[field] = #sum.fields
-    end
+    local at = #sum.fields + 1
+    sum.fields[at], sum.amounts[at] = field, amount
 end
 
 -- The addresses of such a day count in the week's set, too, which may take in several days of the batch.
@@ -158,14 +162,13 @@ local function add_to_week(text, day_names, amounts)
     local set = key.week_addresses:format(to)
     local sum = names[set]
     if not sum then
-        sum = {names = {}, amounts = {}, at = {}, most = WEEK_DAYS * names_max,
+        sum = {names = {}, amounts = {}, most = WEEK_DAYS * names_max,
                expire_at = floor_of(now_ms / 1000) + WEEK_KEPT_S}
         names[set] = sum
     end
+    local count = #sum.names
     for i, name in ipairs(day_names) do
-        local at = sum.at[name] or #sum.names + 1
-        sum.names[at], sum.at[name] = name, at
-        sum.amounts[at] = (sum.amounts[at] or 0) + amounts[i]
+        sum.names[count + i], sum.amounts[count + i] = name, amounts[i]
     end
 end
 
@@ -189,99 +192,28 @@ local function sum_days()
     end
 end
 
--- 3. What the sums are added to ----------------------------------------------------------------------
+-- 3. Writing -----------------------------------------------------------------------------------------
 
-local function add_names()
-    for set, sum in pairs(names) do
-        local new = 0
-        for from = 1, #sum.names, FIELDS_AT_ONCE do
-            local to = min(from + FIELDS_AT_ONCE - 1, #sum.names)
-            local scores = call('ZMSCORE', set, unpack(sum.names, from, to))
-            for i = from, to do
-                local score = scores[i - from + 1]
-                if score then
-                    sum.amounts[i] = sum.amounts[i] + tonumber(score)
-                else
-                    new = new + 1
-                end
-            end
-        end
-        local before = call('ZCARD', set)
-        sum.is_new = before == 0
-        sum.evicted = max(0, before + new - (sum.most or names_max))
-        if sum.evicted > 0 then add(key.ledger, 'names_evicted', sum.evicted) end
-    end
-end
-
-local function add_sums()
-    for hash, sum in pairs(sums) do
-        local room = sum.fields_max and sum.fields_max - call('HLEN', hash) or 0
-        for from = 1, #sum.fields, FIELDS_AT_ONCE do
-            local to = min(from + FIELDS_AT_ONCE - 1, #sum.fields)
-            local values = call('HMGET', hash, unpack(sum.fields, from, to))
-            for i = from, to do
-                local value = values[i - from + 1]
-                if value then
-                    sum.amounts[i] = sum.amounts[i] + tonumber(value)
-                elseif sum.fields_max then
-                    room = room - 1
-                    if room < 0 then sum.amounts[i] = false end
-                end
-            end
-            if from == 1 then sum.is_new = not values[1] end
-        end
-    end
-    -- The first field of the ledger is no sum: how many events the producer had accepted up to this batch.
-    if lane then ledger_amounts[1] = max(ledger_amounts[1], accepted) end
-    if #quarantined > 0 then call('XLEN', key.quarantine) end
-end
-
--- 4. Writing -----------------------------------------------------------------------------------------
-
-local function write_floor()
+-- How far the lane is; Redis is told at the end of the call.
+local function move_floor()
     if seq > floor then call('SETBIT', page_of(seq), seq % PAGE_BITS, 1) end
-    if not known or floor_after > stored_floor then call('HSET', key.floors, lane, floor_after) end
-    local pages = floor_of(floor_after / PAGE_BITS) - floor_of(stored_floor / PAGE_BITS)
+    local pages = floor_of(floor_after / PAGE_BITS) - floor_of(place.floor / PAGE_BITS)
     for page = 0, min(pages - 1, AHEAD_MAX / PAGE_BITS) do
-        call('DEL', page_of(stored_floor + page * PAGE_BITS))
+        call('DEL', page_of(place.floor + page * PAGE_BITS))
+    end
+    if not place.known then lanes_added = lanes_added + 1 end
+    place.changed = place.changed or not place.known or floor_after > place.floor
+    place.known, place.floor = true, max(place.floor, floor_after)
+end
+
+local function write_quarantined()
+    for _, event in ipairs(quarantined) do
+        call('XADD', key.quarantine, 'MAXLEN', '~', QUARANTINE_KEPT, '*', 'id', event[1], 'bytes', event[2])
     end
 end
 
-local function write_sums()
-    for hash, sum in pairs(sums) do
-        for from = 1, #sum.fields, FIELDS_AT_ONCE do
-            local changes = {}
-            for i = from, min(from + FIELDS_AT_ONCE - 1, #sum.fields) do
-                if sum.amounts[i] then
-                    insert(changes, sum.fields[i])
-                    insert(changes, sum.amounts[i])
-                end
-            end
-            if #changes > 0 then call('HSET', hash, unpack(changes)) end
-            if #changes > 0 and hash == key.rule_hits then
-                for i = 2, #changes, 2 do changes[i] = now_ms end
-                call('HSET', key.rule_last_hit, unpack(changes))
-            end
-        end
-        if sum.is_new and sum.expire_at then call('EXPIREAT', hash, sum.expire_at) end
-    end
-end
-
-local function write_names()
-    for set, sum in pairs(names) do
-        local members = {}
-        for i, name in ipairs(sum.names) do
-            insert(members, sum.amounts[i])
-            insert(members, name)
-        end
-        each_part(members, 'ZADD', set)
-        if sum.evicted > 0 then call('ZREMRANGEBYRANK', set, 0, sum.evicted - 1) end
-        if sum.is_new then call('EXPIREAT', set, sum.expire_at) end
-    end
-end
-
-local function commit(batch, limits)
-    begin(batch, limits)
+local function commit(batch)
+    begin(batch)
     local answer = find_place()
     if answer then return answer end
     sum_days()
@@ -295,34 +227,55 @@ local function commit(batch, limits)
             batch_name = lane and ('%s-%d'):format(lane, seq)})
     end
     local has_threats = #threats[1] > 0
-    local commit = has_threats and {
-        add = add, sums = sums, days = days, threats = threats, spans = spans, correlated = correlated, rules = rules,
-        now_ms = now_ms, window_ms = window_ms, lateness_ms = lateness_ms, incidents_max = incidents_max,
-        threats_kept = threats_kept, publisher = publisher, seq_known = seq_known}
     local answers, publisher_seq, correlated_answers
-    if has_threats then answers, publisher_seq, correlated_answers = threats_into.take(commit) end
-    add_names()
-    add_sums()
+    if has_threats then
+        answers, publisher_seq, correlated_answers = threats_into.take({
+            add = add, sums = sums, days = days, threats = threats, spans = spans, correlated = correlated,
+            rules = rules, now_ms = now_ms, seq_known = seq_known})
+    end
+    totals.read(sums, names)
+    if #quarantined > 0 then call('XLEN', key.quarantine) end
 
     if correlated then correlated.write() end
-    write_floor()
-    write_sums()
-    for _, event in ipairs(quarantined) do
-        call('XADD', key.quarantine, 'MAXLEN', '~', QUARANTINE_KEPT, '*', 'id', event[1], 'bytes', event[2])
+    totals.add(sums, names)
+    if lane then
+        -- The first field of the ledger: how many events the producer had accepted up to this batch.
+        totals.raise(key.ledger, ledger_fields[1], accepted)
+        move_floor()
     end
-    write_names()
+    write_quarantined()
     if not has_threats then return {'ok', floor_after} end
-    threats_into.write(commit)
+    threats_into.write()
     return {'ok', floor_after, publisher_seq, answers, correlated_answers}
 end
 
--- One batch after the other; an error of one is its answer, and stops no other.
+-- What the batches of the call have in common.
+local function end_call()
+    local floors, n = {}, 0
+    for name, at in pairs(lanes) do
+        if at.changed then
+            floors[n + 1], floors[n + 2] = name, at.floor
+            n = n + 2
+        end
+    end
+    each_part(floors, 'HSET', key.floors)
+    totals.write(now_ms, names_max)
+    threats_into.finish()
+end
+
+-- One batch after the other; an error of one is its answer, and stops no other. What the batches add to together
+-- is written at the end: nothing there can fail, for it was read before.
 return function(arguments)
-    local limits, answers = cmsgpack.unpack(arguments[1]), {}
+    local answers = {}
+    begin_call(cmsgpack.unpack(arguments[1]))
     for i = 2, #arguments do
-        local is_done, answer = pcall(commit, cmsgpack.unpack(arguments[i]), limits)
-        if not is_done and type(answer) ~= 'table' then answer = {err = 'ERR ' .. tostring(answer)} end
+        local is_done, answer = pcall(commit, cmsgpack.unpack(arguments[i]))
+        if not is_done then
+            threats_into.forget()
+            if type(answer) ~= 'table' then answer = {err = 'ERR ' .. tostring(answer)} end
+        end
         answers[i - 1] = answer
     end
+    end_call()
     return answers
 end

@@ -1,10 +1,12 @@
 -- commit_incidents.lua: the threats of a batch, each into its incident, for commit.lua.
 --
 -- take(commit) reads and computes, write() writes. What is stored of an incident never depends on the order
--- in which threats arrive, ids, revisions and alerts aside.
+-- in which threats arrive, ids, revisions and alerts aside. begin(limits) starts a call; what was read of incidents
+-- is known to its later batches, until forget(): a batch failed, and may have left it half changed. finish()
+-- writes what the batches of the call list together.
 --
--- commit   of commit.lua: the batch and its limits, what is summed up, and correlated, what correlations came
---          to, with the threats they added
+-- commit   of commit.lua: the batch, what is summed up, and correlated, what correlations came to, with the
+--          threats they added
 -- answer   of take(): {index, incident id, 1 when an alert was queued, topic, body, ...}, the last seq of the
 --          publisher, and what to tell of correlated events
 
@@ -25,16 +27,27 @@ local AUDIT_KEPT = 100000
 local MERGED_KEPT_MS = 7 * 86400000  -- a merged incident still tells where it went
 local PUBLISHER_KEPT_S = 86400
 
--- Of the present call; begin() makes them anew.
-local add, sums, days, rules, now_ms, window_ms, lateness_ms, publisher
-local touched                   -- incidents to write, in order
+-- Of the present call, and its limits.
+local publisher, window_ms, lateness_ms, incidents_max, threats_kept
 local incidents                 -- by id; false when there is no such incident
 local kinds, kept_ms            -- lists of episodes by hash; kept longer where correlations look back
+local has_channels, outbox_length
+local last_number, day_numbers  -- last_number: of incidents, before this batch
+local seq_written, wrote_seq    -- the publisher's last, as it is now; true: it has changed
+local timeline                  -- scores and members
+local tops                      -- by set: the same, and up to where they reach
+local has_audit, is_checked
+
+-- Of the present batch; take() makes them anew.
+local add, sums, days, rules, now_ms
+local touched                   -- incidents to write, in order
+local met                       -- hashes of the kinds of its threats
 local index_add, index_remove   -- by sorted set
-local to_delete, outbox, alerts, has_channels, outbox_length
+local to_delete, outbox, alerts -- to_delete: ids
 local answers, publisher_seq
-local last_number, opened, day_numbers
-local timeline, tops            -- scores and members; by day: the same, and when it ends
+local opened, days_numbered
+local listed                    -- scores and members for the timeline
+local topped                    -- sets, scores and members for the gravest of a day
 local united                    -- arrays of rules, by the two they are made of
 local joined, changes, queued, severity_after, count_after -- of each threat, see join()
 
@@ -44,17 +57,33 @@ local indices, times, counts, severities, types, hashes, details, addresses, use
     rule_lists, threat_days, event_ids, topics, heads
 local spans, correlated
 
-local function begin(commit)
-    add, sums, days, rules = commit.add, commit.sums, commit.days, commit.rules
-    now_ms, window_ms, lateness_ms, publisher = commit.now_ms, commit.window_ms, commit.lateness_ms, commit.publisher
+local function forget()
+    incidents, kinds, kept_ms = {}, {}, {}
+    has_channels, outbox_length, day_numbers = nil, nil, {}
+end
+
+local function begin(limits)
+    publisher, window_ms, lateness_ms = limits.publisher, limits.window_ms, limits.lateness_ms
+    incidents_max, threats_kept = limits.incidents_max, limits.threats_kept
+    last_number, seq_written, wrote_seq, timeline, tops, has_audit, is_checked = nil, nil, false, {}, {}, false, false
+    forget()
+end
+
+local function begin_batch(commit)
+    add, sums, days, rules, now_ms = commit.add, commit.sums, commit.days, commit.rules, commit.now_ms
     spans, correlated = commit.spans, commit.correlated
-    touched, incidents, kinds, kept_ms, index_add, index_remove = {}, {}, {}, {}, {}, {}
-    to_delete, outbox, alerts, has_channels, outbox_length = {}, {}, {}, nil, nil
-    answers, publisher_seq, last_number, opened, day_numbers = {}, nil, nil, 0, {}
-    timeline, tops, united = {}, {}, {}
+    touched, met, index_add, index_remove = {}, {}, {}, {}
+    to_delete, outbox, alerts, opened, days_numbered = {}, {}, {}, 0, {}
+    answers, publisher_seq, listed, topped, united = {}, nil, {}, {}, {}
     joined, changes, queued, severity_after, count_after = {}, {}, {}, {}, {}
     indices, times, counts, severities, types, hashes, details, addresses, users, titles, title_names,
         rule_lists, threat_days, event_ids, topics, heads = unpack(commit.threats, 1, 16)
+end
+
+-- The last seq of the publisher; seq_known: what it knows of itself.
+local function last_seq(seq_known)
+    seq_written = seq_written or tonumber(call('GET', key.publisher:format(publisher)) or 0)
+    return max(seq_written, seq_known)
 end
 
 -- 1. Incidents and their episodes ------------------------------------------------------------------------
@@ -78,7 +107,7 @@ end
 -- An incident counts in the day it was first seen, by its present severity and status.
 local function count_in_day(day, severity, status, amount)
     local hash = day and key.day:format(day)
-    if not hash or not sums[hash] and call('EXISTS', hash) == 0 then return end -- statistics are gone
+    if not hash or not sums[hash] and not totals.knows(hash) then return end -- statistics are gone
     add(hash, day_field.INCIDENTS_SEVERITY:format(severity), amount)
     add(hash, day_field.INCIDENTS_STATUS:format(status), amount)
 end
@@ -145,7 +174,7 @@ local function open(threat)
     local day = days[threat_days[threat]][1]
     local number = day_numbers[day] or
         tonumber(call('GET', key.day_incident_number:format(day)) or 0)
-    day_numbers[day] = number + 1
+    day_numbers[day], days_numbered[day] = number + 1, true
     last_number = last_number or tonumber(call('HGET', key.ledger, 'incidents') or 0)
     opened = opened + 1
     local id = ('INC-%s-%04d'):format(day, number + 1)
@@ -358,6 +387,7 @@ local function find_or_open(threat)
     local span = spans[threat]
     if window_ms == 0 and not span then return open(threat), true end
     local hash, first = hashes[threat], times[threat]
+    met[hash] = true
     local last = span and span.to or first
     local list = kinds[hash]
     if not list then
@@ -491,14 +521,14 @@ local function evict(count)
         local name = key.incident:format(victim.id)
         local values = call('HMGET', name, 'severity', 'status', 'day')
         leave_indices(victim.id, values[1], values[2], values[3])
-        insert(to_delete, name)
+        insert(to_delete, victim.id)
     end
     add(key.ledger, 'incidents_evicted', #victims)
 end
 
-local function make_room(commit)
+local function make_room()
     if opened > 0 then
-        local over = call('ZCARD', key.incidents) + opened - commit.incidents_max
+        local over = call('ZCARD', key.incidents) + opened - incidents_max
         if over > 0 then evict(min(over, opened + EVICT_EXTRA)) end
         add(key.ledger, 'incidents', opened)
     end
@@ -515,8 +545,8 @@ end
 local packed_queued = {[true] = pack('alert_queued', true), [false] = pack('alert_queued', false)}
 
 -- A threat's message: a map whose head and first pairs are known before the commit; these follow.
-local function write_messages(commit)
-    publisher_seq = max(tonumber(call('GET', key.publisher:format(publisher)) or 0), commit.seq_known)
+local function write_messages(seq_known)
+    publisher_seq = last_seq(seq_known)
     local n = 0
     for threat = 1, #indices do
         local incident = stands_for(joined[threat])
@@ -538,29 +568,29 @@ local function member_of(threat)
     return ('%015d %s '):format(times[threat], event_ids[threat]) .. answers[5 * threat]
 end
 
--- The place of the last member that stays among a day's gravest: its score and its time.
-local function last_of(top)
-    local last = call('ZRANGE', top.set, TOP_THREATS - 1, TOP_THREATS - 1, 'WITHSCORES')
-    top.score = tonumber(last[2] or 'inf')
-    top.time = last[1] and tonumber(last[1]:sub(1, 15)) or 0
-    return top
+-- The gravest threats of a day: what those of this call are put to, and the place of the last member that
+-- stays, its score and its time.
+local function top_of(day)
+    local set = key.day_top_threats:format(day[1])
+    if not tops[set] then
+        local last = call('ZRANGE', set, TOP_THREATS - 1, TOP_THREATS - 1, 'WITHSCORES')
+        tops[set] = {expire_at = day[2], score = tonumber(last[2] or 'inf'),
+                     time = last[1] and tonumber(last[1]:sub(1, 15)) or 0}
+    end
+    return tops[set]
 end
 
 local function list_for_reports()
+    local n, m = 0, 0
     for threat = 1, #indices do
-        local day = days[threat_days[threat]]
-        local top = tops[day]
-        if not top then
-            top = last_of({set = key.day_top_threats:format(day[1]), expire_at = day[2]})
-            tops[day] = top
-        end
+        local top = top_of(days[threat_days[threat]])
         local score = -severity_rank[severities[threat]] * COUNT_SCALE - min(counts[threat], COUNT_SCALE - 1)
         local member = member_of(threat)
-        insert(timeline, times[threat])
-        insert(timeline, member)
+        listed[n + 1], listed[n + 2] = times[threat], member
+        n = n + 2
         if score < top.score or (score == top.score and times[threat] <= top.time) then
-            insert(top, score)
-            insert(top, member)
+            topped[m + 1], topped[m + 2], topped[m + 3] = top, score, member
+            m = m + 3
         end
     end
 end
@@ -587,75 +617,106 @@ local function incident_of(threat)
     return stands_for(joined[threat])
 end
 
-local function take(commit)
-    begin(commit)
-    join()
-    revise()
-    make_room(commit)
-    write_messages(commit)
-    list_for_reports()
-    write_alerts()
-    -- What is written to below must be what it should be.
+-- What is written to below must be what it should be.
+local function check()
     call('ZCARD', key.timeline)
     call('XLEN', key.threats)
     call('XLEN', key.audit)
     call('ZCARD', key.incidents)
+    is_checked = true
+end
+
+local function take(commit)
+    begin_batch(commit)
+    join()
+    revise()
+    make_room()
+    write_messages(commit.seq_known)
+    list_for_reports()
+    write_alerts()
+    if not is_checked then check() end
     return answers, publisher_seq, correlated and correlated.answers(incident_of, queued) or {}
 end
 
 -- 3. Writing ---------------------------------------------------------------------------------------------
 
-local function write_incidents()
-    for _, incident in ipairs(touched) do
-        local was, changes, n = incident.was, {}, 0
-        for _, field in ipairs(incident_fields) do
-            local value = incident[field]
-            if value ~= was[field] then
-                changes[n + 1], changes[n + 2] = field, value
-                n = n + 2
-            end
+-- What is different of an incident, and is then no more.
+local function write_incident(incident)
+    local was, changed, n = incident.was, {}, 0
+    for _, field in ipairs(incident_fields) do
+        local value = incident[field]
+        if value ~= was[field] then
+            changed[n + 1], changed[n + 2] = field, value
+            was[field] = value
+            n = n + 2
         end
-        if n > 0 then call('HSET', incident.name, unpack(changes)) end
-        if incident.merged_into then call('PEXPIRE', incident.name, MERGED_KEPT_MS) end
-        if #incident.news > 0 then
-            call('XADD', key.audit, '*', 'incident', incident.id, 'revision', incident.revision,
-                 'who', 'pipeline', 'time', now_ms, 'what', concat(incident.news, ', '))
-        end
+    end
+    if n > 0 then call('HSET', incident.name, unpack(changed)) end
+    was.id, incident.touched, incident.threats, incident.last_rule = incident.id, false, 0, nil
+    if incident.merged_into then
+        call('PEXPIRE', incident.name, MERGED_KEPT_MS)
+        incidents[incident.id] = nil
+    end
+    if #incident.news > 0 then
+        call('XADD', key.audit, '*', 'incident', incident.id, 'revision', incident.revision,
+             'who', 'pipeline', 'time', now_ms, 'what', concat(incident.news, ', '))
+        incident.news, has_audit = {}, true
     end
 end
 
-local function write_threats(commit)
-    local seq_before = publisher_seq - #indices
-    call('SET', key.publisher:format(publisher), publisher_seq, 'EX', PUBLISHER_KEPT_S)
-    for i = 1, #indices do
-        call('XADD', key.threats, '*', 'publisher', publisher, 'seq', seq_before + i,
-             'topic', answers[5 * i - 1], 'body', answers[5 * i])
+local function write_threats()
+    local seq = publisher_seq - #indices
+    for i = 5, #answers, 5 do
+        seq = seq + 1
+        call('XADD', key.threats, '*', 'publisher', publisher, 'seq', seq, 'topic', answers[i - 1],
+             'body', answers[i])
     end
-    call('XTRIM', key.threats, 'MAXLEN', '~', commit.threats_kept)
-    each_part(timeline, 'ZADD', key.timeline)
-    call('ZREMRANGEBYRANK', key.timeline, 0, -1 - TIMELINE_KEPT)
-    for _, top in pairs(tops) do
-        if #top > 0 then
-            each_part(top, 'ZADD', top.set)
-            call('ZREMRANGEBYRANK', top.set, TOP_THREATS, -1)
-            call('EXPIREAT', top.set, top.expire_at)
-        end
+    seq_written, wrote_seq = publisher_seq, true
+    local n = #timeline
+    for i = 1, #listed do timeline[n + i] = listed[i] end
+    for i = 1, #topped, 3 do
+        insert(topped[i], topped[i + 1])
+        insert(topped[i], topped[i + 2])
     end
 end
 
-local function write(commit)
-    write_incidents()
-    call('XTRIM', key.audit, 'MAXLEN', '~', AUDIT_KEPT)
+local function write_episodes()
+    for hash in pairs(met) do
+        local longer = kept_ms[hash] or 0
+        call('SET', key.episode:format(hash), pack(kinds[hash], longer), 'PX',
+             max(1, window_ms + lateness_ms + longer))
+    end
+end
+
+local function write()
+    for _, incident in ipairs(touched) do write_incident(incident) end
     for set, members in pairs(index_remove) do each_part(members, 'ZREM', set) end
     for set, members in pairs(index_add) do each_part(members, 'ZADD', set) end
-    each_part(to_delete, 'DEL')
-    for hash, list in pairs(kinds) do
-        local longer = kept_ms[hash] or 0
-        call('SET', key.episode:format(hash), pack(list, longer), 'PX', max(1, window_ms + lateness_ms + longer))
+    for _, id in ipairs(to_delete) do
+        call('DEL', key.incident:format(id))
+        incidents[id] = nil
     end
-    for day, number in pairs(day_numbers) do call('SET', key.day_incident_number:format(day), number) end
+    write_episodes()
+    if opened > 0 then last_number = last_number + opened end
+    for day in pairs(days_numbered) do call('SET', key.day_incident_number:format(day), day_numbers[day]) end
     for _, entry in ipairs(outbox) do call('XADD', key.outbox, '*', unpack(entry)) end
-    write_threats(commit)
+    write_threats()
 end
 
-return {take = take, write = write}
+local function finish()
+    if has_audit then call('XTRIM', key.audit, 'MAXLEN', '~', AUDIT_KEPT) end
+    if not wrote_seq then return end
+    call('SET', key.publisher:format(publisher), seq_written, 'EX', PUBLISHER_KEPT_S)
+    call('XTRIM', key.threats, 'MAXLEN', '~', threats_kept)
+    each_part(timeline, 'ZADD', key.timeline)
+    call('ZREMRANGEBYRANK', key.timeline, 0, -1 - TIMELINE_KEPT)
+    for set, top in pairs(tops) do
+        if #top > 0 then
+            each_part(top, 'ZADD', set)
+            call('ZREMRANGEBYRANK', set, TOP_THREATS, -1)
+            call('EXPIREAT', set, top.expire_at)
+        end
+    end
+end
+
+return {begin = begin, take = take, write = write, forget = forget, finish = finish, last_seq = last_seq}

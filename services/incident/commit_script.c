@@ -17,6 +17,7 @@
 extern const char commit_lua[];
 extern const char commit_incidents_lua[];
 extern const char commit_parts_lua[];
+extern const char commit_totals_lua[];
 extern const char correlation_lua[];
 
 static void write_severities(struct buffer *out) {
@@ -77,6 +78,7 @@ static void write_modules(struct buffer *out) {
     write_statuses(out);
     write_threat_pairs(out);
     write_module(out, "each_part", commit_parts_lua);
+    write_module(out, "totals", commit_totals_lua);
     write_module(out, "correlate", correlation_lua);
     write_module(out, "threats_into", commit_incidents_lua);
     write_module(out, "commit", commit_lua);

@@ -587,13 +587,13 @@ end
 
 local function count_name(set, name, events, expire_at)
     if not name then return end
-    local list, at = tools.names[set], 1
+    local list = tools.names[set]
     if not list then
         list = {names = {}, amounts = {}, expire_at = expire_at}
         tools.names[set] = list
     end
-    while list.names[at] and list.names[at] ~= name do at = at + 1 end
-    list.names[at], list.amounts[at] = name, (list.amounts[at] or 0) + events
+    local at = #list.names + 1
+    list.names[at], list.amounts[at] = name, events
 end
 
 -- Statistics of events that were no threats by themselves.

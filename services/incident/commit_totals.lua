@@ -1,0 +1,156 @@
+-- commit_totals.lua: the hashes of counters and the sorted sets of names that batches add to, for commit.lua.
+--
+-- Most batches of a call add to the same ones, so each is read when the first of them meets it and written once, at
+-- the end of the call. A batch's sums are read() while it may still fail (a key of a wrong type is met there), and
+-- added when it is written; until then a batch that failed has left nothing.
+--
+--   sums   by hash: fields and amounts side by side, a field any number of times; expire_at, for a hash that is
+--          new; fields_max, beyond which new fields are not counted
+--   names  by sorted set: names and amounts likewise; expire_at; most, the names kept
+
+local call = redis.call
+local min, max = math.min, math.max
+local error, next, pairs, tonumber, unpack = error, next, pairs, tonumber, unpack
+
+local FIELDS_AT_ONCE = 1000     -- below Lua's bound of arguments
+
+-- Of the present call.
+local hashes                    -- by name: values by field (false: there is none), and those that changed
+local sets                      -- by name: scores by name, the same
+
+local function begin()
+    hashes, sets = {}, {}
+end
+
+-- Those of a list that are not among the known values, each once.
+local function unknown_of(list, values)
+    local found, met, n = {}, {}, 0
+    for i = 1, #list do
+        local name = list[i]
+        if values[name] == nil and not met[name] then
+            n = n + 1
+            found[n], met[name] = name, true
+        end
+    end
+    return found
+end
+
+-- Reads values of what is not known yet with a command that answers a list.
+local function read_unknown(command, name, list, values)
+    local unknown = unknown_of(list, values)
+    for from = 1, #unknown, FIELDS_AT_ONCE do
+        local to = min(from + FIELDS_AT_ONCE - 1, #unknown)
+        local read = call(command, name, unpack(unknown, from, to))
+        for i = from, to do
+            local value = read[i - from + 1]
+            values[unknown[i]] = value and (tonumber(value) or error('no number in ' .. name))
+        end
+    end
+end
+
+local function read_hash(name, sum)
+    local hash = hashes[name] or {values = {}, changed = {}}
+    if #sum.fields > 0 then read_unknown('HMGET', name, sum.fields, hash.values) end
+    if not hashes[name] then
+        hash.is_new = not hash.values[sum.fields[1]]
+        hash.room = sum.fields_max and sum.fields_max - call('HLEN', name)
+        if name == key.rule_hits then call('HLEN', key.rule_last_hit) end
+    end
+    hashes[name] = hash
+end
+
+local function read_set(name, sum)
+    local set = sets[name] or {scores = {}, changed = {}, new = 0, held = call('ZCARD', name)}
+    read_unknown('ZMSCORE', name, sum.names, set.scores)
+    sets[name] = set
+end
+
+local function read(sums, names)
+    for name, sum in pairs(sums) do read_hash(name, sum) end
+    for name, sum in pairs(names) do read_set(name, sum) end
+end
+
+local function add_to_hash(hash, sum)
+    local values, changed, fields, amounts = hash.values, hash.changed, sum.fields, sum.amounts
+    hash.expire_at = hash.expire_at or sum.expire_at
+    for i = 1, #fields do
+        local field = fields[i]
+        local value = values[field]
+        if not value and hash.room then hash.room = hash.room - 1 end
+        if value or not hash.room or hash.room >= 0 then
+            values[field], changed[field] = (value or 0) + amounts[i], true
+        end
+    end
+end
+
+local function add_to_set(set, sum)
+    local scores, changed, list, amounts = set.scores, set.changed, sum.names, sum.amounts
+    set.expire_at, set.most = sum.expire_at, sum.most
+    for i = 1, #list do
+        local name = list[i]
+        if not scores[name] then set.new = set.new + 1 end
+        scores[name], changed[name] = (scores[name] or 0) + amounts[i], true
+    end
+end
+
+-- Adds what was read.
+local function add(sums, names)
+    for name, sum in pairs(sums) do add_to_hash(hashes[name], sum) end
+    for name, sum in pairs(names) do add_to_set(sets[name], sum) end
+end
+
+-- A field that was added to is no sum, but the largest number it was ever told.
+local function raise(name, field, value)
+    local values = hashes[name].values
+    values[field] = max(values[field], value)
+end
+
+-- True when the hash is there, or will be.
+local function knows(name)
+    return hashes[name] and next(hashes[name].changed) or call('EXISTS', name) == 1
+end
+
+-- What a sorted set evicts goes to the ledger, which every batch adds to.
+local function count_evicted(number)
+    local ledger = hashes[key.ledger]
+    local before = ledger.values.names_evicted or tonumber(call('HGET', key.ledger, 'names_evicted') or 0) or 0
+    ledger.values.names_evicted, ledger.changed.names_evicted = before + number, true
+end
+
+local function write_set(name, set, names_max)
+    local members, n = {}, 0
+    for member in pairs(set.changed) do
+        members[n + 1], members[n + 2] = set.scores[member], member
+        n = n + 2
+    end
+    if n == 0 then return end
+    each_part(members, 'ZADD', name)
+    local evicted = set.held + set.new - (set.most or names_max)
+    if evicted > 0 then
+        call('ZREMRANGEBYRANK', name, 0, evicted - 1)
+        count_evicted(evicted)
+    end
+    if set.held == 0 then call('EXPIREAT', name, set.expire_at) end
+end
+
+local function write_hash(name, hash, now_ms)
+    local changes, n = {}, 0
+    for field in pairs(hash.changed) do
+        changes[n + 1], changes[n + 2] = field, hash.values[field]
+        n = n + 2
+    end
+    each_part(changes, 'HSET', name)
+    if name == key.rule_hits then
+        for i = 2, n, 2 do changes[i] = now_ms end
+        each_part(changes, 'HSET', key.rule_last_hit)
+    end
+    if hash.is_new and hash.expire_at and n > 0 then call('EXPIREAT', name, hash.expire_at) end
+end
+
+-- Writes what was added, at the end of the call; nothing of it can fail.
+local function write(now_ms, names_max)
+    for name, set in pairs(sets) do write_set(name, set, names_max) end
+    for name, hash in pairs(hashes) do write_hash(name, hash, now_ms) end
+end
+
+return {begin = begin, read = read, add = add, raise = raise, knows = knows, write = write}
