@@ -3,7 +3,7 @@
 --   arguments the limits and the batches: MessagePack arrays packed by commit_pack.c, in the order of the names
 --           below. Before this text commit_script.c puts the tables key, day_field, incident_fields,
 --           severity_rank, status_rank and status_active, expanded from proto/*.def, and the modules each_part
---           (commit_parts.lua), totals (commit_totals.lua), correlate (correlation.lua) and threats_into
+--           (commit_parts.lua), totals (commit_totals.lua), correlations (correlation.lua) and threats_into
 --           (commit_incidents.lua).
 --   answer  of each batch {state, floor}, and for a committed batch with threats {"ok", floor, last seq of this publisher,
 --           {index, incident id, 1 when an alert was queued, topic, body, ...}, {index, group, incident id, 1
@@ -51,6 +51,7 @@ local function begin_call(limits)
         correlation_groups_max = unpack(limits, 1, 8)
     lanes, lanes_added, week = {}, 0, nil
     totals.begin()
+    correlations.begin()
     threats_into.begin({publisher = publisher, window_ms = window_ms, lateness_ms = lateness_ms,
                         incidents_max = incidents_max, threats_kept = threats_kept})
 end
@@ -220,7 +221,7 @@ local function commit(batch)
 
     local spans, correlated = {}, nil
     if contributions or not lane then
-        correlated = correlate(contributions, {
+        correlated = correlations.take(contributions, {
             add = add, add_to_week = add_to_week, names = names, sums = sums, days = days, threats = threats,
             spans = spans, rules = rules, now_ms = now_ms, groups_max = correlation_groups_max,
             kept_days = statistics_days, publisher = publisher, rules_counted_max = RULES_COUNTED_MAX,

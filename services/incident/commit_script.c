@@ -18,7 +18,16 @@ extern const char commit_lua[];
 extern const char commit_incidents_lua[];
 extern const char commit_parts_lua[];
 extern const char commit_totals_lua[];
+extern const char correlation_append_lua[];
+extern const char correlation_fire_lua[];
+extern const char correlation_followers_lua[];
+extern const char correlation_groups_lua[];
 extern const char correlation_lua[];
+extern const char correlation_measures_lua[];
+extern const char correlation_terms_lua[];
+extern const char correlation_time_lua[];
+extern const char correlation_trim_lua[];
+extern const char correlation_windows_lua[];
 
 static void write_severities(struct buffer *out) {
     buffer_append_text(out, TEXT("local severity_rank = {"));
@@ -70,6 +79,22 @@ static void write_module(struct buffer *out, const char *name, const char *lua) 
     buffer_append_text(out, TEXT("end)()\n"));
 }
 
+/* A module may use those before it. */
+static void write_correlation(struct buffer *out) {
+    buffer_append_text(out, TEXT("local correlations = (function()\n"));
+    write_module(out, "terms", correlation_terms_lua);
+    write_module(out, "clock", correlation_time_lua);
+    write_module(out, "windows", correlation_windows_lua);
+    write_module(out, "measures", correlation_measures_lua);
+    write_module(out, "groups", correlation_groups_lua);
+    write_module(out, "append", correlation_append_lua);
+    write_module(out, "fire", correlation_fire_lua);
+    write_module(out, "trim", correlation_trim_lua);
+    write_module(out, "followers", correlation_followers_lua);
+    buffer_append_text(out, text_of(correlation_lua));
+    buffer_append_text(out, TEXT("end)()\n"));
+}
+
 static void write_modules(struct buffer *out) {
     keys_lua_table(out);
     day_lua_table(out);
@@ -79,7 +104,7 @@ static void write_modules(struct buffer *out) {
     write_threat_pairs(out);
     write_module(out, "each_part", commit_parts_lua);
     write_module(out, "totals", commit_totals_lua);
-    write_module(out, "correlate", correlation_lua);
+    write_correlation(out);
     write_module(out, "threats_into", commit_incidents_lua);
     write_module(out, "commit", commit_lua);
 }
