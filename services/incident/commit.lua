@@ -1,10 +1,10 @@
 -- commit.lua: commits batches, each exactly once. The only writer of counters, incidents and outbox.
 --
 --   arguments the limits and the batches: MessagePack arrays packed by commit_pack.c, in the order of the names
---           below. Before this text commit_script.c puts the tables key, day_field, incident_fields,
---           severity_rank, status_rank and status_active, expanded from proto/*.def, and the modules each_part
---           (commit_parts.lua), totals (commit_totals.lua), correlations (correlation.lua) and threats_into
---           (commit_incidents.lua).
+--           below, each batch with its long texts behind it. Before this text commit_script.c puts the tables key,
+--           day_field, incident_fields, severity_rank, status_rank and status_active, expanded from proto/*.def,
+--           and the modules each_part (commit_parts.lua), totals (commit_totals.lua), correlations
+--           (correlation.lua, made of modules itself) and threats_into (commit_incidents.lua).
 --   answer  of each batch {state, floor}, and for a committed batch with threats {"ok", floor, last seq of this publisher,
 --           {index, incident id, 1 when an alert was queued, topic, body, ...}, {index, group, incident id, 1
 --           when an alert was queued, ...}}: threats, and events that correlations made threats. The index of
@@ -21,7 +21,7 @@
 
 local call = redis.call
 local floor_of, min, max = math.floor, math.min, math.max
-local ipairs, pairs, tonumber, unpack = ipairs, pairs, tonumber, unpack
+local ipairs, pairs, tonumber, type, unpack = ipairs, pairs, tonumber, type, unpack
 
 local AHEAD_MAX, PAGE_BITS = DEDUP_AHEAD_MAX, DEDUP_PAGE_BITS
 local LANES_MAX = 100000        -- (producer, epoch) pairs known, and producers
@@ -56,10 +56,24 @@ local function begin_call(limits)
                         incidents_max = incidents_max, threats_kept = threats_kept})
 end
 
-local function begin(batch)
+-- Long texts stand behind the batch, and are told by their numbers.
+local function take_long_texts(list, from, to, arguments, at)
+    for i = from, to do
+        local number = list[i]
+        if type(number) == 'number' then list[i] = arguments[at + number] end
+    end
+end
+
+local function begin(batch, arguments, at)
     lane, seq, now_ms, accepted, seq_known, kept_from, was_sent = unpack(batch, 1, 7)
     ledger_fields, ledger_amounts, days, rule_ids, rule_hits = unpack(batch, 8, 12)
     quarantined, rules, threats, contributions = unpack(batch, 13, 16)
+    if batch[17] > 0 then
+        take_long_texts(threats[16], 1, #threats[16], arguments, at)
+        for _, list in ipairs(contributions and contributions[5] or {}) do
+            take_long_texts(list, 3, 5, arguments, at)
+        end
+    end
     sums, names = {[key.ledger] = {fields = ledger_fields, amounts = ledger_amounts}}, {}
 end
 
@@ -213,8 +227,8 @@ local function write_quarantined()
     end
 end
 
-local function commit(batch)
-    begin(batch)
+local function commit(batch, arguments, at)
+    begin(batch, arguments, at)
     local answer = find_place()
     if answer then return answer end
     sum_days()
@@ -267,15 +281,17 @@ end
 -- One batch after the other; an error of one is its answer, and stops no other. What the batches add to together
 -- is written at the end: nothing there can fail, for it was read before.
 return function(arguments)
-    local answers = {}
+    local answers, at = {}, 2
     begin_call(cmsgpack.unpack(arguments[1]))
-    for i = 2, #arguments do
-        local is_done, answer = pcall(commit, cmsgpack.unpack(arguments[i]))
+    while at <= #arguments do
+        local batch = cmsgpack.unpack(arguments[at])
+        local is_done, answer = pcall(commit, batch, arguments, at)
         if not is_done then
             threats_into.forget()
             if type(answer) ~= 'table' then answer = {err = 'ERR ' .. tostring(answer)} end
         end
-        answers[i - 1] = answer
+        answers[#answers + 1] = answer
+        at = at + 1 + batch[17]
     end
     end_call()
     return answers

@@ -5,7 +5,9 @@
  *   [lane, seq, now_ms, accepted, seq_known, kept_from, was_sent, ledger fields, ledger amounts,
  *    days: [[day, expire_at, fields, amounts, types, amounts, addresses, amounts, users, amounts],
  * ...], rule ids, rule hits, quarantined: [[event id, bytes], ...], rules: [JSON, ...], threats:
- * [[...], ...], contributions (commit_pack_correlations.c)]
+ * [[...], ...], contributions (commit_pack_correlations.c), long texts: how many]
+ *
+ * Behind the array stand the long texts; in it a long text may be its number, from 1.
  */
 #include "services/incident/commit_pack.h"
 
@@ -18,7 +20,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define BATCH_PARTS 16
+#define BATCH_PARTS 17
 #define EMPTY_LISTS 7 /* of them when there is no batch: sums, quarantined, rules */
 #define LIMITS_PARTS 8
 #define LIMITS_SIZE_MAX 1024
@@ -27,6 +29,7 @@ struct commit_packer {
     struct commit_limits limits;
     struct buffer packed_limits;
     struct buffer packed;
+    size_t ends[PACKED_PARTS_MAX];
     struct pack_scratch scratch;
 };
 
@@ -57,6 +60,7 @@ struct commit_packer *commit_packer_new(const struct commit_limits *limits) {
     buffer_init(&packer->scratch.places, PACKED_SIZE_MAX);
     buffer_init(&packer->scratch.prefixes, PACKED_SIZE_MAX);
     buffer_init(&packer->scratch.definition, PACKED_SIZE_MAX);
+    buffer_init(&packer->scratch.long_texts, PACKED_SIZE_MAX);
     msgpack_frame_init(&packer->scratch.frame);
     pack_limits(packer);
     return packer;
@@ -72,6 +76,7 @@ void commit_packer_destroy(struct commit_packer **packer) {
     buffer_fini(&(*packer)->scratch.places);
     buffer_fini(&(*packer)->scratch.prefixes);
     buffer_fini(&(*packer)->scratch.definition);
+    buffer_fini(&(*packer)->scratch.long_texts);
     msgpack_frame_fini(&(*packer)->scratch.frame);
     free(*packer);
     *packer = NULL;
@@ -174,6 +179,38 @@ void pack_bytes(struct bytes bytes, msgpack_packer *out) {
     msgpack_pack_str_body(out, bytes.data, bytes.length);
 }
 
+void pack_long(struct pack_scratch *scratch, struct bytes bytes, msgpack_packer *out) {
+    if (bytes.length < LONG_TEXT_MIN || scratch->long_count == LONG_TEXTS_MAX) {
+        pack_bytes(bytes, out);
+        return;
+    }
+    buffer_append(&scratch->long_texts, bytes.data, bytes.length);
+    scratch->long_ends[scratch->long_count++] = scratch->long_texts.length;
+    msgpack_pack_uint32(out, scratch->long_count);
+}
+
+static void pack_begin(struct commit_packer *packer, msgpack_packer *out) {
+    buffer_reset(&packer->packed);
+    buffer_reset(&packer->scratch.long_texts);
+    packer->scratch.long_count = 0;
+    msgpack_packer_to_buffer(out, &packer->packed);
+    msgpack_pack_array(out, BATCH_PARTS);
+}
+
+/* The array's last part, and what stands behind it. */
+static struct packed_batch pack_end(struct commit_packer *packer, msgpack_packer *out) {
+    const struct pack_scratch *scratch = &packer->scratch;
+    msgpack_pack_uint32(out, scratch->long_count);
+    size_t length = packer->packed.length;
+    packer->ends[0] = length;
+    for (uint32_t i = 0; i < scratch->long_count; i++)
+        packer->ends[1 + i] = length + scratch->long_ends[i];
+    buffer_append_text(&packer->packed, buffer_text(&scratch->long_texts));
+    assert(buffer_is_whole(&packer->packed));
+    return (struct packed_batch){buffer_text(&packer->packed), packer->ends,
+                                 1 + scratch->long_count};
+}
+
 static void pack_quarantined(const struct commit *commit, msgpack_packer *out) {
     msgpack_pack_array(out, commit->quarantined_count);
     for (uint32_t i = 0; i < commit->batch.head.count; i++) {
@@ -187,14 +224,12 @@ static void pack_quarantined(const struct commit *commit, msgpack_packer *out) {
     }
 }
 
-struct text commit_pack(struct commit_packer *packer, struct commit *commit, struct wall_time now,
-                        uint64_t seq_known) {
+struct packed_batch commit_pack(struct commit_packer *packer, struct commit *commit,
+                                struct wall_time now, uint64_t seq_known) {
     struct pack_scratch *scratch = &packer->scratch;
     count_events(scratch, commit, packer->limits.zone);
-    buffer_reset(&packer->packed);
     msgpack_packer out;
-    msgpack_packer_to_buffer(&out, &packer->packed);
-    msgpack_pack_array(&out, BATCH_PARTS);
+    pack_begin(packer, &out);
     pack_head(commit, now, seq_known, &out);
     pack_ledger(commit, scratch->threat_count, &out);
     pack_days(&scratch->statistics, packer->limits.statistics_days, &out);
@@ -203,18 +238,15 @@ struct text commit_pack(struct commit_packer *packer, struct commit *commit, str
     pack_rules(scratch, &out);
     pack_threats(scratch, commit, packer->limits.publisher, &out);
     pack_contributions(scratch, commit, packer->limits.lateness_ms, &out);
-    assert(buffer_is_whole(&packer->packed));
-    return buffer_text(&packer->packed);
+    return pack_end(packer, &out);
 }
 
-struct text commit_pack_settle(struct commit_packer *packer, struct wall_time now,
-                               uint64_t seq_known) {
+struct packed_batch commit_pack_settle(struct commit_packer *packer, struct wall_time now,
+                                       uint64_t seq_known) {
     struct pack_scratch *scratch = &packer->scratch;
     scratch->threat_count = 0;
-    buffer_reset(&packer->packed);
     msgpack_packer out;
-    msgpack_packer_to_buffer(&out, &packer->packed);
-    msgpack_pack_array(&out, BATCH_PARTS);
+    pack_begin(packer, &out);
     msgpack_pack_false(&out); /* no lane: no batch */
     msgpack_pack_uint32(&out, 0);
     pack_time(now, &out);
@@ -226,6 +258,5 @@ struct text commit_pack_settle(struct commit_packer *packer, struct wall_time no
         msgpack_pack_array(&out, 0);
     pack_threats(scratch, NULL, packer->limits.publisher, &out);
     msgpack_pack_false(&out);
-    assert(buffer_is_whole(&packer->packed));
-    return buffer_text(&packer->packed);
+    return pack_end(packer, &out);
 }

@@ -1,5 +1,6 @@
 /* commit_pack.h: puts a batch into the MessagePack array that commit.lua reads: its sums, its
- * quarantined events, its rules, its threats.
+ * quarantined events, its rules, its threats. Lua hashes every byte of every string it makes, so
+ * long texts stand beside the array, as arguments of their own: inside they would be made twice.
  *
  * Owner: new/destroy; one packer serves all commits, one at a time. Errors: an event that cannot be
  * read is quarantined (commit_quarantine); nothing else fails. Threads: one at a time. Limits:
@@ -13,6 +14,7 @@
 #include "services/incident/commit.h"
 
 #define PACKED_SIZE_MAX (32 * 1024 * 1024)
+#define PACKED_PARTS_MAX 64
 
 /* What an operator can set of the commit, and who publishes. */
 struct commit_limits {
@@ -27,6 +29,13 @@ struct commit_limits {
     const char *publisher;        /* the same */
 };
 
+/* A batch as arguments of the script: the array, and long texts it names by number. */
+struct packed_batch {
+    struct text bytes;  /* of all parts, one behind the other */
+    const size_t *ends; /* where each of them ends */
+    size_t count;
+};
+
 struct commit_packer;
 
 /* Makes a packer. */
@@ -37,12 +46,12 @@ void commit_packer_destroy(struct commit_packer **packer);
 
 /* The batch for the script; borrowed until the next call. `seq_known`: last number this publisher
  * used. */
-struct text commit_pack(struct commit_packer *packer, struct commit *commit, struct wall_time now,
-                        uint64_t seq_known);
+struct packed_batch commit_pack(struct commit_packer *packer, struct commit *commit,
+                                struct wall_time now, uint64_t seq_known);
 
 /* In place of a batch: that correlations which waited until `now` are judged; borrowed likewise. */
-struct text commit_pack_settle(struct commit_packer *packer, struct wall_time now,
-                               uint64_t seq_known);
+struct packed_batch commit_pack_settle(struct commit_packer *packer, struct wall_time now,
+                                       uint64_t seq_known);
 
 /* The limits for the script; borrowed, always the same. */
 struct text commit_pack_limits(const struct commit_packer *packer);

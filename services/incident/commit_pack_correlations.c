@@ -360,9 +360,9 @@ static bool pack_followers_of(struct pack_scratch *scratch, const struct commit 
     msgpack_pack_array(out, 5);
     msgpack_pack_uint32(out, correlation + 1);
     msgpack_pack_int64(out, newest_ms);
-    pack_bytes(buffer_bytes(&scratch->list), out);
-    pack_bytes(buffer_bytes(&scratch->places), out);
-    pack_bytes(buffer_bytes(&scratch->prefixes), out);
+    pack_long(scratch, buffer_bytes(&scratch->list), out);
+    pack_long(scratch, buffer_bytes(&scratch->places), out);
+    pack_long(scratch, buffer_bytes(&scratch->prefixes), out);
     return true;
 }
 

@@ -7,8 +7,12 @@
 #define SIEM_INCIDENT_COMMIT_PACK_PARTS_H
 
 #include "proto/contribution.h"
-#include "services/incident/commit.h"
+#include "services/incident/commit_pack.h"
 #include "services/incident/statistics.h"
+
+/* Texts as long as this stand beside the array, up to so many. */
+#define LONG_TEXT_MIN 128
+#define LONG_TEXTS_MAX (PACKED_PARTS_MAX - 1)
 
 #define RULES_PER_BATCH_MAX (BATCH_EVENTS_MAX * FINDINGS_PER_EVENT_MAX)
 
@@ -44,6 +48,9 @@ struct pack_scratch {
     bool needs_group[CORRELATION_GROUPS_MAX];
     struct buffer list, places, prefixes; /* of followers */
     struct buffer definition;             /* of a correlation */
+    struct buffer long_texts;             /* beside the array */
+    uint32_t long_count;
+    size_t long_ends[LONG_TEXTS_MAX];
 };
 
 /* Counts an event with findings, and notes it when it is a threat; quarantines it when it is
@@ -69,6 +76,9 @@ void pack_contributions(struct pack_scratch *scratch, const struct commit *commi
 
 /* Any bytes, as the script can read them. */
 void pack_bytes(struct bytes bytes, msgpack_packer *out);
+
+/* The same, beside the array when they are long. */
+void pack_long(struct pack_scratch *scratch, struct bytes bytes, msgpack_packer *out);
 
 /* The list of threats; the commit may be NULL when there are none. */
 void pack_threats(struct pack_scratch *scratch, const struct commit *commit, const char *publisher,

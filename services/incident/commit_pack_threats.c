@@ -190,7 +190,7 @@ static void pack_message_heads(struct pack_scratch *scratch, const struct commit
         };
         buffer_reset(&scratch->text);
         threat_message_begin(&parts, &scratch->text);
-        pack_bytes(buffer_bytes(&scratch->text), out);
+        pack_long(scratch, buffer_bytes(&scratch->text), out);
     }
 }
 

@@ -24,6 +24,9 @@
 /* Parts of the script's answer. */
 enum { ANSWER_STATE, ANSWER_FLOOR, ANSWER_SEQ };
 
+/* Arguments of a call, at most. */
+#define ARGUMENTS_MAX (1 + GROUP_MAX * PACKED_PARTS_MAX)
+
 /* A call under way. */
 struct call {
     size_t count; /* of its commits */
@@ -37,7 +40,9 @@ struct committer {
     bool is_loaded;
     struct call calls[CALLS_MAX]; /* the oldest first */
     size_t call_count;
-    struct buffer packed; /* commits of the call being made */
+    struct buffer packed;       /* of the call being made: its arguments behind the limits, */
+    size_t ends[ARGUMENTS_MAX]; /* where each of them ends, */
+    size_t part_count;          /* and how many they are */
     struct commit_packer *packer;
     struct key_name publisher_key;
     uint64_t last_seq;
@@ -158,17 +163,29 @@ static enum status load_library(struct committer *committer) {
     return status == STATUS_OK ? STATUS_OK : fail_by_client(committer, status);
 }
 
-/* Sends what is packed as one call: `ends` are where each of the `count` parts ends. */
-static enum status send_call(struct committer *committer, const size_t *ends, size_t count) {
+static void begin_call(struct committer *committer) {
+    buffer_reset(&committer->packed);
+    committer->part_count = 0;
+}
+
+static void add_to_call(struct committer *committer, struct packed_batch packed) {
+    for (size_t i = 0; i < packed.count; i++)
+        committer->ends[committer->part_count++] = committer->packed.length + packed.ends[i];
+    buffer_append_text(&committer->packed, packed.bytes);
+    assert(buffer_is_whole(&committer->packed));
+}
+
+/* Sends what was added as one call, of `count` commits. */
+static enum status send_call(struct committer *committer, size_t count) {
     struct key_name key = key_name(KEY_FLOORS);
-    struct text arguments[1 + GROUP_MAX] = {commit_pack_limits(committer->packer)};
+    struct text arguments[ARGUMENTS_MAX] = {commit_pack_limits(committer->packer)};
     const char *packed = (const char *)committer->packed.data;
-    for (size_t i = 0; i < count; i++) {
-        size_t from = i > 0 ? ends[i - 1] : 0;
-        arguments[1 + i] = (struct text){packed + from, ends[i] - from};
+    for (size_t i = 0, from = 0; i < committer->part_count; i++) {
+        arguments[1 + i] = (struct text){packed + from, committer->ends[i] - from};
+        from = committer->ends[i];
     }
     enum status status = redis_script_append(committer->redis, committer->script, key_text(&key),
-                                             1 + count, arguments);
+                                             1 + committer->part_count, arguments);
     if (status == STATUS_OK)
         status = redis_client_begin(committer->redis);
     if (status != STATUS_OK) {
@@ -187,20 +204,18 @@ bool committer_can_send(const struct committer *committer) {
 enum status committer_send(struct committer *committer, struct commit *const *group, size_t count,
                            size_t *ret_sent) {
     assert(count > 0 && committer_can_send(committer));
-    size_t ends[GROUP_MAX], sent = 0;
+    size_t sent = 0;
     enum status status = load_library(committer);
     if (status != STATUS_OK)
         return status;
-    buffer_reset(&committer->packed);
+    begin_call(committer);
     while (sent < count && sent < GROUP_MAX && committer->packed.length < CALL_SIZE_MAX) {
         assert(group[sent]->state == COMMIT_OPEN);
-        buffer_append_text(&committer->packed, commit_pack(committer->packer, group[sent],
-                                                           clock_wall(), committer->last_seq));
-        group[sent]->was_sent = true;
-        ends[sent++] = committer->packed.length;
+        add_to_call(committer,
+                    commit_pack(committer->packer, group[sent], clock_wall(), committer->last_seq));
+        group[sent++]->was_sent = true;
     }
-    assert(buffer_is_whole(&committer->packed));
-    status = send_call(committer, ends, sent);
+    status = send_call(committer, sent);
     *ret_sent = status == STATUS_OK ? sent : 0;
     return status;
 }
@@ -369,10 +384,9 @@ static enum status settle_once(struct committer *committer, struct wall_time now
     enum status status = load_library(committer);
     if (status != STATUS_OK)
         return status;
-    buffer_reset(&committer->packed);
-    buffer_append_text(&committer->packed,
-                       commit_pack_settle(committer->packer, now, committer->last_seq));
-    status = send_call(committer, &committer->packed.length, 1);
+    begin_call(committer);
+    add_to_call(committer, commit_pack_settle(committer->packer, now, committer->last_seq));
+    status = send_call(committer, 1);
     committer->call_count = 0;
     if (status == STATUS_OK)
         status = redis_client_read(committer->redis, &reply);
