@@ -312,15 +312,26 @@ enum status redis_client_append(struct redis_client *client, size_t count,
     return status != STATUS_OK ? status : append_command(client, count, arguments);
 }
 
+static bool is_readonly(const redisReply *error) {
+    static const char code[] = "READONLY ";
+    return strncmp(error->str, code, strlen(code)) == 0;
+}
+
 enum status redis_client_begin(struct redis_client *client) {
     if (client->context == NULL) /* lost since the append */
         return STATUS_UNAVAILABLE;
     return send_some(client);
 }
 
-/* Gives a reply that was read. */
+/* Gives a reply that was read. A Redis that says it became a replica is left: after a failover the
+ * same name leads to another. */
 static enum status give(struct redis_client *client, redisReply *reply,
                         struct redis_reply **ret_reply) {
+    if (reply->type == REDIS_REPLY_ERROR && is_readonly(reply)) {
+        enum status status = disconnect(client, STATUS_UNAVAILABLE, reply->str);
+        freeReplyObject(reply);
+        return status;
+    }
     *ret_reply = (struct redis_reply *)reply;
     if (redis_reply_type(*ret_reply) == REDIS_ERROR)
         snprintf(client->error, sizeof(client->error), "%.*s",

@@ -5,8 +5,9 @@
  * never be taken for another's; the next command connects again, at most every 100 ms. URL:
  * redis://[:password@]host:port[/db] or unix:///path/to/socket. Owner: new/destroy; replies are
  * given and destroyed by the caller. Threads: one at a time per client. Errors: UNAVAILABLE (cannot
- * connect, connection lost: the command may or may not have run), TIMEOUT, REFUSED (Redis answered
- * -ERR; the text is in redis_client_error). Limits: replies of 64 MiB.
+ * connect, connection lost: the command may or may not have run; or Redis is a replica now, which
+ * takes no writes: then the connection is given up), TIMEOUT, REFUSED (Redis answered -ERR; the
+ * text is in redis_client_error). Limits: replies of 64 MiB.
  */
 #ifndef SIEM_COMMON_REDIS_CLIENT_H
 #define SIEM_COMMON_REDIS_CLIENT_H

@@ -143,6 +143,29 @@ Test(redis_client, a_restarted_redis_is_found_again) {
     expect_echo("after");
 }
 
+/* After a failover the same address leads to another Redis. */
+Test(redis_client, a_redis_that_became_a_replica_is_left) {
+    struct redis_client *other = redis_client_new(redis.url, 1000, 5000);
+    struct redis_reply *reply = NULL;
+    struct mono_time start = clock_mono();
+    cr_assert_eq(redis_command(client, &reply, TEXT("SET"), TEXT("key"), TEXT("1")), STATUS_OK);
+    redis_reply_destroy(&reply);
+    cr_assert_eq(redis_command(other, &reply, TEXT("REPLICAOF"), TEXT("127.0.0.1"), TEXT("1")),
+                 STATUS_OK);
+    redis_reply_destroy(&reply);
+    cr_expect_eq(redis_command(client, &reply, TEXT("SET"), TEXT("key"), TEXT("2")),
+                 STATUS_UNAVAILABLE);
+    cr_expect_eq(redis_client_fd(client), -1);
+    cr_expect_not_null(strstr(redis_client_error(client), "READONLY"));
+    cr_assert_eq(redis_command(other, &reply, TEXT("REPLICAOF"), TEXT("NO"), TEXT("ONE")),
+                 STATUS_OK);
+    redis_reply_destroy(&reply);
+    while (redis_command(client, &reply, TEXT("SET"), TEXT("key"), TEXT("3")) != STATUS_OK)
+        cr_assert_lt(clock_elapsed_ms(start), 10000);
+    redis_reply_destroy(&reply);
+    redis_client_destroy(&other);
+}
+
 Test(redis_client, an_idle_connection_that_redis_closed_costs_no_command) {
     struct redis_reply *reply = NULL;
     expect_echo("before");
