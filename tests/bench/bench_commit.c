@@ -72,26 +72,29 @@ struct shape {
     uint32_t rule;
     uint32_t contributing;
     uint32_t group_count;
-    bool is_threat;
+    bool is_threat;    /* the first of them; those behind contribute to rule 2 */
+    uint32_t threats;  /* so many; 0: all */
     uint32_t events;   /* of a batch; 0: EVENTS */
     uint32_t together; /* batches of a call; 0: one */
 };
 
 static const struct shape shapes[] = {
-    {"plain events", NULL, 0, 0, 0, false, 0, 0},
-    {"plain events, 32 a batch, 4 batches a call", NULL, 0, 0, 0, false, 32, 4},
-    {"plain events, 16 batches a call", NULL, 0, 0, 0, false, 0, 16},
-    {"1 threat, 32 events a batch", NULL, 0, 1, 0, true, 32, 0},
-    {"3 threats, 4 batches a call", NULL, 0, 3, 0, true, 0, 4},
-    {"13 threats", NULL, 0, 13, 0, true, 0, 0},
-    {"13 threats, 16 batches a call", NULL, 0, 13, 0, true, 0, 16},
-    {"13 contributions, 4096 groups, none fires", &many, 1, 13, GROUPS, false, 0, 0},
-    {"256 contributions, 4096 groups, none fires", &many, 1, 256, GROUPS, false, 0, 0},
-    {"13 contributions, 50 groups, all fire", &count, 1, 13, 50, false, 0, 0},
-    {"256 contributions, 4096 groups, most fire", &count, 1, 256, GROUPS, false, 0, 0},
-    {"256 contributions, 1 group, fires", &count, 1, 256, 1, false, 0, 0},
-    {"13 contributions, 4096 groups, first of an order", &ordered, 1, 13, GROUPS, false, 0, 0},
-    {"256 contributions, 4096 groups, last of an order", &ordered, 2, 256, GROUPS, false, 0, 0},
+    {"plain events", NULL, 0, 0, 0, false, 0, 0, 0},
+    {"plain events, 32 a batch, 4 batches a call", NULL, 0, 0, 0, false, 0, 32, 4},
+    {"plain events, 16 batches a call", NULL, 0, 0, 0, false, 0, 0, 16},
+    {"1 threat, 32 events a batch", NULL, 0, 1, 0, true, 0, 32, 0},
+    {"3 threats, 4 batches a call", NULL, 0, 3, 0, true, 0, 0, 4},
+    {"13 threats", NULL, 0, 13, 0, true, 0, 0, 0},
+    {"13 threats, 16 batches a call", NULL, 0, 13, 0, true, 0, 0, 16},
+    {"13 contributions, 4096 groups, none fires", &many, 1, 13, GROUPS, false, 0, 0, 0},
+    {"256 contributions, 4096 groups, none fires", &many, 1, 256, GROUPS, false, 0, 0, 0},
+    {"13 contributions, 50 groups, all fire", &count, 1, 13, 50, false, 0, 0, 0},
+    {"256 contributions, 4096 groups, most fire", &count, 1, 256, GROUPS, false, 0, 0, 0},
+    {"256 contributions, 1 group, fires", &count, 1, 256, 1, false, 0, 0, 0},
+    {"13 contributions, 4096 groups, first of an order", &ordered, 1, 13, GROUPS, false, 0, 0, 0},
+    {"256 contributions, 4096 groups, last of an order", &ordered, 2, 256, GROUPS, false, 0, 0, 0},
+    {"13 threats first, 243 last of an order, 16 a call", &ordered, 1, 256, GROUPS, true, 13, 0,
+     16},
 };
 
 static double redis_seconds(void) {
@@ -112,7 +115,7 @@ static void make_batch(const struct shape *shape, uint64_t seq) {
     uint32_t events = shape->events > 0 ? shape->events : EVENTS;
     for (uint32_t i = 0; i < events; i++) {
         struct made_event made = made_benign(START_MS + (int64_t)seq * 10);
-        if (i < shape->contributing && shape->is_threat)
+        if (i < (shape->threats > 0 ? shape->threats : shape->contributing) && shape->is_threat)
             made = made_threat(made.event.time_ms, SEVERITY_MEDIUM,
                                keys[(seq * shape->contributing + i) % 50]);
         if (i < shape->contributing && shape->correlation != NULL) {
@@ -120,7 +123,8 @@ static void make_batch(const struct shape *shape, uint64_t seq) {
                 &groups[(seq * shape->contributing + i) % shape->group_count];
             group->correlation = shape->correlation;
             made.contribution_count = 1;
-            made.contributions[0] = (struct made_contribution){group, shape->rule, 0};
+            uint32_t rule = shape->is_threat && i >= shape->threats ? 2 : shape->rule;
+            made.contributions[0] = (struct made_contribution){group, rule, 0};
         }
         made_batch_add(&batch, made);
     }
