@@ -287,7 +287,7 @@ return function(arguments)
         local batch = cmsgpack.unpack(arguments[at])
         local is_done, answer = pcall(commit, batch, arguments, at)
         if not is_done then
-            threats_into.forget()
+            threats_into.undo()
             if type(answer) ~= 'table' then answer = {err = 'ERR ' .. tostring(answer)} end
         end
         answers[#answers + 1] = answer

@@ -1,9 +1,9 @@
 -- commit_incidents.lua: the threats of a batch, each into its incident, for commit.lua.
 --
 -- take(commit) reads and computes, write() writes. What is stored of an incident never depends on the order
--- in which threats arrive, ids, revisions and alerts aside. begin(limits) starts a call; what was read of incidents
--- is known to its later batches, until forget(): a batch failed, and may have left it half changed. finish()
--- writes what the batches of the call list together.
+-- in which threats arrive, ids, revisions and alerts aside. begin(limits) starts a call; incidents and their
+-- episodes are read when the first batch meets them and written once, by finish(), with what else the batches of
+-- the call list together. After a batch that failed undo() puts them back to what the one before it left.
 --
 -- commit   of commit.lua: the batch, what is summed up, and correlated, what correlations came to, with the
 --          threats they added
@@ -30,7 +30,9 @@ local PUBLISHER_KEPT_S = 86400
 -- Of the present call, and its limits.
 local publisher, window_ms, lateness_ms, incidents_max, threats_kept
 local incidents                 -- by id; false when there is no such incident
-local kinds, kept_ms            -- lists of episodes by hash; kept longer where correlations look back
+local kinds                     -- by hash: a list of episodes, and how much longer it is kept (kept_ms)
+local changed                   -- incidents to write, by id
+local changed_kinds             -- the same, by hash
 local has_channels, outbox_length
 local last_number, day_numbers  -- last_number: of incidents, before this batch
 local seq_written, wrote_seq    -- the publisher's last, as it is now; true: it has changed
@@ -40,8 +42,8 @@ local has_audit, is_checked
 
 -- Of the present batch; take() makes them anew.
 local add, sums, days, rules, now_ms
-local touched                   -- incidents to write, in order
-local met                       -- hashes of the kinds of its threats
+local touched                   -- incidents, in order
+local met                       -- kinds of its threats by hash, as they were before it
 local index_add, index_remove   -- by sorted set
 local to_delete, outbox, alerts -- to_delete: ids
 local answers, publisher_seq
@@ -57,16 +59,39 @@ local indices, times, counts, severities, types, hashes, details, addresses, use
     rule_lists, threat_days, event_ids, topics, heads
 local spans, correlated
 
-local function forget()
-    incidents, kinds, kept_ms = {}, {}, {}
-    has_channels, outbox_length, day_numbers = nil, nil, {}
+-- The fields of an incident as they are.
+local function copy_of(incident)
+    local copy = {}
+    for i = 1, #incident_fields do
+        local field = incident_fields[i]
+        copy[field] = incident[field]
+    end
+    return copy
 end
 
 local function begin(limits)
     publisher, window_ms, lateness_ms = limits.publisher, limits.window_ms, limits.lateness_ms
     incidents_max, threats_kept = limits.incidents_max, limits.threats_kept
-    last_number, seq_written, wrote_seq, timeline, tops, has_audit, is_checked = nil, nil, false, {}, {}, false, false
-    forget()
+    incidents, kinds, changed, changed_kinds = {}, {}, {}, {}
+    has_channels, outbox_length, last_number, day_numbers = nil, nil, nil, {}
+    seq_written, wrote_seq, timeline, tops, has_audit, is_checked = nil, false, {}, {}, false, false
+    touched, met = {}, {}
+end
+
+-- An incident that an earlier batch changed is as that left it; others are read again.
+local function undo()
+    for _, incident in ipairs(touched) do
+        if changed[incident.id] then
+            for _, field in ipairs(incident_fields) do incident[field] = incident.was[field] end
+            incident.rule_title, incident.last_rule = nil, nil
+            incident.touched, incident.threats, incident.news = false, 0, {}
+        else
+            incidents[incident.id] = nil
+        end
+    end
+    for hash, kind in pairs(met) do kinds[hash] = changed_kinds[hash] and kind or nil end
+    touched, met = {}, {}
+    has_channels, outbox_length, day_numbers = nil, nil, {}
 end
 
 local function begin_batch(commit)
@@ -121,8 +146,8 @@ local function index(list, set, ...)
     for i = 1, select('#', ...) do insert(members, (select(i, ...))) end
 end
 
--- Reads what every threat needs of its incident; the rest is read when it is needed (load_rest). What
--- is written at the end are the fields that differ from `was`.
+-- Reads what every threat needs of its incident; the rest is read when it is needed (load_rest). `was` is how it
+-- was before this batch, `stored` how Redis has it: what is written are the fields that differ.
 local function load(id)
     if incidents[id] == nil then
         local name = key.incident:format(id)
@@ -133,14 +158,16 @@ local function load(id)
         else
             local count, first, last = tonumber(v[3]), tonumber(v[4]), tonumber(v[5])
             local at, address, user = tonumber(v[6]), v[7] or nil, v[8] or nil
+            local was = {
+                id = id, status = v[1], severity = v[2], detection_count = count, first_seen = first,
+                last_seen = last, description_at = at, source_ip = address, affected_user = user,
+                rules = v[9], revision = tonumber(v[10]), day = v[11] or nil}
             incidents[id] = {
                 id = id, name = name, status = v[1], severity = v[2], detection_count = count,
                 first_seen = first, last_seen = last, description_at = at, source_ip = address,
                 affected_user = user, rules = v[9], revision = tonumber(v[10]), day = v[11] or nil,
                 threats = 0, touched = false, news = {},
-                was = {id = id, status = v[1], severity = v[2], detection_count = count, first_seen = first,
-                       last_seen = last, description_at = at, source_ip = address, affected_user = user,
-                       rules = v[9], revision = tonumber(v[10]), day = v[11] or nil},
+                was = was, stored = was,
             }
         end
     end
@@ -148,7 +175,7 @@ local function load(id)
 end
 
 local function load_rest(incident)
-    if incident.was.id and not incident.number then
+    if incident.stored.id and not incident.number then
         local fields = {'number', 'description', 'tags', 'analyst_notes', 'resolution'}
         local values = call('HMGET', incident.name, unpack(fields))
         values[1] = tonumber(values[1])
@@ -156,15 +183,18 @@ local function load_rest(incident)
             if incident[field] == nil then
                 incident[field] = values[i] or nil
             end
-            incident.was[field] = values[i] or nil
+            incident.stored[field] = values[i] or nil
+            if incident.was[field] == nil then incident.was[field] = values[i] or nil end
         end
     end
     return incident
 end
 
+-- Before anything of it changes.
 local function touch(incident)
     if not incident.touched then
         incident.touched = true
+        if changed[incident.id] then incident.was = copy_of(incident) end
         insert(touched, incident)
     end
 end
@@ -183,7 +213,7 @@ local function open(threat)
         event_type = types[threat], severity = severities[threat], status = 'detected',
         description = details[threat], description_at = spans[threat] and spans[threat].at or time,
         detection_count = 0, first_seen = time, last_seen = time, rules = '[]', tags = '[]', revision = 0,
-        alert = 'not_configured', threats = 0, touched = false, news = {'opened'}, was = {},
+        alert = 'not_configured', threats = 0, touched = false, news = {'opened'}, was = {}, stored = {},
     }
     incidents[id] = incident
     return incident
@@ -280,6 +310,7 @@ end
 
 local function absorb(incident, threat)
     local time, list, span = times[threat], rule_lists[threat], spans[threat]
+    touch(incident)
     take_description(incident, severities[threat], span and span.at or time, details[threat])
     take_times(incident, time, days[threat_days[threat]][1], span and span.to or time, counts[threat])
     incident.source_ip = smaller(incident.source_ip, addresses[threat])
@@ -291,7 +322,6 @@ local function absorb(incident, threat)
     end
     incident.threats = incident.threats + 1
     incident.threat = threat -- any one of its kind: the title is made the same way for all
-    touch(incident)
 end
 
 local function join_notes(a, b)
@@ -303,6 +333,8 @@ end
 local function merge(incident, other)
     load_rest(incident)
     load_rest(other)
+    touch(incident)
+    touch(other)
     take_description(incident, other.severity, other.description_at, other.description)
     take_times(incident, other.first_seen, other.day, other.last_seen, other.detection_count)
     incident.source_ip = smaller(incident.source_ip, other.source_ip)
@@ -317,8 +349,6 @@ local function merge(incident, other)
     insert(incident.news, 'absorbed ' .. other.id)
     insert(other.news, 'merged into ' .. incident.id)
     add(key.ledger, 'incidents_merged', 1)
-    touch(incident)
-    touch(other)
 end
 
 -- Episodes of a kind stand one behind the other: first, last, id.
@@ -387,19 +417,20 @@ local function find_or_open(threat)
     local span = spans[threat]
     if window_ms == 0 and not span then return open(threat), true end
     local hash, first = hashes[threat], times[threat]
-    met[hash] = true
     local last = span and span.to or first
     local list = kinds[hash]
     if not list then
         local stored = call('GET', key.episode:format(hash))
-        if stored then
-            list, kept_ms[hash] = cmsgpack.unpack(stored)
-        else
-            list = {}
-        end
-        kinds[hash] = list
+        local longer
+        list = {}
+        if stored then list, longer = cmsgpack.unpack(stored) end
+        list.kept_ms, kinds[hash] = longer, list
     end
-    if span then kept_ms[hash] = max(kept_ms[hash] or 0, span.kept_ms) end
+    if not met[hash] then
+        met[hash] = {unpack(list)}
+        met[hash].kept_ms = list.kept_ms
+    end
+    if span then list.kept_ms = max(list.kept_ms or 0, span.kept_ms) end
     local found = episodes_at(list, first, last)
     if #found == 0 then
         local incident = open(threat)
@@ -520,6 +551,8 @@ local function evict(count)
     for _, victim in ipairs(victims) do
         local name = key.incident:format(victim.id)
         local values = call('HMGET', name, 'severity', 'status', 'day')
+        local held = changed[victim.id]
+        if held then values = {held.severity, held.status, held.day} end
         leave_indices(victim.id, values[1], values[2], values[3])
         insert(to_delete, victim.id)
     end
@@ -640,23 +673,11 @@ end
 
 -- 3. Writing ---------------------------------------------------------------------------------------------
 
--- What is different of an incident, and is then no more.
-local function write_incident(incident)
-    local was, changed, n = incident.was, {}, 0
-    for _, field in ipairs(incident_fields) do
-        local value = incident[field]
-        if value ~= was[field] then
-            changed[n + 1], changed[n + 2] = field, value
-            was[field] = value
-            n = n + 2
-        end
-    end
-    if n > 0 then call('HSET', incident.name, unpack(changed)) end
-    was.id, incident.touched, incident.threats, incident.last_rule = incident.id, false, 0, nil
-    if incident.merged_into then
-        call('PEXPIRE', incident.name, MERGED_KEPT_MS)
-        incidents[incident.id] = nil
-    end
+-- What a batch came to is what the next one finds.
+local function settle(incident)
+    changed[incident.id] = incident
+    incident.touched, incident.threats, incident.last_rule = false, 0, nil
+    if incident.merged_into then incidents[incident.id] = nil end
     if #incident.news > 0 then
         call('XADD', key.audit, '*', 'incident', incident.id, 'revision', incident.revision,
              'who', 'pipeline', 'time', now_ms, 'what', concat(incident.news, ', '))
@@ -680,30 +701,46 @@ local function write_threats()
     end
 end
 
-local function write_episodes()
-    for hash in pairs(met) do
-        local longer = kept_ms[hash] or 0
-        call('SET', key.episode:format(hash), pack(kinds[hash], longer), 'PX',
-             max(1, window_ms + lateness_ms + longer))
-    end
-end
-
 local function write()
-    for _, incident in ipairs(touched) do write_incident(incident) end
+    for _, incident in ipairs(touched) do settle(incident) end
+    for hash in pairs(met) do changed_kinds[hash] = true end
     for set, members in pairs(index_remove) do each_part(members, 'ZREM', set) end
     for set, members in pairs(index_add) do each_part(members, 'ZADD', set) end
     for _, id in ipairs(to_delete) do
         call('DEL', key.incident:format(id))
-        incidents[id] = nil
+        incidents[id], changed[id] = nil, nil
     end
-    write_episodes()
     if opened > 0 then last_number = last_number + opened end
     for day in pairs(days_numbered) do call('SET', key.day_incident_number:format(day), day_numbers[day]) end
     for _, entry in ipairs(outbox) do call('XADD', key.outbox, '*', unpack(entry)) end
     write_threats()
+    touched, met = {}, {}
+end
+
+local function write_incident(incident)
+    local stored, changes, n = incident.stored, {}, 0
+    for i = 1, #incident_fields do
+        local field = incident_fields[i]
+        local value = incident[field]
+        if value ~= stored[field] then
+            changes[n + 1], changes[n + 2] = field, value
+            n = n + 2
+        end
+    end
+    if n > 0 then call('HSET', incident.name, unpack(changes)) end
+    if incident.merged_into then call('PEXPIRE', incident.name, MERGED_KEPT_MS) end
+end
+
+local function write_episodes(hash)
+    local list = kinds[hash]
+    local longer = list.kept_ms or 0
+    list.kept_ms = nil -- packed beside the list
+    call('SET', key.episode:format(hash), pack(list, longer), 'PX', max(1, window_ms + lateness_ms + longer))
 end
 
 local function finish()
+    for _, incident in pairs(changed) do write_incident(incident) end
+    for hash in pairs(changed_kinds) do write_episodes(hash) end
     if has_audit then call('XTRIM', key.audit, 'MAXLEN', '~', AUDIT_KEPT) end
     if not wrote_seq then return end
     call('SET', key.publisher:format(publisher), seq_written, 'EX', PUBLISHER_KEPT_S)
@@ -719,4 +756,4 @@ local function finish()
     end
 end
 
-return {begin = begin, take = take, write = write, forget = forget, finish = finish, last_seq = last_seq}
+return {begin = begin, take = take, write = write, undo = undo, finish = finish, last_seq = last_seq}

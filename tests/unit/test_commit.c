@@ -5,6 +5,7 @@
 #include "common/scoped.h"
 
 #include <criterion/criterion.h>
+#include <inttypes.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +15,7 @@
 
 #define NOON INT64_C(1785585600000) /* 2026-08-01T12:00:00Z */
 #define HOUR_MS INT64_C(3600000)
+#define DAY_MS (24 * HOUR_MS)
 #define LANE "00c0ffee00c0ffee-1"
 #define K "siem:{0}:"
 
@@ -537,6 +539,95 @@ Test(commit, group_of_batches) {
     cr_expect_eq(duplicates, GROUP_MAX / 2);
     cr_expect_eq(ledger("committed"), GROUP_MAX / 2);
     cr_expect_eq(floor_now(), GROUP_MAX / 2);
+}
+
+/* Threats of one incident; the first of them also has one of a day that cannot be written to. */
+enum { FAILING, FIRST, WORSE, EARLIER, STORIES };
+
+static void make_story(uint64_t story) {
+    static const enum severity severities[STORIES] = {SEVERITY_CRITICAL, SEVERITY_MEDIUM,
+                                                      SEVERITY_HIGH, SEVERITY_LOW};
+    static const int64_t offsets[STORIES] = {-2000, 0, 1000, -1000};
+    made_batch_init(&batch, story);
+    made_batch_add(&batch, made_threat(NOON + offsets[story], severities[story], "198.51.100.4"));
+    made_batch_add(&batch, made_benign(NOON + offsets[story]));
+    if (story == FAILING)
+        made_batch_add(&batch, made_threat(NOON - 3 * DAY_MS, SEVERITY_LOW, "198.51.100.5"));
+}
+
+/* Commits stories in this order, so many a call, into an empty Redis. */
+static void tell(const uint64_t *stories, size_t count, size_t at_once) {
+    static struct commit commits[STORIES];
+    struct commit *group[STORIES];
+    commit_fixture_flush(&fixture);
+    SCOPED(redis_reply)
+    struct redis_reply *wrong = commit_fixture_ask(&fixture, "SET " K "day:20260729:types wrong");
+    for (size_t i = 0; i < count; i++) {
+        group[i] = &commits[i];
+        commit_init(group[i]);
+        make_story(stories[i]);
+        struct wire_message message = made_batch_message(&batch);
+        cr_assert_eq(commit_take(group[i], &message), STATUS_OK);
+    }
+    for (size_t i = 0; i < count; i += at_once)
+        cr_assert_eq(committer_run(fixture.committer, group + i, at_once), STATUS_OK);
+    for (size_t i = 0; i < count; i++) {
+        cr_expect_eq(commits[i].state, stories[i] == FAILING ? COMMIT_REFUSED : COMMIT_DONE);
+        commit_fini(group[i]);
+    }
+}
+
+/* What Redis holds of them, as one text to be freed; values as digests. */
+static char *told(void) {
+    static const char *const questions[] = {"DEBUG DIGEST-VALUE " K "incident:INC-20260801-0001",
+                                            "DEBUG DIGEST-VALUE " K "ledger",
+                                            "DEBUG DIGEST-VALUE " K "floors",
+                                            "DEBUG DIGEST-VALUE " K "rule_hits",
+                                            "DEBUG DIGEST-VALUE " K "day:20260801",
+                                            "DEBUG DIGEST-VALUE " K "day:20260801:types",
+                                            "DEBUG DIGEST-VALUE " K "day:20260801:addresses",
+                                            "DEBUG DIGEST-VALUE " K "day:20260801:incident_number",
+                                            "DEBUG DIGEST-VALUE " K "incidents",
+                                            "DEBUG DIGEST-VALUE " K "incidents:detected:high",
+                                            "ZCARD " K "timeline",
+                                            "ZCARD " K "day:20260801:top_threats",
+                                            "XLEN " K "threats",
+                                            "XLEN " K "audit",
+                                            "DBSIZE"};
+    struct buffer text;
+    buffer_init(&text, SIZE_MAX);
+    for (size_t i = 0; i < sizeof(questions) / sizeof(questions[0]); i++) {
+        SCOPED(redis_reply)
+        struct redis_reply *reply = commit_fixture_ask(&fixture, "%s", questions[i]);
+        struct text digest = redis_reply_count(reply) > 0
+                                 ? redis_reply_text(redis_reply_at(reply, 0))
+                                 : (struct text){NULL, 0};
+        buffer_printf(&text, "%s: %" PRId64 " %.*s\n", questions[i], redis_reply_integer(reply),
+                      TEXT_ARG(digest));
+    }
+    char *told = strndup((const char *)text.data, text.length);
+    buffer_fini(&text);
+    return told;
+}
+
+/* What batches of a call share leaves no trace: not of one that failed after it had changed the
+ * incident of the others, or had opened it. */
+Test(commit, calls_of_several_batches_come_to_the_same_as_calls_of_one) {
+    static const uint64_t orders[][STORIES] = {{FIRST, FAILING, WORSE, EARLIER},
+                                               {FAILING, FIRST, WORSE, EARLIER},
+                                               {FIRST, EARLIER, FAILING, WORSE},
+                                               {FIRST, EARLIER, WORSE, FAILING}};
+    for (size_t i = 0; i < sizeof(orders) / sizeof(orders[0]); i++) {
+        tell(orders[i], STORIES, 1);
+        char *alone = told();
+        for (size_t at_once = 2; at_once <= STORIES; at_once += 2) {
+            tell(orders[i], STORIES, at_once);
+            char *together = told();
+            cr_expect_str_eq(together, alone);
+            free(together);
+        }
+        free(alone);
+    }
 }
 
 /* A batch the script fails on holds up none of its group. */
