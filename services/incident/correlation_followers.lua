@@ -92,6 +92,7 @@ end
 -- Numbers of the followers whose group may have a window.
 local function candidates_of(followers, prefixes)
     local found, packed = {}, followers.prefixes
+    if not next(prefixes) then return found end
     for from = 0, #packed / PREFIX_SIZE - 1, PREFIXES_AT_ONCE do
         local count = min(PREFIXES_AT_ONCE, #packed / PREFIX_SIZE - from)
         local numbers = {unpack_head(PREFIXES[count], packed, from * PREFIX_SIZE + 1)}

@@ -4,7 +4,7 @@
 
 local ceil, min, max, has = math.ceil, math.min, math.max, bit.band
 local remove = table.remove
-local ipairs, pairs = ipairs, pairs
+local ipairs, next, pairs = ipairs, next, pairs
 
 local KIND, TIMESPAN, LATENESS, WAITS, COMPARISONS, IN_ORDER, RULE_COUNT, QUANTUM =
     terms.KIND, terms.TIMESPAN, terms.LATENESS, terms.WAITS, terms.COMPARISONS, terms.IN_ORDER, terms.RULE_COUNT,
@@ -83,9 +83,19 @@ local function needed_of(group)
     return needed
 end
 
+local function evict_oldest(window, over)
+    local lost = 0
+    for at = 1, over do
+        if has(window.marks[at], BELONGS) == 0 then lost = lost + 1 end
+    end
+    cut(window, over)
+    if lost > 0 then present.add(key.ledger, 'contributions_evicted', lost) end
+end
+
 -- Lets so many contributions go: the oldest that are not needed, and when these are too few the oldest.
 local function evict(group, over)
     local window, needed, gone, lost, kept = group.window, needed_of(group), {}, 0, 0
+    if not next(needed) then return evict_oldest(window, over) end
     for round = 1, 2 do
         for at = 1, over > 0 and window.count or 0 do
             if over > 0 and not gone[at] and (round == 2 or not needed[at]) then

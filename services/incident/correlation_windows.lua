@@ -64,6 +64,18 @@ local function amount_of(definition, weight, value)
     return 1
 end
 
+local function bound_of(definition, window)
+    local weights, values, bound = window.weights, window.values, 0
+    if definition[KIND] == 'event_count' then
+        for i = 1, window.count do bound = bound + weights[i] end
+    elseif definition[KIND] == 'value_sum' then
+        for i = 1, window.count do bound = bound + max(values[i], 0) end
+    else
+        bound = window.count
+    end
+    return bound
+end
+
 local function add_to_mask(mask, rule)
     local bit_of_rule = 2 ^ (rule - 1)
     if rule == 0 or floor_of(mask / bit_of_rule) % 2 == 1 then return mask end
@@ -91,13 +103,10 @@ end
 -- All of it in the body, with nothing left in the tail.
 local function pack_window(group, window, score)
     local definition = group.definition
-    local bound, mask, oldest, due, covered = 0, 0, 0, 0, 0
-    local offsets, times, newest = {}, window.times, window.newest
-    for i = 1, window.count do
-        offsets[i] = newest - times[i]
-        bound = bound + amount_of(definition, window.weights[i], window.values[i] or 0)
-        mask = add_to_mask(mask, window.rules[i] or 0)
-    end
+    local bound, mask, oldest, due, covered = bound_of(definition, window), 0, 0, 0, 0
+    local offsets, times, newest, rules = {}, window.times, window.newest, window.rules
+    for i = 1, window.count do offsets[i] = newest - times[i] end
+    for i = 1, #rules do mask = add_to_mask(mask, rules[i]) end
     for i = 1, #window.dues do
         if window.dues[i] > 0 then
             oldest = oldest == 0 and times[i] or min(oldest, times[i])
