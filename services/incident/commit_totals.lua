@@ -10,58 +10,67 @@
 
 local call = redis.call
 local min, max = math.min, math.max
-local error, next, pairs, tonumber, unpack = error, next, pairs, tonumber, unpack
+local error, pairs, tonumber, type, unpack = error, pairs, tonumber, type, unpack
 
 local FIELDS_AT_ONCE = 1000     -- below Lua's bound of arguments
 
 -- Of the present call.
-local hashes                    -- by name: values by field (false: there is none), and those that changed
-local sets                      -- by name: scores by name, the same
+local hashes                    -- by name: values by field
+local sets                      -- by name: scores by name
+-- A value or score is false when Redis has none, a text as Redis has it, a number when it is to be written.
 
 local function begin()
     hashes, sets = {}, {}
 end
 
--- Those of a list that are not among the known values, each once.
+-- Those of a list that are not among the known values yet; nil when there are none.
 local function unknown_of(list, values)
-    local found, met, n = {}, {}, 0
+    local found, n = nil, 0
     for i = 1, #list do
         local name = list[i]
-        if values[name] == nil and not met[name] then
-            n = n + 1
-            found[n], met[name] = name, true
+        if values[name] == nil then
+            found, n = found or {}, n + 1
+            found[n] = name
         end
     end
     return found
 end
 
--- Reads values of what is not known yet with a command that answers a list.
+-- Reads values with a command that answers a list. What is no number stops it before anything is known.
+local function read_values(command, name, list, values)
+    local read
+    for from = 1, #list, FIELDS_AT_ONCE do
+        local part = call(command, name, unpack(list, from, min(from + FIELDS_AT_ONCE - 1, #list)))
+        read = read or part
+        for i = 1, from > 1 and #part or 0 do read[from + i - 1] = part[i] end
+    end
+    for i = 1, #list do
+        if read[i] and not tonumber(read[i]) then error('no number in ' .. name) end
+    end
+    for i = 1, #list do values[list[i]] = read[i] end
+end
+
 local function read_unknown(command, name, list, values)
     local unknown = unknown_of(list, values)
-    for from = 1, #unknown, FIELDS_AT_ONCE do
-        local to = min(from + FIELDS_AT_ONCE - 1, #unknown)
-        local read = call(command, name, unpack(unknown, from, to))
-        for i = from, to do
-            local value = read[i - from + 1]
-            values[unknown[i]] = value and (tonumber(value) or error('no number in ' .. name))
-        end
-    end
+    if unknown then read_values(command, name, unknown, values) end
 end
 
 local function read_hash(name, sum)
-    local hash = hashes[name] or {values = {}, changed = {}}
-    if #sum.fields > 0 then read_unknown('HMGET', name, sum.fields, hash.values) end
-    if not hashes[name] then
-        hash.is_new = not hash.values[sum.fields[1]]
-        hash.room = sum.fields_max and sum.fields_max - call('HLEN', name)
-        if name == key.rule_hits then call('HLEN', key.rule_last_hit) end
-    end
+    local hash = hashes[name]
+    if hash then return read_unknown('HMGET', name, sum.fields, hash.values) end
+    hash = {values = {}}
+    if #sum.fields > 0 then read_values('HMGET', name, sum.fields, hash.values) end
+    hash.is_new = not hash.values[sum.fields[1]]
+    hash.room = sum.fields_max and sum.fields_max - call('HLEN', name)
+    if name == key.rule_hits then call('HLEN', key.rule_last_hit) end
     hashes[name] = hash
 end
 
 local function read_set(name, sum)
-    local set = sets[name] or {scores = {}, changed = {}, new = 0, held = call('ZCARD', name)}
-    read_unknown('ZMSCORE', name, sum.names, set.scores)
+    local set = sets[name]
+    if set then return read_unknown('ZMSCORE', name, sum.names, set.scores) end
+    set = {scores = {}, new = 0, held = call('ZCARD', name)}
+    read_values('ZMSCORE', name, sum.names, set.scores)
     sets[name] = set
 end
 
@@ -71,25 +80,25 @@ local function read(sums, names)
 end
 
 local function add_to_hash(hash, sum)
-    local values, changed, fields, amounts = hash.values, hash.changed, sum.fields, sum.amounts
-    hash.expire_at = hash.expire_at or sum.expire_at
+    local values, fields, amounts, room = hash.values, sum.fields, sum.amounts, hash.room
+    hash.expire_at, hash.is_changed = hash.expire_at or sum.expire_at, true
     for i = 1, #fields do
         local field = fields[i]
         local value = values[field]
-        if not value and hash.room then hash.room = hash.room - 1 end
-        if value or not hash.room or hash.room >= 0 then
-            values[field], changed[field] = (value or 0) + amounts[i], true
-        end
+        if not value and room then room = room - 1 end
+        if value or not room or room >= 0 then values[field] = (value or 0) + amounts[i] end
     end
+    hash.room = room
 end
 
 local function add_to_set(set, sum)
-    local scores, changed, list, amounts = set.scores, set.changed, sum.names, sum.amounts
+    local scores, list, amounts = set.scores, sum.names, sum.amounts
     set.expire_at, set.most = sum.expire_at, sum.most
     for i = 1, #list do
         local name = list[i]
-        if not scores[name] then set.new = set.new + 1 end
-        scores[name], changed[name] = (scores[name] or 0) + amounts[i], true
+        local score = scores[name]
+        if not score then set.new = set.new + 1 end
+        scores[name] = (score or 0) + amounts[i]
     end
 end
 
@@ -107,21 +116,23 @@ end
 
 -- True when the hash is there, or will be.
 local function knows(name)
-    return hashes[name] and next(hashes[name].changed) or call('EXISTS', name) == 1
+    return hashes[name] and hashes[name].is_changed or call('EXISTS', name) == 1
 end
 
 -- What a sorted set evicts goes to the ledger, which every batch adds to.
 local function count_evicted(number)
-    local ledger = hashes[key.ledger]
-    local before = ledger.values.names_evicted or tonumber(call('HGET', key.ledger, 'names_evicted') or 0) or 0
-    ledger.values.names_evicted, ledger.changed.names_evicted = before + number, true
+    local values = hashes[key.ledger].values
+    local before = values.names_evicted or tonumber(call('HGET', key.ledger, 'names_evicted') or 0) or 0
+    values.names_evicted = before + number
 end
 
 local function write_set(name, set, names_max)
     local members, n = {}, 0
-    for member in pairs(set.changed) do
-        members[n + 1], members[n + 2] = set.scores[member], member
-        n = n + 2
+    for member, score in pairs(set.scores) do
+        if type(score) == 'number' then
+            members[n + 1], members[n + 2] = score, member
+            n = n + 2
+        end
     end
     if n == 0 then return end
     each_part(members, 'ZADD', name)
@@ -135,9 +146,11 @@ end
 
 local function write_hash(name, hash, now_ms)
     local changes, n = {}, 0
-    for field in pairs(hash.changed) do
-        changes[n + 1], changes[n + 2] = field, hash.values[field]
-        n = n + 2
+    for field, value in pairs(hash.values) do
+        if type(value) == 'number' then
+            changes[n + 1], changes[n + 2] = field, value
+            n = n + 2
+        end
     end
     each_part(changes, 'HSET', name)
     if name == key.rule_hits then
