@@ -13,8 +13,7 @@
 #ifndef SIEM_DETECTOR_LITERAL_MACHINE_H
 #define SIEM_DETECTOR_LITERAL_MACHINE_H
 
-#include "common/bytes.h"
-#include "services/detector/hit_set.h"
+#include "services/detector/literal_filter.h"
 
 #define LITERAL_REST_MAX 64
 /* Searches that wait for a run, at most, and that are made together. */
@@ -22,11 +21,6 @@
 #define LITERAL_TOGETHER_MAX 4
 /* Rows of which a long text's searches know that there is nothing to add; a power of 2. */
 #define LITERAL_KNOWN_ROWS 512
-
-struct literal {
-    struct text text;
-    uint32_t number;
-};
 
 struct literal_machine;
 

@@ -33,10 +33,10 @@ static struct affix_tree *make_tree(const struct plan *plan, const struct lane_a
     return tree;
 }
 
-/* A machine of the literals with this finder among a lane's atoms; NULL when there are none. */
-static struct literal_machine *make_machine(const struct plan *plan, const struct lane_atoms *atoms,
-                                            enum atom_finder finder) {
-    struct literal_machine *machine = NULL;
+/* What searches for the literals with this finder among a lane's atoms. */
+static struct lane_literals make_literals(const struct plan *plan, const struct lane_atoms *atoms,
+                                          enum atom_finder finder) {
+    struct lane_literals made = {NULL, NULL};
     size_t count = 0;
     struct literal *literals = calloc(atoms->count + 1, sizeof *literals);
     if (literals == NULL)
@@ -47,9 +47,10 @@ static struct literal_machine *make_machine(const struct plan *plan, const struc
             literals[count++] = (struct literal){atom->pattern->literal, atoms->numbers[i]};
     }
     if (count > 0)
-        machine = literal_machine_new(literals, count);
+        made = (struct lane_literals){literal_filter_new(literals, count),
+                                      literal_machine_new(literals, count)};
     free(literals);
-    return machine;
+    return made;
 }
 
 /* Puts what is found by equality into the tables. */
@@ -101,9 +102,9 @@ void sigma_lanes_init(struct sigma_lanes *lanes, const struct plan *plan) {
         lanes->items[i].present = SIGMA_NONE;
         lanes->items[i].prefixes = make_tree(plan, &atoms[i], AFFIX_PREFIX);
         lanes->items[i].suffixes = make_tree(plan, &atoms[i], AFFIX_SUFFIX);
-        lanes->items[i].literals = make_machine(plan, &atoms[i], FINDER_CONTAINS);
-        lanes->items[i].late_literals = make_machine(plan, &atoms[i], FINDER_CONTAINS_LATE);
-        lanes->items[i].wide_literals = make_machine(plan, &atoms[i], FINDER_CONTAINS_WIDE);
+        lanes->items[i].literals = make_literals(plan, &atoms[i], FINDER_CONTAINS);
+        lanes->items[i].late_literals = make_literals(plan, &atoms[i], FINDER_CONTAINS_LATE);
+        lanes->items[i].wide_literals = make_literals(plan, &atoms[i], FINDER_CONTAINS_WIDE);
     }
     for (uint32_t i = 0; i < plan->atom_count; i++)
         fill_tables(lanes, plan, i);
@@ -111,14 +112,19 @@ void sigma_lanes_init(struct sigma_lanes *lanes, const struct plan *plan) {
     free(atoms);
 }
 
+static void free_literals(struct lane_literals *literals) {
+    literal_filter_destroy(&literals->filter);
+    literal_machine_destroy(&literals->machine);
+}
+
 void sigma_lanes_fini(struct sigma_lanes *lanes) {
     for (uint32_t i = 0; i < lanes->count; i++) {
         struct sigma_lane *lane = &lanes->items[i];
         affix_tree_destroy(&lane->prefixes);
         affix_tree_destroy(&lane->suffixes);
-        literal_machine_destroy(&lane->literals);
-        literal_machine_destroy(&lane->late_literals);
-        literal_machine_destroy(&lane->wide_literals);
+        free_literals(&lane->literals);
+        free_literals(&lane->late_literals);
+        free_literals(&lane->wide_literals);
     }
     free(lanes->items);
     equal_table_fini(&lanes->texts);

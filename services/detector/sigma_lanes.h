@@ -11,14 +11,20 @@
 #include "services/detector/literal_machine.h"
 #include "services/detector/sigma_plan.h"
 
+/* What searches for some literals of a lane; both NULL when there are none. */
+struct lane_literals {
+    struct literal_filter *filter;
+    struct literal_machine *machine; /* for texts that the filter leaves to it */
+};
+
 struct sigma_lane {
     uint32_t present;            /* the atom "has a value", or SIGMA_NONE */
     bool has_texts, has_numbers; /* in the tables */
-    struct affix_tree *prefixes; /* this and the next four: NULL when there is none */
+    struct affix_tree *prefixes; /* this and the next: NULL when there is none */
     struct affix_tree *suffixes;
-    struct literal_machine *literals; /* that bear witness */
-    struct literal_machine *late_literals;
-    struct literal_machine *wide_literals; /* for values that are not ASCII */
+    struct lane_literals literals; /* that bear witness */
+    struct lane_literals late_literals;
+    struct lane_literals wide_literals; /* for values that are not ASCII */
 };
 
 struct sigma_lanes {

@@ -37,20 +37,21 @@ static void look_up(struct sigma_runner *runner, uint32_t number, const struct v
                             fields_folded(runner->fields, value), atoms);
 }
 
-/* Adds the literals of a machine that a value has, by the next run of the searches; NULL is none.
- */
-static void search_by(struct sigma_runner *runner, const struct literal_machine *machine,
+/* Adds the literals that a value has, at once or by the next run of the searches. */
+static void search_by(struct sigma_runner *runner, const struct lane_literals *literals,
                       const struct value *value, struct hit_set *atoms) {
-    if (machine != NULL && value_is_comparable(value))
-        literal_searches_add(&runner->searches, machine, fields_folded(runner->fields, value),
-                             atoms);
+    if (literals->filter == NULL || !value_is_comparable(value))
+        return;
+    struct text folded = fields_folded(runner->fields, value);
+    if (!literal_filter_search(literals->filter, folded, atoms))
+        literal_searches_add(&runner->searches, literals->machine, folded, atoms);
 }
 
 /* The same for those of a lane that are not ASCII. */
 static void search_wide(struct sigma_runner *runner, const struct sigma_lane *lane,
                         const struct value *value, struct hit_set *atoms) {
-    if (lane->wide_literals != NULL && !text_is_ascii(value->text))
-        search_by(runner, lane->wide_literals, value, atoms);
+    if (lane->wide_literals.filter != NULL && !text_is_ascii(value->text))
+        search_by(runner, &lane->wide_literals, value, atoms);
 }
 
 static void search_ways(struct sigma_runner *runner, const struct value_question *question,
@@ -62,13 +63,13 @@ static void search_ways(struct sigma_runner *runner, const struct value_question
     if (question->ways & BY_LOOK_UP)
         look_up(runner, question->lane, value, atoms);
     if (question->ways & BY_LITERALS) {
-        search_by(runner, lane->literals, value, atoms);
+        search_by(runner, &lane->literals, value, atoms);
         search_wide(runner, lane, value, atoms);
     }
     if (question->ways & BY_LATE_LITERALS)
-        search_by(runner, lane->late_literals, value, atoms);
+        search_by(runner, &lane->late_literals, value, atoms);
     if (question->ways & BY_KEYWORDS) {
-        search_by(runner, keywords->literals, value, atoms);
+        search_by(runner, &keywords->literals, value, atoms);
         search_wide(runner, keywords, value, atoms);
     }
 }
@@ -233,7 +234,7 @@ void sigma_runner_scan(struct sigma_runner *runner, struct fields *fields) {
     for (uint32_t i = 0; i < fields->count; i++) {
         const struct value *value = &fields->values[i];
         if (value->field >= 0)
-            search_by(runner, runner->engine->lanes.items[value->field].literals, value,
+            search_by(runner, &runner->engine->lanes.items[value->field].literals, value,
                       &runner->atoms);
     }
     literal_searches_run(&runner->searches);

@@ -1,4 +1,5 @@
-/* test_literal_machine.c: the machine finds in a text what looking for each literal finds. */
+/* test_literal_machine.c: the machine, and the filter that stands in front of it, find in a text
+ * what looking for each literal finds. */
 #include "services/detector/literal_machine.h"
 #include "tests/support/random_rules.h"
 
@@ -18,9 +19,11 @@ struct trial {
     struct literal literals[LITERALS_MAX];
     uint32_t count;
     struct literal_machine *machine;
+    struct literal_filter *filter;
     struct literal_searches searches;
     struct hit_set hits;
     size_t found;
+    size_t left; /* to the machine, by the filter */
 };
 
 /* One of few bytes, so that much is alike; in some machines any byte. */
@@ -97,17 +100,28 @@ static struct text make_text(const struct trial *trial, struct random_source *so
     return (struct text){room, length};
 }
 
+/* What was found must be there; and what is there must have been found, unless a part of the text
+ * was not looked at. */
+static void compare_hits(struct trial *trial, struct text text, uint32_t seed, bool is_whole) {
+    for (uint32_t i = 0; i < trial->count; i++) {
+        struct text part = trial->literals[i].text;
+        bool expected = memmem(text.data, text.length, part.data, part.length) != NULL;
+        bool found = hit_set_has(&trial->hits, trial->literals[i].number);
+        trial->found += expected;
+        cr_assert(found == expected || (!is_whole && !found),
+                  "machine %u: a literal of %zu bytes in %zu", seed, part.length, text.length);
+    }
+}
+
 static void compare(struct trial *trial, struct text text, uint32_t seed) {
     hit_set_clear(&trial->hits);
     literal_searches_add(&trial->searches, trial->machine, text, &trial->hits);
     literal_searches_run(&trial->searches);
-    for (uint32_t i = 0; i < trial->count; i++) {
-        struct text part = trial->literals[i].text;
-        bool expected = memmem(text.data, text.length, part.data, part.length) != NULL;
-        trial->found += expected;
-        cr_assert_eq(hit_set_has(&trial->hits, trial->literals[i].number), expected,
-                     "machine %u: a literal of %zu bytes in %zu", seed, part.length, text.length);
-    }
+    compare_hits(trial, text, seed, true);
+    hit_set_clear(&trial->hits);
+    bool is_whole = literal_filter_search(trial->filter, text, &trial->hits);
+    trial->left += !is_whole;
+    compare_hits(trial, text, seed, is_whole);
 }
 
 Test(literal_machine, finds_what_each_literal_finds, .timeout = 100) {
@@ -122,12 +136,40 @@ Test(literal_machine, finds_what_each_literal_finds, .timeout = 100) {
         for (uint32_t i = 0; i < wanted; i++)
             make_literal(&trial, &source, kind);
         trial.machine = literal_machine_new(trial.literals, trial.count);
+        trial.filter = literal_filter_new(trial.literals, trial.count);
         for (int i = 0; i < TEXTS; i++)
             compare(&trial, make_text(&trial, &source, kind, room), seed);
         literal_machine_destroy(&trial.machine);
+        literal_filter_destroy(&trial.filter);
     }
     hit_set_fini(&trial.hits);
     cr_expect_gt(trial.found, MACHINES, "%zu literals found", trial.found);
+    cr_expect_gt(trial.left, MACHINES, "%zu texts left to the machine", trial.left);
+    cr_expect_lt(trial.left, MACHINES * TEXTS / 2, "%zu texts left to the machine", trial.left);
+}
+
+/* The time is bounded: a text in which each place may be a literal's is left to the machine, and so
+ * is a long one. */
+Test(literal_machine, filter_leaves_costly_texts) {
+    static char costly[2000], longest[FILTER_TEXT_MAX + 1];
+    static const char *const alike[] = {"aaaaaaab", "aaaaaaac", "aaaaaaad"};
+    struct literal literals[3];
+    struct hit_set hits;
+    for (uint32_t i = 0; i < 3; i++)
+        literals[i] = (struct literal){{alike[i], 8}, i};
+    memset(costly, 'a', sizeof costly);
+    memset(longest, 'z', sizeof longest);
+    hit_set_init(&hits, 3);
+    struct literal_filter *filter = literal_filter_new(literals, 3);
+    struct literal only = {{"aaaa", 4}, 0};
+    cr_expect(!literal_filter_search(filter, (struct text){longest, sizeof longest}, &hits));
+    cr_expect(literal_filter_search(filter, (struct text){longest, FILTER_TEXT_MAX}, &hits));
+    literal_filter_destroy(&filter);
+    filter = literal_filter_new(&only, 1);
+    cr_expect(!literal_filter_search(filter, (struct text){costly, sizeof costly}, &hits));
+    cr_expect(hit_set_has(&hits, 0));
+    literal_filter_destroy(&filter);
+    hit_set_fini(&hits);
 }
 
 /* Literals that are alike for longer than a part of a text: no part can begin so far before. */
