@@ -49,30 +49,29 @@ static const struct plan_node **write_steps(struct sigma_engine *engine, struct 
 }
 
 /* Which terms each atom makes true. */
-static void list_terms(struct sigma_engine *engine, const struct plan *plan) {
-    struct sigma_pairs pairs = {0};
+static void list_terms(const struct plan *plan, struct sigma_pairs *pairs) {
     for (uint32_t i = 0; i < plan->term_count; i++)
         for (uint32_t k = 0; k < plan->terms[i].count; k++)
-            sigma_pairs_add(&pairs, plan->term_atoms[plan->terms[i].first + k], i);
-    engine->terms_of_atom = sigma_lists_make(&pairs, plan->atom_count);
+            sigma_pairs_add(pairs, 2 * plan->term_atoms[plan->terms[i].first + k], i);
 }
 
-/* Which rules each atom is a witness of; and their routes. */
+/* Which terms each atom makes true, and which rules it is a witness of; and their routes. */
 static void list_rules(struct sigma_engine *engine, struct plan *plan,
                        const struct sigma_engine_rule *rules, const struct plan_node **nodes) {
     struct sigma_pairs pairs = {0};
+    list_terms(plan, &pairs);
     engine->groups = new_array(engine->rule_count, sizeof *engine->groups);
     for (uint32_t i = 0; i < engine->rule_count; i++) {
         struct plan_witnesses witnesses = plan_witnesses(plan, nodes[i]);
         for (uint32_t k = 0; k < witnesses.count; k++) {
-            sigma_pairs_add(&pairs, witnesses.atoms[k], i);
+            sigma_pairs_add(&pairs, 2 * witnesses.atoms[k] + 1, i);
             plan->atoms[witnesses.atoms[k]].bears_witness = true;
         }
         engine->without_witness += !witnesses.has_some;
         sigma_routes_add(engine, plan, i, rules[i].logsource, &witnesses);
         free(witnesses.atoms);
     }
-    engine->rules_of_atom = sigma_lists_make(&pairs, plan->atom_count);
+    engine->of_atoms = sigma_lists_make(&pairs, 2 * plan->atom_count);
 }
 
 /* Literals that bear no witness are searched for when a rule asks. */
@@ -152,6 +151,23 @@ static void list_checks(struct sigma_engine *engine, struct plan *plan) {
     engine->first_checks[plan->term_count] = count;
 }
 
+/* The searches that find a term's atoms; SIGMA_STEP_TRIES when some are tried, too. */
+static uint32_t ways_of(const struct sigma_engine *engine, uint32_t term) {
+    uint32_t ways = 0;
+    for (uint32_t i = engine->first_checks[term]; i < engine->first_checks[term + 1]; i++)
+        ways |= engine->checks[i].atom != SIGMA_NONE ? SIGMA_STEP_TRIES
+                                                     : sigma_way(engine->checks[i].search);
+    return ways;
+}
+
+/* Notes at each step what must have been done before its term is known to be false. */
+static void hasten_steps(struct sigma_engine *engine) {
+    for (uint32_t i = 0; i < engine->steps.count; i++) {
+        struct sigma_step *step = &engine->steps.items[i];
+        step->ways |= ways_of(engine, step->term);
+    }
+}
+
 struct sigma_engine *sigma_engine_new(const struct sigma_engine_rule *rules, uint32_t count,
                                       uint32_t field_count) {
     struct plan plan;
@@ -159,17 +175,17 @@ struct sigma_engine *sigma_engine_new(const struct sigma_engine_rule *rules, uin
     arena_init(&engine->arena);
     engine->rule_count = count;
     engine->rule_words = count / 64 + 1;
-    engine->lane_words = (field_count + 1) / 64 + 1;
+    engine->lane_count = field_count + 1;
     plan_init(&plan, &engine->arena, field_count);
     const struct plan_node **nodes = write_steps(engine, &plan, rules);
     engine->atom_count = plan.atom_count;
     engine->term_count = plan.term_count;
-    list_terms(engine, &plan);
     list_rules(engine, &plan, rules, nodes);
     put_off_literals(&plan);
     sigma_lanes_init(&engine->lanes, &plan);
     sigma_databases_init(&engine->databases, &plan);
     list_checks(engine, &plan);
+    hasten_steps(engine);
     plan_fini(&plan);
     return engine;
 }
@@ -182,10 +198,8 @@ void sigma_engine_destroy(struct sigma_engine **pointer) {
     sigma_databases_fini(&engine->databases);
     free(engine->first_steps);
     free(engine->steps.items);
-    free(engine->terms_of_atom.starts);
-    free(engine->terms_of_atom.items);
-    free(engine->rules_of_atom.starts);
-    free(engine->rules_of_atom.items);
+    free(engine->of_atoms.starts);
+    free(engine->of_atoms.items);
     free(engine->first_checks);
     free(engine->checks);
     free(engine->groups);

@@ -36,11 +36,11 @@ struct sigma_check {
     uint8_t mark_count;
 };
 
-/* Rules and lanes as bits, 64 to a word. */
+/* Rules as bits, 64 to a word. */
 struct sigma_route_bits {
-    uint64_t *rules;              /* may match */
-    uint64_t *always;             /* and are tried whatever is found */
-    uint64_t *searched[SEARCHES]; /* lanes in which witnesses are found, by the way */
+    uint64_t *rules;  /* may match */
+    uint64_t *always; /* and are tried whatever is found */
+    uint8_t *ways;    /* by lane: how witnesses are found there, sigma_way() of each search */
 };
 
 /* The rules of one logsource. */
@@ -56,13 +56,13 @@ struct sigma_engine {
     uint32_t rule_count, atom_count, term_count;
     uint32_t *first_steps; /* by rule */
     struct sigma_steps steps;
-    struct sigma_lists terms_of_atom;
-    struct sigma_lists rules_of_atom; /* those it is a witness of */
-    uint32_t *first_checks;           /* by term, one more than there are terms */
+    struct sigma_lists of_atoms; /* twice its number: its terms; behind them, the rules that it
+                                    is a witness of */
+    uint32_t *first_checks;      /* by term, one more than there are terms */
     struct sigma_check *checks;
     struct sigma_route_group *groups;
     uint32_t group_count;
-    uint32_t rule_words, lane_words;
+    uint32_t rule_words, lane_count;
     uint32_t without_witness;
 };
 
@@ -72,6 +72,11 @@ static inline enum sigma_search sigma_search_for(enum atom_finder finder) {
         return SEARCH_LATE_LITERALS;
     bool is_literal = finder == FINDER_CONTAINS || finder == FINDER_CONTAINS_WIDE;
     return is_literal ? SEARCH_LITERALS : SEARCH_LOOK_UP;
+}
+
+/* A way of searching, as a bit. */
+static inline uint8_t sigma_way(enum sigma_search search) {
+    return (uint8_t)(1u << search);
 }
 
 /* A number and what stands in its list. */

@@ -115,6 +115,7 @@ static struct plan_node *new_term(struct plan *plan, uint32_t field,
                                   const struct sigma_patterns *group) {
     struct plan_node *node = new_node(plan, PLAN_TERM, 0);
     node->term = plan_term(plan, field, group);
+    node->lane = plan->terms[node->term].lane;
     node->effort = plan->terms[node->term].effort;
     return node;
 }

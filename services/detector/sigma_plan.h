@@ -56,7 +56,7 @@ enum plan_kind { PLAN_TERM, PLAN_AND, PLAN_OR, PLAN_NOT };
 struct plan_node {
     enum plan_kind kind;
     enum plan_effort effort; /* the most that some term below takes */
-    uint32_t term;
+    uint32_t term, lane;     /* of a TERM */
     uint32_t count;
     const struct plan_node **children;
 };

@@ -26,9 +26,8 @@ struct sigma_route_bits sigma_route_bits_new(const struct sigma_engine *engine,
     struct sigma_route_bits bits = {
         .rules = arena_zalloc(arena, engine->rule_words, sizeof(uint64_t)),
         .always = arena_zalloc(arena, engine->rule_words, sizeof(uint64_t)),
+        .ways = arena_zalloc(arena, engine->lane_count, sizeof(uint8_t)),
     };
-    for (size_t k = 0; k < SEARCHES; k++)
-        bits.searched[k] = arena_zalloc(arena, engine->lane_words, sizeof(uint64_t));
     return bits;
 }
 
@@ -49,7 +48,7 @@ static struct sigma_route_group *find_group(struct sigma_engine *engine,
 
 /* Notes where a witness is found. */
 static void need_atom(struct sigma_route_bits *bits, const struct plan_atom *atom) {
-    sigma_bit_set(bits->searched[sigma_search_for(atom->finder)], atom->lane);
+    bits->ways[atom->lane] |= sigma_way(sigma_search_for(atom->finder));
 }
 
 void sigma_routes_add(struct sigma_engine *engine, const struct plan *plan, uint32_t rule,
@@ -102,16 +101,15 @@ static void make_route(const struct sigma_engine *engine, const struct logsource
                        struct sigma_route_bits *bits) {
     memset(bits->rules, 0, engine->rule_words * sizeof(uint64_t));
     memset(bits->always, 0, engine->rule_words * sizeof(uint64_t));
-    for (size_t k = 0; k < SEARCHES; k++)
-        memset(bits->searched[k], 0, engine->lane_words * sizeof(uint64_t));
+    memset(bits->ways, 0, engine->lane_count);
     for (uint32_t i = 0; i < engine->group_count; i++) {
         const struct sigma_route_group *group = &engine->groups[i];
         if (logsource_conflicts(group->logsource, logsource))
             continue;
         join(bits->rules, group->bits.rules, engine->rule_words);
         join(bits->always, group->bits.always, engine->rule_words);
-        for (size_t k = 0; k < SEARCHES; k++)
-            join(bits->searched[k], group->bits.searched[k], engine->lane_words);
+        for (uint32_t k = 0; k < engine->lane_count; k++)
+            bits->ways[k] |= group->bits.ways[k];
     }
 }
 

@@ -84,8 +84,14 @@ static bool ask(struct sigma_runner *runner, uint32_t term) {
     return false;
 }
 
-static inline bool is_true(struct sigma_runner *runner, uint32_t term) {
-    return hit_set_has(&runner->terms, term) || ask(runner, term);
+/* True when all that finds the step's term was done before any rule was tried. */
+static inline bool is_settled(const struct sigma_runner *runner, const struct sigma_step *step) {
+    return (step->ways & (uint8_t)~runner->route->ways[step->ways >> SIGMA_STEP_LANE_SHIFT]) == 0;
+}
+
+static inline bool is_true(struct sigma_runner *runner, const struct sigma_step *step) {
+    return hit_set_has(&runner->terms, step->term) ||
+           (!is_settled(runner, step) && ask(runner, step->term));
 }
 
 static bool rule_matches(struct sigma_runner *runner, uint32_t rule) {
@@ -94,7 +100,7 @@ static bool rule_matches(struct sigma_runner *runner, uint32_t rule) {
     uint32_t at = 0;
     do {
         const struct sigma_step *step = &steps[at];
-        at = is_true(runner, step->term) ? step->yes : step->no;
+        at = is_true(runner, step) ? step->yes : step->no;
     } while (at < SIGMA_STEP_MISS);
     return at == SIGMA_STEP_MATCH;
 }

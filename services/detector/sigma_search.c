@@ -8,21 +8,20 @@
 #define TRIED_SIZE_MAX 512
 
 /* Ways of searching a value. */
-#define BY_LOOK_UP 1
-#define BY_LITERALS 2
-#define BY_KEYWORDS 4
-#define BY_LATE_LITERALS 8
+#define BY_LOOK_UP (1 << SEARCH_LOOK_UP)
+#define BY_LITERALS (1 << SEARCH_LITERALS)
+#define BY_LATE_LITERALS (1 << SEARCH_LATE_LITERALS)
+#define BY_KEYWORDS (1 << SEARCHES)
 
 /* Sets the terms of the atoms found since the last call, and makes candidates. */
 static void spread_atoms(struct sigma_runner *runner) {
-    const struct sigma_lists *terms = &runner->engine->terms_of_atom;
-    const struct sigma_lists *rules = &runner->engine->rules_of_atom;
+    const struct sigma_lists *lists = &runner->engine->of_atoms;
     for (; runner->spread < runner->atoms.count; runner->spread++) {
-        uint32_t atom = runner->atoms.numbers[runner->spread];
-        for (uint32_t i = terms->starts[atom]; i < terms->starts[atom + 1]; i++)
-            (void)hit_set_add(&runner->terms, terms->items[i]);
-        for (uint32_t i = rules->starts[atom]; i < rules->starts[atom + 1]; i++)
-            sigma_bit_set(runner->candidates, rules->items[i]);
+        const uint32_t *starts = lists->starts + 2 * runner->atoms.numbers[runner->spread];
+        for (uint32_t i = starts[0]; i < starts[1]; i++)
+            (void)hit_set_add(&runner->terms, lists->items[i]);
+        for (uint32_t i = starts[1]; i < starts[2]; i++)
+            sigma_bit_set(runner->candidates, lists->items[i]);
     }
 }
 
@@ -95,18 +94,17 @@ static void search_value(struct sigma_runner *runner, uint32_t lane, const struc
 }
 
 void sigma_search_lane(struct sigma_runner *runner, uint32_t lane, enum sigma_search search) {
-    if (sigma_bit(runner->route->searched[search], lane) ||
+    if ((runner->route->ways[lane] & sigma_way(search)) != 0 ||
         !hit_set_add(&runner->searched, lane * SEARCHES + search))
         return;
-    static const uint8_t ways[] = {BY_LOOK_UP, BY_LITERALS, BY_LATE_LITERALS};
     const struct fields *fields = runner->fields;
     if (sigma_lane_field(runner, lane) == SIGMA_KEYWORDS) {
         for (uint32_t i = 0; i < fields->searched; i++)
-            search_value(runner, lane, &fields->values[i], ways[search]);
+            search_value(runner, lane, &fields->values[i], sigma_way(search));
     } else {
         for (const struct value *value = fields_first(fields, lane); value != NULL;
              value = fields_next(fields, value))
-            search_value(runner, lane, value, ways[search]);
+            search_value(runner, lane, value, sigma_way(search));
     }
     literal_searches_run(&runner->searches);
     spread_atoms(runner);
@@ -203,17 +201,11 @@ void sigma_try_atom(struct sigma_runner *runner, const struct sigma_check *check
 
 /* How the route wants a value to be searched for witnesses. */
 static uint8_t ways_for(const struct sigma_runner *runner, uint32_t index) {
-    uint64_t *const *searched = runner->route->searched;
-    const struct value *value = &runner->fields->values[index];
-    uint32_t keywords = runner->engine->lanes.count - 1;
-    uint8_t ways = 0;
-    if (value->field >= 0 && sigma_bit(searched[SEARCH_LOOK_UP], (uint32_t)value->field))
-        ways |= BY_LOOK_UP;
-    if (value->field >= 0 && sigma_bit(searched[SEARCH_LITERALS], (uint32_t)value->field))
-        ways |= BY_LITERALS;
-    if (index < runner->fields->searched && sigma_bit(searched[SEARCH_LITERALS], keywords))
-        ways |= BY_KEYWORDS;
-    return ways;
+    const uint8_t *ways = runner->route->ways;
+    int32_t field = runner->fields->values[index].field;
+    uint32_t keywords = runner->engine->lane_count - 1;
+    bool by_keywords = index < runner->fields->searched && (ways[keywords] & BY_LITERALS) != 0;
+    return (uint8_t)((field >= 0 ? ways[field] : 0) | (by_keywords ? BY_KEYWORDS : 0));
 }
 
 void sigma_search_witnesses(struct sigma_runner *runner) {

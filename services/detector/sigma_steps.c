@@ -14,13 +14,15 @@ struct targets {
     uint32_t yes, no;
 };
 
-static uint32_t write_step(struct writer *writer, uint32_t term, struct targets targets) {
+static uint32_t write_step(struct writer *writer, const struct plan_node *node,
+                           struct targets targets) {
     struct sigma_steps *steps = writer->steps;
     uint32_t number = steps->count - writer->first;
     assert(number < SIGMA_TESTS_MAX);
     steps->items = plan_grow(steps->items, steps->count, &steps->capacity, sizeof *steps->items);
     steps->items[steps->count++] =
-        (struct sigma_step){term, (uint16_t)targets.yes, (uint16_t)targets.no};
+        (struct sigma_step){node->term, node->lane << SIGMA_STEP_LANE_SHIFT, (uint16_t)targets.yes,
+                            (uint16_t)targets.no};
     return number;
 }
 
@@ -45,7 +47,7 @@ static uint32_t write_children(struct writer *writer, const struct plan_node *no
 static uint32_t write_node(struct writer *writer, const struct plan_node *node,
                            struct targets targets) {
     if (node->kind == PLAN_TERM)
-        return write_step(writer, node->term, targets);
+        return write_step(writer, node, targets);
     if (node->kind == PLAN_NOT)
         return write_node(writer, node->children[0], (struct targets){targets.no, targets.yes});
     uint32_t next = node->kind == PLAN_AND ? targets.yes : targets.no;

@@ -15,9 +15,15 @@
 
 _Static_assert(SIGMA_TESTS_MAX < SIGMA_STEP_MISS, "the number of a step is below both ends");
 
+/* In a step's ways: some atoms are found by trying. */
+#define SIGMA_STEP_TRIES 0x80u
+/* Above its ways stands the lane. */
+#define SIGMA_STEP_LANE_SHIFT 8
+
 struct sigma_step {
     uint32_t term;
-    uint16_t yes; /* the step after this when the term is true, from the rule's first */
+    uint32_t ways; /* of the searches that find the term's atoms; and their lane */
+    uint16_t yes;  /* the step after this when the term is true, from the rule's first */
     uint16_t no;
 };
 
