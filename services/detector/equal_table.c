@@ -4,40 +4,50 @@
 #include <stdlib.h>
 #include <xxhash.h>
 
-#define FREE UINT32_MAX
+#define FREE 0
 #define CAPACITY_FIRST 16u
 
-static struct equal_entry *new_entries(uint32_t capacity) {
-    struct equal_entry *entries = calloc(capacity, sizeof *entries);
-    if (entries == NULL)
+static void *new_array(size_t count, size_t size) {
+    void *items = calloc(count, size);
+    if (items == NULL)
         abort();
-    for (uint32_t i = 0; i < capacity; i++)
-        entries[i].field = FREE;
-    return entries;
+    return items;
+}
+
+static struct equal_table new_table(uint32_t capacity) {
+    return (struct equal_table){new_array(capacity, sizeof(uint32_t)),
+                                new_array(capacity, sizeof(struct equal_entry)), capacity - 1, 0};
 }
 
 void equal_table_init(struct equal_table *table) {
-    *table = (struct equal_table){new_entries(CAPACITY_FIRST), CAPACITY_FIRST - 1, 0};
+    *table = new_table(CAPACITY_FIRST);
 }
 
 void equal_table_fini(struct equal_table *table) {
+    free(table->tags);
     free(table->entries);
     *table = (struct equal_table){0};
 }
 
+/* What is compared first: bits of the hash that do not say where it stands; never FREE. */
+static inline uint32_t tag_of(uint64_t hash) {
+    return (uint32_t)(hash >> 32) | 1;
+}
+
 static void put(struct equal_table *table, const struct equal_entry *entry) {
     uint32_t at = (uint32_t)entry->hash & table->mask;
-    while (table->entries[at].field != FREE)
+    while (table->tags[at] != FREE)
         at = (at + 1) & table->mask;
+    table->tags[at] = tag_of(entry->hash);
     table->entries[at] = *entry;
     table->count++;
 }
 
 static void add(struct equal_table *table, const struct equal_entry *entry) {
     if (2 * (table->count + 1) > table->mask) {
-        struct equal_table larger = {new_entries(2 * (table->mask + 1)), 2 * table->mask + 1, 0};
+        struct equal_table larger = new_table(2 * (table->mask + 1));
         for (uint32_t i = 0; i <= table->mask; i++)
-            if (table->entries[i].field != FREE)
+            if (table->tags[i] != FREE)
                 put(&larger, &table->entries[i]);
         equal_table_fini(table);
         *table = larger;
@@ -73,10 +83,11 @@ void equal_table_add_number(struct equal_table *table, uint32_t field,
 void equal_table_find_text(const struct equal_table *table, uint32_t field, struct text text,
                            struct hit_set *hits) {
     uint64_t hash = hash_text(field, text);
-    for (uint32_t at = (uint32_t)hash & table->mask; table->entries[at].field != FREE;
+    for (uint32_t at = (uint32_t)hash & table->mask; table->tags[at] != FREE;
          at = (at + 1) & table->mask) {
         const struct equal_entry *entry = &table->entries[at];
-        if (entry->hash == hash && entry->field == field && text_equal(entry->text, text)) {
+        if (table->tags[at] == tag_of(hash) && entry->hash == hash && entry->field == field &&
+            text_equal(entry->text, text)) {
             (void)hit_set_add(hits, entry->pattern);
             return; /* no other pattern is the same */
         }
@@ -92,11 +103,11 @@ static bool is_same_number(const struct sigma_number *a, const struct sigma_numb
 void equal_table_find_number(const struct equal_table *table, uint32_t field,
                              const struct sigma_number *number, struct hit_set *hits) {
     uint64_t hash = hash_number(field, number);
-    for (uint32_t at = (uint32_t)hash & table->mask; table->entries[at].field != FREE;
+    for (uint32_t at = (uint32_t)hash & table->mask; table->tags[at] != FREE;
          at = (at + 1) & table->mask) {
         const struct equal_entry *entry = &table->entries[at];
-        if (entry->hash == hash && entry->field == field && entry->text.data == NULL &&
-            is_same_number(&entry->number, number))
+        if (table->tags[at] == tag_of(hash) && entry->hash == hash && entry->field == field &&
+            entry->text.data == NULL && is_same_number(&entry->number, number))
             (void)hit_set_add(hits, entry->pattern);
     }
 }

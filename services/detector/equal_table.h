@@ -12,12 +12,13 @@
 struct equal_entry {
     uint64_t hash; /* of field and text or number */
     uint32_t pattern;
-    uint32_t field;   /* UINT32_MAX: a free entry */
+    uint32_t field;
     struct text text; /* null: a number */
     struct sigma_number number;
 };
 
 struct equal_table {
+    uint32_t *tags; /* of the entries' hashes, 0: a free one; small enough to stay near */
     struct equal_entry *entries;
     uint32_t mask; /* entries - 1 */
     uint32_t count;
