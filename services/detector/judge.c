@@ -54,11 +54,11 @@ static struct text make_group_key(const struct sigma_loaded_rule *rule, struct f
     return (struct text){out, length};
 }
 
-static struct finding make_finding(const struct sigma_loaded_rule *rule, struct fields *fields) {
-    struct finding finding = rule->finding;
-    finding.details = sentence_fill(&rule->details, fields, &fields->arena);
-    finding.group_key = make_group_key(rule, fields);
-    return finding;
+static void make_finding(const struct sigma_loaded_rule *rule, struct fields *fields,
+                         struct finding *ret_finding) {
+    *ret_finding = rule->finding;
+    ret_finding->details = sentence_fill(&rule->details, fields, &fields->arena);
+    ret_finding->group_key = make_group_key(rule, fields);
 }
 
 struct judgement judge_event(struct judge *judge, const struct enrichments *enrichments,
@@ -90,7 +90,7 @@ struct judgement judge_event(struct judge *judge, const struct enrichments *enri
             continue;
         }
         judge->rules[judgement.count] = matched[i];
-        judge->findings[judgement.count++] = make_finding(rule, fields);
+        make_finding(rule, fields, &judge->findings[judgement.count++]);
     }
     return judgement;
 }
