@@ -1,12 +1,18 @@
 /* literal_filter.c: bits by the hash of a key, or by a pair of bytes for literals that are shorter;
- * literals by the bytes they are known by, in a hash table; literals of one byte in a list. */
+ * literals by the bytes they are known by, in a hash table; literals of one byte in a list.
+ *
+ * Where all literals are long, only every second, fourth or eighth place is looked at (the stride),
+ * and each literal is known by as many keys: wherever it stands, one of them is at such a place. */
 #include "services/detector/literal_filter.h"
 
 #include <stdlib.h>
 
-/* Bytes of a key: as many as the shortest literal has that has KEY_MIN. */
+/* Bytes of a key: as many as the shortest literal has that has KEY_MIN; less with a stride. */
 #define KEY_MIN 4
 #define KEY_MAX 7
+/* Bytes between the places looked at, and keys with such a stride: what costs too much memory. */
+#define STRIDE_MAX 8
+#define STRIDE_KEYS_MAX 4096
 #define PAIR_SIZE 2
 #define PAIRS 65536
 /* Tell the keys of shorter literals from those of KEY_MAX bytes at most. */
@@ -14,8 +20,8 @@
 #define SINGLE_MARK UINT64_MAX
 /* Kinds of keys that are told apart when they are counted. */
 #define COUNTS_LOG 14
-/* Bits for each literal, at least; and of a filter. */
-#define BITS_A_LITERAL 32
+/* Bits for each key, at least; and of a filter. */
+#define BITS_A_KEY 32
 #define BITS_LOG_MIN 10
 #define BITS_LOG_MAX 20
 /* Places of a text that are looked at in one go. */
@@ -34,6 +40,7 @@ struct entry {
 
 struct literal_filter {
     size_t key_size;
+    size_t stride;         /* bytes from one place that is looked at to the next */
     uint64_t key_mask;     /* of what is read */
     uint32_t shift;        /* from a product to the number of a bit */
     uint32_t mask;         /* slots - 1 */
@@ -92,17 +99,30 @@ static uint64_t take_key(const char *at, size_t size) {
     return key;
 }
 
-static void set_sizes(struct literal_filter *filter, const struct literal *literals, size_t count) {
-    uint32_t log = BITS_LOG_MIN, slots = 4;
-    static const char ones[READ_SIZE] = "\xff\xff\xff\xff\xff\xff\xff";
-    filter->key_size = KEY_MAX;
+/* Bytes of the shortest literal that has `least`; KEY_MAX + STRIDE_MAX when all are longer. */
+static size_t find_shortest(const struct literal *literals, size_t count, size_t least) {
+    size_t shortest = KEY_MAX + STRIDE_MAX;
     for (size_t i = 0; i < count; i++)
-        if (literals[i].text.length >= KEY_MIN && literals[i].text.length < filter->key_size)
-            filter->key_size = literals[i].text.length;
+        if (literals[i].text.length >= least && literals[i].text.length < shortest)
+            shortest = literals[i].text.length;
+    return shortest;
+}
+
+static void set_sizes(struct literal_filter *filter, const struct literal *literals, size_t count) {
+    static const char ones[READ_SIZE] = "\xff\xff\xff\xff\xff\xff\xff";
+    uint32_t log = BITS_LOG_MIN, slots = 4;
+    size_t shortest = find_shortest(literals, count, 1), stride = 1;
+    while (2 * stride <= STRIDE_MAX && shortest + 1 >= KEY_MIN + 2 * stride &&
+           2 * stride * count <= STRIDE_KEYS_MAX)
+        stride *= 2;
+    size_t key_size = find_shortest(literals, count, KEY_MIN) - stride + 1;
+    filter->stride = stride;
+    filter->key_size = key_size < KEY_MAX ? key_size : KEY_MAX;
     filter->key_mask = take_key(ones, filter->key_size);
-    while (log < BITS_LOG_MAX && (size_t)1 << log < count * BITS_A_LITERAL)
+    filter->entry_count = (uint32_t)(count * stride);
+    while (log < BITS_LOG_MAX && (size_t)1 << log < filter->entry_count * (size_t)BITS_A_KEY)
         log++;
-    while (slots < 2 * count)
+    while (slots < 2 * (size_t)filter->entry_count)
         slots *= 2;
     filter->shift = 64 - log;
     filter->mask = slots - 1;
@@ -119,9 +139,10 @@ static uint32_t *count_keys(const struct literal_filter *filter, const struct li
     return counts;
 }
 
-/* What a literal is known by: of its bytes those which occur least. */
+/* What a literal is known by when it stands `first` bytes before a place that is looked at: of the
+ * keys at such places the one which occurs least. */
 static struct entry make_entry(const struct literal_filter *filter, const struct literal *literal,
-                               const uint32_t *counts) {
+                               uint32_t first, const uint32_t *counts) {
     struct entry entry = {.text = literal->text, .number = literal->number};
     const char *data = literal->text.data;
     size_t length = literal->text.length, size = filter->key_size;
@@ -130,7 +151,7 @@ static struct entry make_entry(const struct literal_filter *filter, const struct
         entry.key = length < PAIR_SIZE ? SINGLE_MARK : PAIR_MARK | take_key(data, PAIR_SIZE);
         return entry;
     }
-    for (uint32_t at = 0; at + size <= length; at++) {
+    for (uint32_t at = first; at + size <= length; at += (uint32_t)filter->stride) {
         uint64_t key = take_key(data + at, size);
         uint32_t count = counts[hash_key(key) >> (64 - COUNTS_LOG)];
         if (count >= least)
@@ -163,23 +184,29 @@ static void list_entry(struct literal_filter *filter, uint32_t number) {
         set_bit(filter->bits, hash_key(key) >> filter->shift);
 }
 
+static void make_entries(struct literal_filter *filter, const struct literal *literals,
+                         size_t count) {
+    uint32_t *counts = count_keys(filter, literals, count);
+    struct entry *entry = filter->entries + 1;
+    bool has_pairs = false;
+    for (size_t i = 0; i < count; i++)
+        for (uint32_t first = 0; first < filter->stride; first++, entry++) {
+            *entry = make_entry(filter, &literals[i], first, counts);
+            has_pairs |= (entry->key & PAIR_MARK) != 0;
+        }
+    free(counts);
+    if (has_pairs)
+        filter->pairs = new_array(PAIRS / 64, sizeof *filter->pairs);
+    qsort(filter->entries + 1, filter->entry_count, sizeof *filter->entries, compare);
+}
+
 struct literal_filter *literal_filter_new(const struct literal *literals, size_t count) {
     struct literal_filter *filter = new_array(1, sizeof *filter);
     set_sizes(filter, literals, count);
     filter->bits = new_array(((size_t)1 << (64 - filter->shift)) / 64, sizeof *filter->bits);
     filter->slots = new_array((size_t)filter->mask + 1, sizeof *filter->slots);
-    filter->entries = new_array(count + 1, sizeof *filter->entries);
-    filter->entry_count = (uint32_t)count;
-    uint32_t *counts = count_keys(filter, literals, count);
-    bool has_pairs = false;
-    for (size_t i = 0; i < count; i++) {
-        filter->entries[i + 1] = make_entry(filter, &literals[i], counts);
-        has_pairs |= (filter->entries[i + 1].key & PAIR_MARK) != 0;
-    }
-    free(counts);
-    if (has_pairs)
-        filter->pairs = new_array(PAIRS / 64, sizeof *filter->pairs);
-    qsort(filter->entries + 1, count, sizeof *filter->entries, compare);
+    filter->entries = new_array((size_t)filter->entry_count + 1, sizeof *filter->entries);
+    make_entries(filter, literals, count);
     for (uint32_t i = 1; i <= filter->entry_count; i++)
         list_entry(filter, i);
     return filter;
@@ -237,8 +264,8 @@ static inline size_t note_places(const struct literal_filter *filter, const char
     const uint64_t *bits = filter->bits;
     uint64_t mask = filter->key_mask;
     uint32_t shift = filter->shift;
-    size_t noted = 0;
-    for (size_t i = 0; i < count; i++) {
+    size_t noted = 0, stride = pairs == NULL ? filter->stride : 1;
+    for (size_t i = 0; i < count; i += stride) {
         uint64_t bytes = read_bytes(at + i);
         uint64_t found = bit_of(bits, hash_key(bytes & mask) >> shift);
         if (pairs != NULL)
@@ -286,6 +313,7 @@ bool literal_filter_search(const struct literal_filter *filter, struct text text
         size = size < STRETCH_MAX ? size : STRETCH_MAX;
         if (!take_stretch(&search, text.data + at, size, at))
             return false;
+        size += (0 - size) % filter->stride; /* up to the next place */
     }
     memcpy(end, text.data + at, text.length - at);
     return take_stretch(&search, end, text.length - at, at);

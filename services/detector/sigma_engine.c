@@ -81,6 +81,14 @@ static void put_off_literals(struct plan *plan) {
             plan->atoms[i].finder = FINDER_CONTAINS_LATE;
 }
 
+/* Which literals of keywords the rules of each logsource ask for. */
+static void list_keywords(struct sigma_engine *engine, struct plan *plan,
+                          const struct sigma_engine_rule *rules, const struct plan_node **nodes) {
+    sigma_keywords_init(engine, plan);
+    for (uint32_t i = 0; i < engine->rule_count; i++)
+        sigma_routes_add_keywords(engine, plan, nodes[i], rules[i].logsource);
+}
+
 /* How an atom is tried. */
 static struct sigma_check check_atom(struct plan *plan, uint32_t number) {
     const struct plan_atom *atom = &plan->atoms[number];
@@ -182,6 +190,7 @@ struct sigma_engine *sigma_engine_new(const struct sigma_engine_rule *rules, uin
     engine->term_count = plan.term_count;
     list_rules(engine, &plan, rules, nodes);
     put_off_literals(&plan);
+    list_keywords(engine, &plan, rules, nodes);
     sigma_lanes_init(&engine->lanes, &plan);
     sigma_databases_init(&engine->databases, &plan);
     list_checks(engine, &plan);
@@ -196,6 +205,7 @@ void sigma_engine_destroy(struct sigma_engine **pointer) {
         return;
     sigma_lanes_fini(&engine->lanes);
     sigma_databases_fini(&engine->databases);
+    sigma_keywords_fini(&engine->keywords);
     free(engine->first_steps);
     free(engine->steps.items);
     free(engine->of_atoms.starts);

@@ -4,11 +4,12 @@
  *   rules ▶ atoms (a pattern on a field, once) ▶ terms (any of some atoms) ▶ steps over terms
  *
  * An event's values are looked up: equality in a hash table, beginnings and ends in trees, what is
- * contained by one machine a field, which searches for all literals at once. Each atom that is
- * found sets its terms, and makes the rules it is a witness of candidates: a rule is tried only
- * when one of its witnesses was found, or when it has none, and never when its logsource conflicts
- * with the event's. What no index finds (expressions, networks, order of numbers, missing fields)
- * is looked at only when a candidate asks.
+ * contained by one filter a field, or one machine, which search for all literals at once; keywords
+ * by a filter of those that rules of the event's logsource ask for. Each atom that is found sets
+ * its terms, and makes the rules it is a witness of candidates: a rule is tried only when one of
+ * its witnesses was found, or when it has none, and never when its logsource conflicts with the
+ * event's. What no index finds (expressions, networks, order of numbers, missing fields) is looked
+ * at only when a candidate asks.
  *
  * Owner: new/destroy; the engine borrows the programs for its life, a runner borrows its engine.
  * Threads: making compiles databases on up to ENGINE_THREADS_MAX threads of its own, which end

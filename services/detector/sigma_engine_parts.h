@@ -38,9 +38,24 @@ struct sigma_check {
 
 /* Rules as bits, 64 to a word. */
 struct sigma_route_bits {
-    uint64_t *rules;  /* may match */
-    uint64_t *always; /* and are tried whatever is found */
-    uint8_t *ways;    /* by lane: how witnesses are found there, sigma_way() of each search */
+    uint64_t *rules;    /* may match */
+    uint64_t *always;   /* and are tried whatever is found */
+    uint8_t *ways;      /* by lane: how witnesses are found there, sigma_way() of each search */
+    uint64_t *keywords; /* literals of keywords that the rules ask for, by their numbers */
+};
+
+/* What may match events of one logsource. */
+struct sigma_route {
+    struct sigma_route_bits bits;
+    struct literal_filter *keywords; /* of the literals of keywords; NULL: there are none */
+    uint64_t number;                 /* of no other route before or after; above 0 */
+};
+
+/* Literals that keywords search all values for, and that bear witness. */
+struct sigma_keywords {
+    struct literal *literals;
+    uint32_t count;
+    uint32_t words; /* that have a bit for each */
 };
 
 /* The rules of one logsource. */
@@ -53,6 +68,7 @@ struct sigma_engine {
     struct arena arena;
     struct sigma_lanes lanes;
     struct sigma_databases databases;
+    struct sigma_keywords keywords;
     uint32_t rule_count, atom_count, term_count;
     uint32_t *first_steps; /* by rule */
     struct sigma_steps steps;
@@ -113,8 +129,26 @@ struct sigma_routes *sigma_routes_new(const struct sigma_engine *engine);
 void sigma_routes_destroy(struct sigma_routes **routes);
 
 /* What may match events of the logsource; borrowed until the next call. */
-const struct sigma_route_bits *sigma_routes_find(struct sigma_routes *routes,
-                                                 const struct logsource *logsource);
+const struct sigma_route *sigma_routes_find(struct sigma_routes *routes,
+                                            const struct logsource *logsource);
+
+/* Notes which literals of keywords a rule of the plan asks for (sigma_routes.c). */
+void sigma_routes_add_keywords(struct sigma_engine *engine, const struct plan *plan,
+                               const struct plan_node *rule, const struct logsource *logsource);
+
+/* Takes the literals of keywords out of the plan, when it is known which bear witness; each atom
+ * is told its number, each group has room for them (sigma_keywords.c). */
+void sigma_keywords_init(struct sigma_engine *engine, struct plan *plan);
+
+/* Frees them. */
+void sigma_keywords_fini(struct sigma_keywords *keywords);
+
+/* Sets the bits of those that a node of a rule asks for. */
+void sigma_keywords_add(const struct plan *plan, const struct plan_node *node, uint64_t *bits);
+
+/* A filter of those whose bits are set; NULL when none is. */
+struct literal_filter *sigma_keywords_filter(const struct sigma_keywords *keywords,
+                                             const uint64_t *bits);
 
 static inline bool sigma_bit(const uint64_t *bits, uint32_t number) {
     return bits[number / 64] >> (number % 64) & 1;

@@ -33,8 +33,9 @@ struct plan_atom {
     uint32_t lane;
     enum atom_finder finder;
     const struct sigma_pattern *pattern; /* NULL: PRESENT */
-    uint32_t hint; /* an atom that is found whenever this one is there; SIGMA_NONE: not known */
-    uint32_t uses; /* by terms of rules */
+    uint32_t hint;    /* an atom that is found whenever this one is there; SIGMA_NONE: not known */
+    uint32_t uses;    /* by terms of rules */
+    uint32_t keyword; /* its number among the literals of keywords, when it is one */
     bool bears_witness;
     const struct pattern_database *database; /* of a DIRECT regular expression, or NULL */
 };

@@ -8,17 +8,18 @@
 /* Places a route may be in. */
 #define WAYS 8
 
-struct route {
+struct place {
     bool is_used;
     XXH128_hash_t key;
-    struct sigma_route_bits bits;
+    struct sigma_route route;
 };
 
 struct sigma_routes {
     const struct sigma_engine *engine;
     struct arena arena;
     uint32_t next_way; /* that is given up for a new route */
-    struct route routes[ROUTES_MAX];
+    uint64_t made;     /* routes so far */
+    struct place places[ROUTES_MAX];
 };
 
 struct sigma_route_bits sigma_route_bits_new(const struct sigma_engine *engine,
@@ -27,6 +28,7 @@ struct sigma_route_bits sigma_route_bits_new(const struct sigma_engine *engine,
         .rules = arena_zalloc(arena, engine->rule_words, sizeof(uint64_t)),
         .always = arena_zalloc(arena, engine->rule_words, sizeof(uint64_t)),
         .ways = arena_zalloc(arena, engine->lane_count, sizeof(uint8_t)),
+        .keywords = arena_zalloc(arena, engine->keywords.words, sizeof(uint64_t)),
     };
     return bits;
 }
@@ -61,6 +63,11 @@ void sigma_routes_add(struct sigma_engine *engine, const struct plan *plan, uint
         need_atom(bits, &plan->atoms[witnesses->atoms[i]]);
 }
 
+void sigma_routes_add_keywords(struct sigma_engine *engine, const struct plan *plan,
+                               const struct plan_node *rule, const struct logsource *logsource) {
+    sigma_keywords_add(plan, rule, find_group(engine, logsource)->bits.keywords);
+}
+
 struct sigma_routes *sigma_routes_new(const struct sigma_engine *engine) {
     struct sigma_routes *routes = calloc(1, sizeof *routes);
     if (routes == NULL)
@@ -68,13 +75,15 @@ struct sigma_routes *sigma_routes_new(const struct sigma_engine *engine) {
     routes->engine = engine;
     arena_init(&routes->arena);
     for (size_t i = 0; i < ROUTES_MAX; i++)
-        routes->routes[i].bits = sigma_route_bits_new(engine, &routes->arena);
+        routes->places[i].route.bits = sigma_route_bits_new(engine, &routes->arena);
     return routes;
 }
 
 void sigma_routes_destroy(struct sigma_routes **routes) {
     if (*routes == NULL)
         return;
+    for (size_t i = 0; i < ROUTES_MAX; i++)
+        literal_filter_destroy(&(*routes)->places[i].route.keywords);
     arena_fini(&(*routes)->arena);
     free(*routes);
     *routes = NULL;
@@ -97,35 +106,45 @@ static void join(uint64_t *into, const uint64_t *bits, uint32_t words) {
 }
 
 /* Finds out which rules may match: those of every group that does not conflict. */
-static void make_route(const struct sigma_engine *engine, const struct logsource *logsource,
-                       struct sigma_route_bits *bits) {
+static void join_groups(const struct sigma_engine *engine, const struct logsource *logsource,
+                        struct sigma_route_bits *bits) {
     memset(bits->rules, 0, engine->rule_words * sizeof(uint64_t));
     memset(bits->always, 0, engine->rule_words * sizeof(uint64_t));
     memset(bits->ways, 0, engine->lane_count);
+    memset(bits->keywords, 0, engine->keywords.words * sizeof(uint64_t));
     for (uint32_t i = 0; i < engine->group_count; i++) {
         const struct sigma_route_group *group = &engine->groups[i];
         if (logsource_conflicts(group->logsource, logsource))
             continue;
         join(bits->rules, group->bits.rules, engine->rule_words);
         join(bits->always, group->bits.always, engine->rule_words);
+        join(bits->keywords, group->bits.keywords, engine->keywords.words);
         for (uint32_t k = 0; k < engine->lane_count; k++)
             bits->ways[k] |= group->bits.ways[k];
     }
 }
 
-const struct sigma_route_bits *sigma_routes_find(struct sigma_routes *routes,
-                                                 const struct logsource *logsource) {
+static void make_route(struct sigma_routes *routes, const struct logsource *logsource,
+                       struct sigma_route *route) {
+    join_groups(routes->engine, logsource, &route->bits);
+    literal_filter_destroy(&route->keywords);
+    route->keywords = sigma_keywords_filter(&routes->engine->keywords, route->bits.keywords);
+    route->number = ++routes->made;
+}
+
+const struct sigma_route *sigma_routes_find(struct sigma_routes *routes,
+                                            const struct logsource *logsource) {
     XXH128_hash_t key = key_of(logsource);
-    struct route *ways = &routes->routes[key.low64 % (ROUTES_MAX / WAYS) * WAYS];
+    struct place *ways = &routes->places[key.low64 % (ROUTES_MAX / WAYS) * WAYS];
     for (uint32_t i = 0; i < WAYS; i++)
         if (ways[i].is_used && XXH128_isEqual(ways[i].key, key))
-            return &ways[i].bits;
-    struct route *route = &ways[routes->next_way++ % WAYS];
-    for (uint32_t i = 0; i < WAYS && route->is_used; i++)
+            return &ways[i].route;
+    struct place *place = &ways[routes->next_way++ % WAYS];
+    for (uint32_t i = 0; i < WAYS && place->is_used; i++)
         if (!ways[i].is_used)
-            route = &ways[i];
-    make_route(routes->engine, logsource, &route->bits);
-    route->key = key;
-    route->is_used = true;
-    return &route->bits;
+            place = &ways[i];
+    make_route(routes, logsource, &place->route);
+    place->key = key;
+    place->is_used = true;
+    return &place->route;
 }

@@ -86,7 +86,8 @@ static bool ask(struct sigma_runner *runner, uint32_t term) {
 
 /* True when all that finds the step's term was done before any rule was tried. */
 static inline bool is_settled(const struct sigma_runner *runner, const struct sigma_step *step) {
-    return (step->ways & (uint8_t)~runner->route->ways[step->ways >> SIGMA_STEP_LANE_SHIFT]) == 0;
+    return (step->ways & (uint8_t)~runner->route->bits.ways[step->ways >> SIGMA_STEP_LANE_SHIFT]) ==
+           0;
 }
 
 static inline bool is_true(struct sigma_runner *runner, const struct sigma_step *step) {
@@ -109,11 +110,11 @@ size_t sigma_runner_run(struct sigma_runner *runner, struct fields *fields,
                         const struct logsource *logsource, const uint32_t **ret_rules) {
     size_t count = 0;
     begin(runner, fields);
-    const struct sigma_route_bits *route = sigma_routes_find(runner->routes, logsource);
-    runner->route = route;
+    runner->route = sigma_routes_find(runner->routes, logsource);
+    const struct sigma_route_bits *bits = &runner->route->bits;
     sigma_search_witnesses(runner);
     for (uint32_t word = 0; word < runner->engine->rule_words; word++) {
-        uint64_t left = (runner->candidates[word] & route->rules[word]) | route->always[word];
+        uint64_t left = (runner->candidates[word] & bits->rules[word]) | bits->always[word];
         for (; left != 0; left &= left - 1) {
             uint32_t rule = word * 64 + (uint32_t)__builtin_ctzll(left);
             runner->tried++;

@@ -32,7 +32,7 @@ struct sigma_runner {
     struct text reduced;
     struct buffer room;    /* for it */
     struct fields *fields; /* the event's */
-    const struct sigma_route_bits *route;
+    const struct sigma_route *route;
 };
 
 /* Finds what bears witness in the event's route, and makes candidates. */

@@ -68,7 +68,8 @@ static void search_ways(struct sigma_runner *runner, const struct value_question
     if (question->ways & BY_LATE_LITERALS)
         search_by(runner, &lane->late_literals, value, atoms);
     if (question->ways & BY_KEYWORDS) {
-        search_by(runner, &keywords->literals, value, atoms);
+        const struct lane_literals own = {runner->route->keywords, keywords->literals.machine};
+        search_by(runner, &own, value, atoms);
         search_wide(runner, keywords, value, atoms);
     }
 }
@@ -77,6 +78,8 @@ static void search_ways(struct sigma_runner *runner, const struct value_question
 static void search_value(struct sigma_runner *runner, uint32_t lane, const struct value *value,
                          uint8_t ways) {
     struct value_question question = {.value = value, .lane = lane, .ways = ways};
+    if (ways & BY_KEYWORDS)
+        question.route = runner->route->number;
     enum value_answer answer = value_is_comparable(value)
                                    ? value_memory_ask(runner->memory, &question, &runner->atoms)
                                    : VALUE_UNKNOWN;
@@ -94,7 +97,7 @@ static void search_value(struct sigma_runner *runner, uint32_t lane, const struc
 }
 
 void sigma_search_lane(struct sigma_runner *runner, uint32_t lane, enum sigma_search search) {
-    if ((runner->route->ways[lane] & sigma_way(search)) != 0 ||
+    if ((runner->route->bits.ways[lane] & sigma_way(search)) != 0 ||
         !hit_set_add(&runner->searched, lane * SEARCHES + search))
         return;
     const struct fields *fields = runner->fields;
@@ -201,7 +204,7 @@ void sigma_try_atom(struct sigma_runner *runner, const struct sigma_check *check
 
 /* How the route wants a value to be searched for witnesses. */
 static uint8_t ways_for(const struct sigma_runner *runner, uint32_t index) {
-    const uint8_t *ways = runner->route->ways;
+    const uint8_t *ways = runner->route->bits.ways;
     int32_t field = runner->fields->values[index].field;
     uint32_t keywords = runner->engine->lane_count - 1;
     bool by_keywords = index < runner->fields->searched && (ways[keywords] & BY_LITERALS) != 0;

@@ -6,6 +6,7 @@
 
 struct place {
     uint64_t hash;
+    uint64_t route;
     uint32_t lane;
     uint8_t kind;
     uint8_t ways; /* 0: free */
@@ -41,8 +42,9 @@ void value_memory_destroy(struct value_memory **memory) {
 static bool is_same(const struct place *place, const struct value_question *question) {
     struct text text = question->value->text;
     return place->hash == question->hash && place->lane == question->lane &&
-           place->ways == question->ways && place->kind == question->value->kind &&
-           place->length == text.length && memcmp(place->text, text.data, text.length) == 0;
+           place->route == question->route && place->ways == question->ways &&
+           place->kind == question->value->kind && place->length == text.length &&
+           memcmp(place->text, text.data, text.length) == 0;
 }
 
 enum value_answer value_memory_ask(struct value_memory *memory, struct value_question *question,
@@ -51,6 +53,7 @@ enum value_answer value_memory_ask(struct value_memory *memory, struct value_que
     if (value->text.length > REMEMBERED_SIZE_MAX || value->kind == VALUE_REAL)
         return VALUE_UNKNOWN;
     uint64_t seed = (uint64_t)question->lane << 16 | (uint64_t)question->ways << 8 | value->kind;
+    seed ^= question->route << 40;
     question->hash = XXH3_64bits_withSeed(value->text.data, value->text.length, seed);
     const struct place *place = &memory->places[question->hash % VALUES_MAX];
     struct hint *hint = &memory->hints[question->hash % VALUES_MAX];
@@ -74,6 +77,7 @@ void value_memory_keep(struct value_memory *memory, const struct value_question 
         return;
     memory->hints[question->hash % VALUES_MAX].kept = (uint32_t)(question->hash >> 32);
     place->hash = question->hash;
+    place->route = question->route;
     place->lane = question->lane;
     place->kind = (uint8_t)question->value->kind;
     place->ways = question->ways;

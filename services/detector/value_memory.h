@@ -14,7 +14,7 @@
 
 #define VALUES_MAX 4096
 #define REMEMBERED_SIZE_MAX 120
-#define REMEMBERED_ATOMS_MAX 30
+#define REMEMBERED_ATOMS_MAX 28
 
 struct value_memory;
 
@@ -22,7 +22,8 @@ struct value_memory;
 struct value_question {
     const struct value *value;
     uint32_t lane;
-    uint8_t ways; /* of searching it, as bits */
+    uint8_t ways;   /* of searching it, as bits */
+    uint64_t route; /* whose keywords are searched for; 0: none are */
     uint64_t hash;
 };
 

@@ -18,6 +18,7 @@ struct trial {
     char bytes[LITERALS_MAX][LITERAL_MAX];
     struct literal literals[LITERALS_MAX];
     uint32_t count;
+    size_t least; /* bytes of a literal, 12 at most */
     struct literal_machine *machine;
     struct literal_filter *filter;
     struct literal_searches searches;
@@ -35,8 +36,8 @@ static char random_byte(struct random_source *source, uint32_t kinds) {
 /* Most are short; some go on as another does. */
 static void make_literal(struct trial *trial, struct random_source *source, uint32_t kinds) {
     char *bytes = trial->bytes[trial->count];
-    size_t limit = random_below(source, 4) == 0 ? LITERAL_MAX : 8, at = 0;
-    size_t length = 1 + random_below(source, (uint32_t)limit);
+    size_t limit = random_below(source, 4) == 0 ? LITERAL_MAX : 12, at = 0;
+    size_t length = trial->least + random_below(source, (uint32_t)(limit - trial->least + 1));
     if (trial->count > 0 && random_below(source, 2) == 0) {
         struct text other = trial->literals[random_below(source, trial->count)].text;
         at = 1 + random_below(source, (uint32_t)other.length);
@@ -55,7 +56,7 @@ static void make_literal(struct trial *trial, struct random_source *source, uint
 /* A text that is searched in parts has what stands across two of them, and searches made together
  * do not mix. */
 Test(literal_machine, searches_long_texts_and_many_at_once) {
-    static struct trial trial;
+    static struct trial trial = {.least = 1};
     static char texts[LITERAL_SEARCHES_MAX + 8][LONG_TEXT];
     struct hit_set hits[LITERAL_SEARCHES_MAX + 8];
     struct random_source source = {7};
@@ -133,6 +134,7 @@ Test(literal_machine, finds_what_each_literal_finds, .timeout = 100) {
         struct random_source source = {seed};
         uint32_t wanted = 1 + random_below(&source, LITERALS_MAX), kind = kinds[seed % 4];
         trial.count = 0;
+        trial.least = seed % 3 == 0 ? 1 : 1 + seed / 4 % 12;
         for (uint32_t i = 0; i < wanted; i++)
             make_literal(&trial, &source, kind);
         trial.machine = literal_machine_new(trial.literals, trial.count);
