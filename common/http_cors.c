@@ -36,8 +36,8 @@ static bool is_origin(struct text item) {
     for (size_t i = 0; i < item.length; i++) {
         char c = item.data[i];
         bool in_scheme = item.data + i < slashes + 3;
-        if (c <= ' ' || c >= 0x7f || isupper((unsigned char)c) ||
-            (!in_scheme && strchr("/?#@,\"\\*", c) != NULL))
+        if (c <= ' ' || c >= 0x7f || c == '*' || isupper((unsigned char)c) ||
+            (!in_scheme && strchr("/?#@,\"\\", c) != NULL))
             return false;
     }
     return true;

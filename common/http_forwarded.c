@@ -71,15 +71,20 @@ static void find_client(struct http_request *request, struct lines *lines) {
     }
 }
 
+/* Any scheme but https; a proxy that adds its own does so behind what the client wrote. */
+static bool is_plain(struct text scheme, const void *context) {
+    (void)context;
+    return scheme.length != 5 || strncasecmp(scheme.data, "https", 5) != 0;
+}
+
 void http_forwarded_read(struct http_request *request) {
     struct lines lines = {.count = 0};
     if (!request->connection->is_proxy)
         return;
     MHD_get_connection_values_n(request->mhd, MHD_HEADER_KIND, on_header, &lines);
     find_client(request, &lines);
-    struct text scheme = http_header(request, "X-Forwarded-Proto");
-    if (scheme.data == NULL)
+    if (http_header(request, "X-Forwarded-Proto").data == NULL)
         return;
-    request->is_secure = scheme.length == 5 && strncasecmp(scheme.data, "https", 5) == 0;
+    request->is_secure = !http_header_any(request, "X-Forwarded-Proto", is_plain, NULL);
     request->came_plain = !request->is_secure;
 }

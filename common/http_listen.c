@@ -36,7 +36,8 @@ static bool split_listen(const char *listen, char host[256], const char **ret_po
     memcpy(host, listen + (brackets ? 1 : 0), length - (brackets ? 2 : 0));
     host[length - (brackets ? 2 : 0)] = '\0';
     *ret_port = colon + 1;
-    return true;
+    return strspn(colon + 1, "0123456789") == strlen(colon + 1) && strlen(colon + 1) <= 5 &&
+           atoi(colon + 1) <= UINT16_MAX;
 }
 
 /* Binds to one address; -1 with errno. */

@@ -156,9 +156,10 @@ static bool parse_list(struct peers *peers, const char *endpoints) {
         size_t length = strcspn(at, ",");
         struct text endpoint = text_trim_spaces((struct text){at, length});
         if (!add_endpoint(peers, endpoint)) {
-            log_error("malformed list of endpoints; write tcp://host:port or ipc:///path, with "
-                      "commas between",
-                      LOG_STRING("list", endpoints), LOG_TEXT("endpoint", endpoint));
+            log_error(
+                "malformed list of endpoints", LOG_STRING("list", endpoints),
+                LOG_TEXT("endpoint", endpoint),
+                LOG_STRING("remedy", "write tcp://host:port or ipc:///path, with commas between"));
             return false;
         }
         if (at[length] == '\0')

@@ -148,10 +148,10 @@ struct wire *wire_bind(const struct wire_row *row, const char *endpoint, bool se
     size_t size = sizeof(wire->endpoint);
     if (zmq_bind(wire->socket, wanted) != 0 ||
         zmq_getsockopt(wire->socket, ZMQ_LAST_ENDPOINT, wire->endpoint, &size) != 0) {
-        log_error(
-            "cannot bind; is another process listening there, or the address not this host's?",
-            LOG_STRING("wire", row->name), LOG_STRING("endpoint", wanted),
-            LOG_STRING("reason", zmq_strerror(errno)));
+        log_error("cannot bind", LOG_STRING("wire", row->name), LOG_STRING("endpoint", wanted),
+                  LOG_STRING("reason", zmq_strerror(errno)),
+                  LOG_STRING("remedy", "name an address of this host on which no other process "
+                                       "listens, as tcp://host:port or ipc:///path"));
         wire_destroy(&wire);
     }
     return wire;

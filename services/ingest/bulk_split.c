@@ -109,6 +109,7 @@ static void begin_element(struct bulk_split *split, enum bulk_place place, struc
     split->item_start = split->position;
     split->place = place;
     split->blank = true;
+    split->whole = false;
     split->item_offset = split->consumed + at + 1;
 }
 
@@ -133,6 +134,7 @@ static size_t pass_string(struct bulk_split *split, struct bytes piece, size_t a
             split->escaped = true;
         else if (c == '"') {
             split->in_string = false;
+            split->whole = split->depth == 0;
             return at;
         }
     }
@@ -164,12 +166,15 @@ static bool step_element(struct bulk_split *split, struct bytes piece, size_t *f
         *from = at + 1;
         return fine;
     }
+    if (split->whole && !is_space(c))
+        return false; /* a comma is missing */
     split->blank &= is_space(c);
     split->in_string = c == '"';
     if (c == '{' || c == '[')
         split->depth++;
     else if (c == '}' || c == ']')
         split->depth--;
+    split->whole |= (c == '}' || c == ']') && split->depth == 0;
     return split->depth >= 0;
 }
 

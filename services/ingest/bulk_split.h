@@ -53,6 +53,7 @@ struct bulk_split {
     bool in_string;
     bool escaped;
     bool blank; /* the element has only white space so far */
+    bool whole; /* it is a value that has ended: only a comma or the bracket may follow */
 };
 
 /* `form` BULK_UNKNOWN: an array when the first byte that is no white space is [, else lines. */

@@ -73,12 +73,14 @@ struct home_key *home_key_new(const char *api_key, const char *state_dir) {
     struct home_key *self = calloc(1, sizeof *self);
     if (self == NULL)
         abort();
-    self->length = strlen(api_key);
-    if (self->length > HOME_KEY_MAX) {
-        errno = E2BIG;
-        return give_up(self, "API_KEY", "use a key of at most 512 bytes");
+    /* Blanks around it are no part of a header's value: it could not be sent. */
+    struct text key = text_trim_blanks(text_of(api_key));
+    self->length = key.length;
+    if (self->length > HOME_KEY_MAX || (self->length == 0 && api_key[0] != '\0')) {
+        errno = self->length > 0 ? E2BIG : EINVAL;
+        return give_up(self, "API_KEY", "use a key of 1 to 512 bytes that are no blanks");
     }
-    memcpy(self->key, api_key, self->length);
+    memcpy(self->key, key.data, self->length);
     if (self->length > 0)
         return self;
     char path[4000];

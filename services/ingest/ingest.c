@@ -65,7 +65,7 @@ static enum status open_parts(struct ingest *ingest) {
         return STATUS_BAD_VALUE;
     ingest->writer = out_events_new(service, &ingest->config);
     if (ingest->writer == NULL)
-        return STATUS_UNAVAILABLE;
+        return STATUS_IO_ERROR;
     ingest->closing = epoch_closing_new(ingest->writer);
     rounds_add_tick(ingest->rounds, epoch_closing_tick, ingest->closing);
     zloop_timer(service_loop(service), BOOKS_INTERVAL_MS, 0, on_books_due, ingest);

@@ -154,12 +154,13 @@ struct out_events *out_events_new_on(zloop_t *loop, const struct ingest_config *
     buffer_init(&writer->scratch, SCRATCH_MAX);
     buffer_init(&writer->stand_in, SCRATCH_MAX);
     writer_metrics_init(&writer->metrics, config);
-    writer->spool = open_spool(config);
-    if (writer->spool != NULL)
-        writer->events = wire_bind(wire_row(WIRE_EVENTS), config->events_listen, true);
+    /* The spool last: every time it is opened an epoch begins. */
+    writer->events = wire_bind(wire_row(WIRE_EVENTS), config->events_listen, true);
     if (writer->events != NULL)
         writer->receipts = in_receipts_new(loop, config->receipts_from, writer_on_receipt, writer);
-    if (writer->receipts == NULL) {
+    if (writer->receipts != NULL)
+        writer->spool = open_spool(config);
+    if (writer->spool == NULL) {
         out_events_destroy(&writer);
         return NULL;
     }
@@ -188,7 +189,7 @@ void out_events_destroy(struct out_events **writer) {
     if (self == NULL)
         return;
     answer_all(self);
-    if (self->receipts != NULL) {
+    if (self->spool != NULL) {
         unhook(self);
         writer_release(self);
     }

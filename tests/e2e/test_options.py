@@ -71,7 +71,9 @@ def test_a_wrong_option_stops_the_start_and_is_named(service, wrong, said):
     ({"SIEM_TRUSTED_PROXIES": "proxy.example"}, "an option is wrong"),
     ({"SIEM_TLS_CERTIFICATE": "/nowhere", "SIEM_TLS_KEY": "/nowhere"}, "an option is wrong"),
     ({"SIEM_LISTEN": "{taken}"}, "the operating system reported an error"),
-    ({"SIEM_REDIRECT_LISTEN": "{taken}"}, "the operating system reported an error")])
+    ({"SIEM_REDIRECT_LISTEN": "{taken}"}, "the operating system reported an error"),
+    ({"SIEM_EVENTS_LISTEN": "tcp://{taken}"}, "the operating system reported an error"),
+    ({"SIEM_RECEIPTS_FROM": "nowhere"}, "the operating system reported an error")])
 def test_a_start_that_fails_for_its_options_begins_no_epoch(tmp_path, wrong, reason):
     with socket.create_server(("127.0.0.1", 0)) as other:
         taken = f"127.0.0.1:{other.getsockname()[1]}"
@@ -82,4 +84,4 @@ def test_a_start_that_fails_for_its_options_begins_no_epoch(tmp_path, wrong, rea
     *_, cause, last = map(json.loads, ended.stderr.splitlines())
     assert ended.returncode == 1 and (last["message"], last["reason"]) == ("not started", reason), ended.stderr
     assert cause["level"] == "error" and cause["remedy"], ended.stderr
-    assert not (tmp_path / "state").exists()
+    assert not (tmp_path / "state" / "spool").exists()

@@ -99,6 +99,10 @@ Test(bulk_split, gives_the_same_items_for_any_pieces) {
         {RAW("[1] 2"), BULK_UNKNOWN, STATUS_BAD_SYNTAX, "1@1:1;"},
         {RAW("[1}]"), BULK_UNKNOWN, STATUS_BAD_SYNTAX, ""},
         {RAW("[\"x]"), BULK_UNKNOWN, STATUS_BAD_SYNTAX, ""},
+        {RAW("[1,{} {}]"), BULK_UNKNOWN, STATUS_BAD_SYNTAX, "1@1:1;"},
+        {RAW("[{}{}]"), BULK_UNKNOWN, STATUS_BAD_SYNTAX, ""},
+        {RAW("[[] \"x\"]"), BULK_UNKNOWN, STATUS_BAD_SYNTAX, ""},
+        {RAW("[\"x\"5]"), BULK_UNKNOWN, STATUS_BAD_SYNTAX, ""},
     };
     struct buffer out;
     buffer_init(&out, 1 << 20);

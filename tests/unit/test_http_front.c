@@ -78,6 +78,9 @@ Test(http_front, sends_to_https_who_came_to_a_proxy_without_it) {
     static const struct http_exchange exchanges[] = {
         {"plain", GET("/hello", "X-Forwarded-Proto: http\r\n"), 308,
          "\r\nLocation: https://here.example/hello\r\n", false},
+        {"behind what the client wrote",
+         GET("/hello", "X-Forwarded-Proto: https\r\nX-Forwarded-Proto: http\r\n"), 308, NULL,
+         false},
         {"by TLS", GET("/hello", "X-Forwarded-Proto: https\r\n"), 200,
          "\r\nStrict-Transport-Security: max-age=86400\r\n", false},
         {"not said", GET("/hello", ""), 200, "hello", false},

@@ -440,7 +440,8 @@ Test(http_server, answers_503_when_it_stops) {
 Test(http_server, does_not_start_on_an_address_that_is_taken) {
     char listen[64];
     snprintf(listen, sizeof listen, "127.0.0.1:%d", port);
-    const char *const bad[] = {listen, "nowhere", "127.0.0.1", "1.2.3.4.5:80"};
+    const char *const bad[] = {listen,         "nowhere",         "127.0.0.1",
+                               "1.2.3.4.5:80", "127.0.0.1:65536", "127.0.0.1:-1"};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         cr_expect_null(http_server_new(&(struct http_options){.listen = bad[i],
                                                               .workers = 1,

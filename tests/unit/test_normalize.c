@@ -217,7 +217,8 @@ Test(normalize, makes_one_key_and_keeps_it) {
     cr_expect(home_key_is(access, text_of(key)));
     struct home_key *again = home_key_new("", directory);
     cr_expect(home_key_is(again, text_of(key)));
-    struct home_key *given = home_key_new("mine", directory);
+    struct home_key *given = home_key_new(" mine\t", directory); /* no header carries the blanks */
+    cr_expect_null(home_key_new("  ", directory));
     cr_expect(home_key_is(given, TEXT("mine")));
     static const struct text wrong[] = {RAW(""), RAW("min"), RAW("mine "), RAW("MINE"), {NULL, 0}};
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++)
