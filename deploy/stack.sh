@@ -3,7 +3,7 @@
 # process becomes a supervised service, and how all of them are stopped. Sourced by bash.
 #
 # STATE/lock        held (flock) by the supervisor and all it started, for as long as one of them lives
-# STATE/stack.env   what deploy/up decided: port, sockets, release directory
+# STATE/stack.env   what deploy/up decided: port, scheme, sockets, release directory
 # STATE/targets.json  where each process tells its metrics, for Prometheus' file_sd_configs
 # STATE/supervise/  one runit service directory per process
 # STATE/log/        one svlogd directory per process, bounded, newest in `current`
@@ -12,6 +12,7 @@
 stack_top=$(dirname "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")")
 stack_log_size=10000000 # bytes of a log file before svlogd starts the next
 stack_log_files=5       # old log files kept, per process
+scheme=                 # http or https, as STATE/stack.env says
 stack_stop_seconds=20   # longest a process may take to stop before it is killed
 
 # Prints a message and ends the script.
@@ -59,7 +60,7 @@ exec $(stack_quote "$release/bin/siem-detector")"
 
 # Writes STATE/targets.json: where Prometheus finds every process of the stack (file_sd_configs).
 stack_targets() {
-    local service name address scheme separator=
+    local service name address label separator=
     {
         printf '['
         for service in "$state"/supervise/*; do
@@ -67,10 +68,10 @@ stack_targets() {
             name=$(basename "$service")
             address=$(sed -n "s/^export SIEM_\\(METRICS_\\)\\?LISTEN='\\?\\([^']*\\)'\\?$/\\2/p" "$service/run")
             [ -n "$address" ] || continue
-            scheme=
-            case $name in ingest*) [ "$(stack_scheme)" = http ] || scheme=', "__scheme__": "https"' ;; esac
+            label=
+            case $name in ingest*) [ "$(stack_scheme)" = http ] || label=', "__scheme__": "https"' ;; esac
             printf '%s\n {"targets": ["%s"], "labels": {"job": "%s", "instance": "%s"%s}}' \
-                "$separator" "$(stack_reach "${address%:*}"):${address##*:}" "siem-${name%-[0-9]*}" "$name" "$scheme"
+                "$separator" "$(stack_reach "${address%:*}"):${address##*:}" "siem-${name%-[0-9]*}" "$name" "$label"
             separator=,
         done
         printf '\n]\n'
@@ -105,9 +106,11 @@ stack_reach() {
     esac
 }
 
-# How the API is spoken to.
+# How the API is spoken to: as deploy/up decided.
 stack_scheme() {
-    if [ -n "$(stack_option SIEM_TLS_CERTIFICATE)" ]; then printf https; else printf http; fi
+    if [ -n "${scheme:-}" ]; then printf '%s' "$scheme"
+    elif [ -n "$(stack_option SIEM_TLS_CERTIFICATE)" ]; then printf https
+    else printf http; fi
 }
 
 # The API key that works here: of the environment, of .env, or the one ingest made.
