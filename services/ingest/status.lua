@@ -3,8 +3,10 @@
 --
 --   ARGV     id, status, now_ms, who, revisions expected ("7 8") or "", 1 and notes or 0 and "", 1 and resolution or
 --            0 and ""; then the request's tag or "", its print, how long, how many and how many bytes of answers
---            are kept (idempotency_records.lua, which stands before this text, too). Before this text status_script.c puts the tables key, day_field and incident_fields.
---   answer   {"not_found"}, {"conflict"}, {"other"}: the tag is another request's, or {"ok" (or "again"), value of each of incident_fields, nil where none}
+--            are kept (idempotency_records.lua, which stands before this text, too). Before this text
+--            status_script.c puts the tables key, day_field and incident_fields.
+--   answer   {"not_found"}, {"conflict"}, {"other"}: the tag is another request's, or {"ok" (or "again"), value of
+--            each of incident_fields, nil where none}
 --
 -- Sections 1 and 2 only read, 3 only writes, as in the commit's script. A merged incident stands for the
 -- one it was merged into.
