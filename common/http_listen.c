@@ -36,8 +36,9 @@ static bool split_listen(const char *listen, char host[256], const char **ret_po
     memcpy(host, listen + (brackets ? 1 : 0), length - (brackets ? 2 : 0));
     host[length - (brackets ? 2 : 0)] = '\0';
     *ret_port = colon + 1;
-    return strspn(colon + 1, "0123456789") == strlen(colon + 1) && strlen(colon + 1) <= 5 &&
-           atoi(colon + 1) <= UINT16_MAX;
+    char *end;
+    return strspn(colon + 1, "0123456789") > 0 && strtoul(colon + 1, &end, 10) <= UINT16_MAX &&
+           *end == '\0';
 }
 
 /* Binds to one address; -1 with errno. */
