@@ -5,7 +5,7 @@
  *
  * An event's values are looked up: equality in a hash table, beginnings and ends in trees, what is
  * contained by one filter a field, or one machine, which search for all literals at once; keywords
- * by a filter of those that rules of the event's logsource ask for. Each atom that is found sets
+ * of a logsource that comes often by a filter of those that its rules ask for. Each atom that is found sets
  * its terms, and makes the rules it is a witness of candidates: a rule is tried only when one of
  * its witnesses was found, or when it has none, and never when its logsource conflicts with the
  * event's. What no index finds (expressions, networks, order of numbers, missing fields) is looked

@@ -44,10 +44,16 @@ struct sigma_route_bits {
     uint64_t *keywords; /* literals of keywords that the rules ask for, by their numbers */
 };
 
+/* So many events of a logsource have its own filter of keywords made; until then that of all does.
+ * It takes as long as some hundred searches, and anybody can send a new logsource each time. */
+#define KEYWORDS_OWN_FROM 256
+
 /* What may match events of one logsource. */
 struct sigma_route {
     struct sigma_route_bits bits;
-    struct literal_filter *keywords; /* of the literals of keywords; NULL: there are none */
+    uint32_t uses;                   /* so far, at most KEYWORDS_OWN_FROM */
+    struct literal_filter *keywords; /* of its own literals of keywords, from KEYWORDS_OWN_FROM
+                                        uses on; NULL: there are none */
     uint64_t number;                 /* of no other route before or after; above 0 */
 };
 

@@ -128,8 +128,14 @@ static void make_route(struct sigma_routes *routes, const struct logsource *logs
                        struct sigma_route *route) {
     join_groups(routes->engine, logsource, &route->bits);
     literal_filter_destroy(&route->keywords);
-    route->keywords = sigma_keywords_filter(&routes->engine->keywords, route->bits.keywords);
+    route->uses = 0;
     route->number = ++routes->made;
+}
+
+/* Another event goes this way. */
+static void use_route(const struct sigma_routes *routes, struct sigma_route *route) {
+    if (route->uses < KEYWORDS_OWN_FROM && ++route->uses == KEYWORDS_OWN_FROM)
+        route->keywords = sigma_keywords_filter(&routes->engine->keywords, route->bits.keywords);
 }
 
 const struct sigma_route *sigma_routes_find(struct sigma_routes *routes,
@@ -137,8 +143,10 @@ const struct sigma_route *sigma_routes_find(struct sigma_routes *routes,
     XXH128_hash_t key = key_of(logsource);
     struct place *ways = &routes->places[key.low64 % (ROUTES_MAX / WAYS) * WAYS];
     for (uint32_t i = 0; i < WAYS; i++)
-        if (ways[i].is_used && XXH128_isEqual(ways[i].key, key))
+        if (ways[i].is_used && XXH128_isEqual(ways[i].key, key)) {
+            use_route(routes, &ways[i].route);
             return &ways[i].route;
+        }
     struct place *place = &ways[routes->next_way++ % WAYS];
     for (uint32_t i = 0; i < WAYS && place->is_used; i++)
         if (!ways[i].is_used)

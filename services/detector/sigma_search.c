@@ -68,8 +68,10 @@ static void search_ways(struct sigma_runner *runner, const struct value_question
     if (question->ways & BY_LATE_LITERALS)
         search_by(runner, &lane->late_literals, value, atoms);
     if (question->ways & BY_KEYWORDS) {
-        const struct lane_literals own = {runner->route->keywords, keywords->literals.machine};
-        search_by(runner, &own, value, atoms);
+        const struct sigma_route *route = runner->route;
+        const struct lane_literals own = {route->keywords, keywords->literals.machine};
+        search_by(runner, route->uses < KEYWORDS_OWN_FROM ? &keywords->literals : &own, value,
+                  atoms);
         search_wide(runner, keywords, value, atoms);
     }
 }

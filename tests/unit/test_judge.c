@@ -54,6 +54,39 @@ Test(judge, findings_come_gravest_first_then_by_id_and_not_more_than_fit) {
     sigma_rules_destroy(&rules);
 }
 
+/* The findings about an event of one logsource that holds the words of all. */
+static size_t count_findings(struct judge *judge, const char *metadata, size_t size) {
+    const struct enrichments none = {NULL, NULL};
+    struct event event = make_event(EVENT_TYPE_LOGIN_FAILED);
+    event.raw_log = TEXT("the wordoflinux, the wordofwindows, the wordofboth");
+    event.metadata = (struct bytes){(const uint8_t *)metadata, size - 1};
+    return judge_event(judge, &none, &event).count;
+}
+
+/* Whether keywords are searched for all together, or for the logsource alone once it came often. */
+Test(judge, keywords_of_a_logsource_are_found_from_the_first_event_to_the_last) {
+    static const char linux_event[] = "\x81\xa9logsource\x81\xa7product\xa5linux";
+    static const char other_event[] = "\x81\xa9logsource\x81\xa7product\xa5other";
+    static const char rules_text[] =
+        "title: L\nlogsource: {product: linux}\n"
+        "detection: {k: [wordoflinux, neverthere], condition: k}\n---\n"
+        "title: W\nlogsource: {product: windows}\n"
+        "detection: {k: [wordofwindows, neverthere], condition: k}\n---\n"
+        "title: B\nlogsource: {}\n"
+        "detection: {k: [wordofboth, neverthere], condition: k}\n";
+    struct sigma_rules *rules = sigma_rules_new();
+    sigma_rules_add_text(rules, "made.yml", text_of(rules_text));
+    cr_assert_eq(rules->refusal_count, 0);
+    sigma_rules_finish(rules);
+    struct judge *judge = judge_new(rules);
+    for (int i = 0; i < 600; i++) {
+        cr_assert_eq(count_findings(judge, linux_event, sizeof linux_event), 2, "%d", i);
+        cr_assert_eq(count_findings(judge, other_event, sizeof other_event), 1, "%d", i);
+    }
+    judge_destroy(&judge);
+    sigma_rules_destroy(&rules);
+}
+
 /* A batch of events of one type, the one at `broken` (-1: none) no event at all. */
 static struct buffer make_batch(uint32_t count, enum event_type type, int broken) {
     struct buffer batch;
