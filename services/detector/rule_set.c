@@ -13,13 +13,10 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
-static void log_refusals(const struct sigma_rules *rules) {
-    for (size_t i = 0; i < rules->refusal_count; i++) {
-        const struct sigma_refusal *refusal = &rules->refusals[i];
-        log_warning("rule refused", LOG_STRING("file", refusal->file),
-                    LOG_INT("line", refusal->error.line),
-                    LOG_STRING("reason", refusal->error.reason));
-    }
+static void log_list(const char *words, const struct sigma_refusal *items, size_t count) {
+    for (size_t i = 0; i < count; i++)
+        log_warning(words, LOG_STRING("file", items[i].file), LOG_INT("line", items[i].error.line),
+                    LOG_STRING("reason", items[i].error.reason));
 }
 
 static void set_gauges(const struct sigma_rules *rules) {
@@ -113,7 +110,8 @@ enum status rule_set_load(const struct rule_set_paths *paths, struct sigma_rules
     enum status status = rule_set_read(paths, NULL, &rules);
     if (status != STATUS_OK)
         return status;
-    log_refusals(rules);
+    log_list("rule refused", rules->refusals, rules->refusal_count);
+    log_list("rule doubtful", rules->warnings, rules->warning_count);
     if (rules->count == 0) {
         log_error("no rule could be loaded: put at least one *.yml Sigma rule into SIEM_RULES_DIR",
                   LOG_STRING("directory", paths->rules), LOG_INT("refused", rules->refusal_count));

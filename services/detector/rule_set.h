@@ -2,8 +2,8 @@
  * change, through the pipelines and with the placeholders it was told of.
  *
  * Owner: load/destroy. Threads: any may load; announce is the loop's. Errors: each refused rule is
- * one log line; a directory that cannot be read, or in which no rule loads, and a pipeline or a
- * file of placeholders with a mistake in it, is an error with its remedy.
+ * one log line, and so is each warning; a directory that cannot be read, or in which no rule loads,
+ * and a pipeline or a file of placeholders with a mistake in it, is an error with its remedy.
  */
 #ifndef SIEM_DETECTOR_RULE_SET_H
 #define SIEM_DETECTOR_RULE_SET_H

@@ -1,6 +1,7 @@
 /* sigma_add.c: a rule read, filtered, mapped, compiled and taken; a filter taken. */
 #include "services/detector/sigma_add.h"
 
+#include "services/detector/sigma_doubts.h"
 #include "services/detector/sigma_expand.h"
 #include "services/detector/sigma_explain.h"
 #include "services/detector/sigma_filter_guard.h"
@@ -113,6 +114,7 @@ enum status sigma_add_rule(struct sigma_adding *adding, const struct sigma_node 
         status = check_room(adding, &rule);
     if (status != STATUS_OK)
         return status;
+    sigma_doubts_tell(adding, &rule);
     apply_filters(adding, &rule);
     status = sigma_pipelines_apply(adding->rules->settings.pipelines, &adding->reader, &rule);
     if (status == STATUS_OK)

@@ -55,6 +55,7 @@ void sigma_rules_destroy(struct sigma_rules **rules) {
     free(set->rules);
     free(set->correlations);
     free(set->refusals);
+    free(set->warnings);
     free(set);
     *rules = NULL;
 }
@@ -72,6 +73,14 @@ void sigma_rules_refuse(struct sigma_rules *rules, const char *file,
                                        &rules->refusal_capacity, sizeof *rules->refusals);
     struct text name = arena_text(&rules->arena, text_of(file));
     rules->refusals[rules->refusal_count++] = (struct sigma_refusal){name.data, *error};
+}
+
+void sigma_rules_warn(struct sigma_rules *rules, const char *file,
+                      const struct sigma_error *error) {
+    rules->warnings = sigma_rules_grow(rules->warnings, rules->warning_count,
+                                       &rules->warning_capacity, sizeof *rules->warnings);
+    struct text name = arena_text(&rules->arena, text_of(file));
+    rules->warnings[rules->warning_count++] = (struct sigma_refusal){name.data, *error};
 }
 
 struct sigma_loaded_rule *sigma_rules_next(struct sigma_rules *rules) {

@@ -5,7 +5,9 @@
  * finish reads, applies filters and pipelines, and compiles. Rules stand gravest level first, then
  * by id: the order findings come in. Owner: new/destroy. Threads: one until finish, any
  * afterwards. Errors: a bad rule is put on the list of refusals with file, line and reason, and the
- * rest loads; a second rule with the same id is refused too. Limits: SIGMA_RULES_MAX rules,
+ * rest loads; a second rule with the same id is refused too. What loads and can hardly be meant is
+ * put on the list of warnings: a condition that no event, or every event, fulfils, a selection that
+ * no condition uses, a filter that concerns no rule. Limits: SIGMA_RULES_MAX rules,
  * SIGMA_FILE_MAX bytes a file, directories as deep as directory.h says.
  */
 #ifndef SIEM_DETECTOR_SIGMA_RULES_H
@@ -56,7 +58,7 @@ struct sigma_source {
     size_t length;
 };
 
-/* A rule, or a file, that was not taken. */
+/* A rule, or a file, that was not taken; or what there is to say of one that was. */
 struct sigma_refusal {
     const char *file;
     struct sigma_error error;
@@ -85,6 +87,9 @@ struct sigma_rules {
     struct sigma_refusal *refusals;
     size_t refusal_count;
     size_t refusal_capacity;
+    struct sigma_refusal *warnings; /* what was taken and can hardly be meant */
+    size_t warning_count;
+    size_t warning_capacity;
     struct sigma_explanations *explanations; /* NULL, or where it is noted how rules are made up */
     struct buffer catalogue; /* rule_catalogue.h; empty unless a detector loaded the set */
     uint64_t generation;     /* of names and contents of all files, in their order */
@@ -113,6 +118,9 @@ void sigma_rules_add_file(struct sigma_rules *rules, const char *path);
 /* Puts a file on the list of refusals, for sigma_load.c. */
 void sigma_rules_refuse(struct sigma_rules *rules, const char *file,
                         const struct sigma_error *error);
+
+/* Puts it on the list of warnings. */
+void sigma_rules_warn(struct sigma_rules *rules, const char *file, const struct sigma_error *error);
 
 /* Reads all that was added; nothing may be added after. */
 void sigma_rules_finish(struct sigma_rules *rules);

@@ -1,4 +1,5 @@
-/* rules_check.c: siemctl rules check: how many rules would load, and which not and why. */
+/* rules_check.c: siemctl rules check: how many rules would load, which not and why, and which can
+ * hardly be meant. */
 #include "services/siemctl/rules.h"
 
 #include "common/json_writer.h"
@@ -16,30 +17,43 @@ static size_t count_correlations(const struct sigma_rules *rules) {
 }
 
 /* file:line: reason, as compilers have it. */
-static void print_refusals(const struct sigma_rules *rules) {
-    for (size_t i = 0; i < rules->refusal_count; i++) {
-        const struct sigma_refusal *refusal = &rules->refusals[i];
-        terminal_print(stdout, text_of(refusal->file));
-        printf(":%d: ", refusal->error.line);
-        terminal_print(stdout, text_of(refusal->error.reason));
+static void print_list(const char *kind, const struct sigma_refusal *items, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        terminal_print(stdout, text_of(items[i].file));
+        printf(":%d: %s", items[i].error.line, kind);
+        terminal_print(stdout, text_of(items[i].error.reason));
         printf("\n");
     }
-    printf("%zu rules and %zu correlations load, %zu are refused\n", rules->count,
+}
+
+static void print_text(const struct sigma_rules *rules) {
+    print_list("", rules->refusals, rules->refusal_count);
+    print_list("warning: ", rules->warnings, rules->warning_count);
+    printf("%zu rules and %zu correlations load, %zu are refused", rules->count,
            count_correlations(rules), rules->refusal_count);
+    if (rules->warning_count > 0)
+        printf("; warnings: %zu", rules->warning_count);
+    printf("\n");
 }
 
-static void write_refusal(struct json_writer *json, const struct sigma_refusal *refusal) {
-    json_object_begin(json);
-    json_key(json, "file");
-    json_string(json, refusal->file);
-    json_key(json, "line");
-    json_int(json, refusal->error.line);
-    json_key(json, "reason");
-    json_string(json, refusal->error.reason);
-    json_object_end(json);
+static void write_list(struct json_writer *json, const char *name,
+                       const struct sigma_refusal *items, size_t count) {
+    json_key(json, name);
+    json_array_begin(json);
+    for (size_t i = 0; i < count; i++) {
+        json_object_begin(json);
+        json_key(json, "file");
+        json_string(json, items[i].file);
+        json_key(json, "line");
+        json_int(json, items[i].error.line);
+        json_key(json, "reason");
+        json_string(json, items[i].error.reason);
+        json_object_end(json);
+    }
+    json_array_end(json);
 }
 
-/* {"loaded":..., "correlations":..., "refused":[{file, line, reason}]}. */
+/* {"loaded":..., "correlations":..., "refused":[{file, line, reason}], "warnings":[the same]}. */
 static void print_json(const struct sigma_rules *rules) {
     SCOPED_FINI(buffer) struct buffer out;
     struct json_writer json;
@@ -50,11 +64,8 @@ static void print_json(const struct sigma_rules *rules) {
     json_int(&json, (int64_t)rules->count);
     json_key(&json, "correlations");
     json_int(&json, (int64_t)count_correlations(rules));
-    json_key(&json, "refused");
-    json_array_begin(&json);
-    for (size_t i = 0; i < rules->refusal_count; i++)
-        write_refusal(&json, &rules->refusals[i]);
-    json_array_end(&json);
+    write_list(&json, "refused", rules->refusals, rules->refusal_count);
+    write_list(&json, "warnings", rules->warnings, rules->warning_count);
     json_object_end(&json);
     json_writer_fini(&json);
     printf("%.*s\n", TEXT_ARG(buffer_text(&out)));
@@ -68,7 +79,7 @@ int rules_check(const struct rules_arguments *arguments, const char *path) {
     if (arguments->json)
         print_json(rules);
     else
-        print_refusals(rules);
+        print_text(rules);
     if (rules->count + rules->refusal_count == 0) {
         fprintf(stderr, "siemctl: there is no rule (*.yml, *.yaml) in %s\n", path);
         return RULES_ERROR;

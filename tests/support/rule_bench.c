@@ -50,6 +50,12 @@ struct rule_verdict rule_bench_judge_with(const struct sigma_settings *settings,
         verdict.line = rules->refusals[0].error.line;
         copy_text(verdict.reason, sizeof verdict.reason, text_of(rules->refusals[0].error.reason));
     }
+    verdict.warned = rules->warning_count;
+    if (verdict.warned > 0) {
+        verdict.warning_line = rules->warnings[0].error.line;
+        copy_text(verdict.warning, sizeof verdict.warning,
+                  text_of(rules->warnings[0].error.reason));
+    }
     if (document != NULL)
         judge_document(rules, document, &verdict);
     sigma_rules_destroy(&rules);

@@ -13,6 +13,9 @@ struct rule_verdict {
     enum status why;
     int line;
     char reason[256];
+    size_t warned; /* warnings; the first of them */
+    int warning_line;
+    char warning[256];
     size_t loaded;
     size_t found; /* rules that matched */
     char details[2048];

@@ -138,3 +138,76 @@ Test(sigma_condition, selections_of_lists_and_keywords) {
         cr_expect_eq(verdict.found, (size_t)cases[i].matches, "%s", cases[i].selection);
     }
 }
+
+/* What can hardly be meant loads, and is told. */
+Test(sigma_condition, what_no_event_or_every_event_fulfils_is_told) {
+    static const char never[] = "can never be true", always[] = "always true";
+    static const struct {
+        const char *detection;
+        const char *warning; /* NULL: there is none */
+        int line;
+    } cases[] = {
+        {"    s: {User: x}\n    condition: s and not s", never, 6},
+        {"    s: {User: x}\n    condition: not s and 1 of them", never, 6},
+        {"    s: {User: x}\n    t: {User: x}\n    condition: s and not t", never, 7},
+        {"    s: {User: x}\n    t: {Host: h, User: x}\n    condition: t and not s", never, 7},
+        {"    s: {User: x}\n    t: {User|neq: x}\n    condition: all of them", never, 7},
+        {"    s: {User: x}\n    t: {Host: h}\n    condition: not (s or t) and (t or s)", never, 7},
+        {"    s: {User: x}\n    condition: s or not s", always, 6},
+        {"    s: {User: x}\n    t: {User|neq: x}\n    condition: 1 of them", always, 7},
+        {"    s: {User: x}\n    condition: [s, s and not s]", "part of the condition", 6},
+        {"    s: {User: x}\n    t: {User: y}\n    condition: s", "selection 't'", 6},
+        {"    s: {User: x}\n    _t: {User: y}\n    condition: 1 of them", "selection '_t'", 6},
+        /* these mean something */
+        {"    s: {User: x}\n    t: {User: X*}\n    condition: s and not t", NULL, 0},
+        {"    s: {User: x}\n    t: {User|cased: x}\n    condition: s and not t", NULL, 0},
+        {"    s: {User: x}\n    t: {Host: x}\n    condition: s and not t", NULL, 0},
+        {"    s: {User: '*'}\n    t: {User: '\\*'}\n    condition: s and not t", NULL, 0},
+        {"    s: {User|contains: [x, y]}\n    t: {User|contains|all: [x, y]}\n"
+         "    condition: s and not t",
+         NULL, 0},
+        {"    s: {User: x}\n    t: {User: x, Host: h}\n    condition: s and not t", NULL, 0},
+        {"    s: {User: x}\n    condition: not s", NULL, 0},
+        {"    s: [x]\n    t: {User: x}\n    condition: s and not t", NULL, 0},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char rule[8192];
+        struct rule_verdict verdict =
+            rule_bench_judge(rule_bench_wrap(cases[i].detection, rule), NULL);
+        cr_expect_eq(verdict.loaded, 1, "%s: %s", cases[i].detection, verdict.reason);
+        cr_expect_eq(verdict.warned, cases[i].warning != NULL, "%s: %s", cases[i].detection,
+                     verdict.warning);
+        if (cases[i].warning == NULL)
+            continue;
+        cr_expect_not_null(strstr(verdict.warning, cases[i].warning), "%s: %s", cases[i].detection,
+                           verdict.warning);
+        cr_expect_eq(verdict.warning_line, cases[i].line, "%s: line %d", cases[i].detection,
+                     verdict.warning_line);
+    }
+}
+
+/* 60 times either of two, with `before` and `behind` around; how many warnings there are. */
+static size_t count_doubts(const char *before, const char *behind) {
+    char detection[8192], rule[8192];
+    size_t length = 0;
+    for (int i = 0; i < 60; i++)
+        length += (size_t)snprintf(detection + length, sizeof detection - length,
+                                   "    a%d: {a: %d}\n    b%d: {b: %d}\n", i, i, i, i);
+    length += (size_t)snprintf(detection + length, sizeof detection - length,
+                               "    y: {y: 1}\n    z: {z: 1}\n    condition: %s (y or z)", before);
+    for (int i = 0; i < 60; i++)
+        length += (size_t)snprintf(detection + length, sizeof detection - length,
+                                   " and (a%d or b%d)", i, i);
+    snprintf(detection + length, sizeof detection - length, " %s", behind);
+    struct rule_verdict verdict = rule_bench_judge(rule_bench_wrap(detection, rule), NULL);
+    cr_expect_eq(verdict.loaded, 1, "%s", verdict.reason);
+    return verdict.warned;
+}
+
+/* A condition whose every way would have to be tried is not doubted, and takes no time. */
+Test(sigma_condition, doubts_end_in_time) {
+    cr_expect_eq(count_doubts("", ""), 0);
+    cr_expect_eq(count_doubts("z and not z and", ""), 1);
+    cr_expect_eq(count_doubts("", "and z and not z"), 1);
+    cr_expect_eq(count_doubts("(not y or not z) and (y or not z) and (not y or z) and", ""), 0);
+}

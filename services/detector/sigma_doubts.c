@@ -1,0 +1,225 @@
+/* sigma_doubts.c: a rule as a formula over its items, and whether that can be true, or false. */
+#include "services/detector/sigma_doubts.h"
+
+enum formula_kind { FORMULA_FACT, FORMULA_AND, FORMULA_OR, FORMULA_NOT };
+
+struct formula {
+    enum formula_kind kind;
+    size_t fact;
+    size_t count;
+    const struct formula **children;
+};
+
+enum truth { TRUTH_OPEN, TRUTH_FALSE, TRUTH_TRUE };
+
+/* The different items of a rule, and what is assumed of them. */
+struct facts {
+    struct arena *arena;
+    const struct sigma_rule *rule;
+    const struct formula **selections; /* NULL: not made yet, so no condition uses it */
+    size_t count;
+    const struct sigma_item *items[DOUBTS_ITEMS_MAX];
+    enum truth assumed[DOUBTS_ITEMS_MAX];
+    bool is_full;
+    int steps_left;
+};
+
+/* ---- the formula ---- */
+
+static bool is_same_value(const struct sigma_value *a, const struct sigma_value *b) {
+    if (a->kind != b->kind || a->strings.count != b->strings.count)
+        return false;
+    for (size_t i = 0; i < a->strings.count; i++) {
+        struct sigma_string left = a->strings.items[i], right = b->strings.items[i];
+        if (!text_equal(sigma_string_text(left), sigma_string_text(right)) ||
+            memcmp(left.marks, right.marks, left.length) != 0)
+            return false;
+    }
+    return a->strings.count > 0 || text_equal(a->source, b->source);
+}
+
+/* True when the two match the same events, `neq` apart. */
+static bool is_same_item(const struct sigma_item *a, const struct sigma_item *b) {
+    bool is_alike =
+        (a->field.data == NULL) == (b->field.data == NULL) && text_equal(a->field, b->field) &&
+        a->comparison == b->comparison && a->part == b->part && a->expands == b->expands &&
+        a->all == b->all && a->cased == b->cased && a->ignore_case == b->ignore_case &&
+        a->multi_line == b->multi_line && a->dot_all == b->dot_all &&
+        a->any_before == b->any_before && a->any_after == b->any_after && a->count == b->count;
+    for (size_t i = 0; is_alike && i < a->count; i++)
+        is_alike = is_same_value(&a->values[i], &b->values[i]);
+    return is_alike;
+}
+
+static struct formula *new_formula(const struct facts *facts, enum formula_kind kind,
+                                   size_t count) {
+    struct formula *formula = arena_zalloc(facts->arena, 1, sizeof *formula);
+    formula->kind = kind;
+    formula->count = count;
+    formula->children = arena_zalloc(facts->arena, count + 1, sizeof(const struct formula *));
+    return formula;
+}
+
+static const struct formula *of_item(struct facts *facts, const struct sigma_item *item) {
+    struct formula *formula = new_formula(facts, FORMULA_FACT, 0);
+    while (formula->fact < facts->count && !is_same_item(facts->items[formula->fact], item))
+        formula->fact++;
+    facts->is_full |= formula->fact == DOUBTS_ITEMS_MAX;
+    if (formula->fact == facts->count && !facts->is_full)
+        facts->items[facts->count++] = item;
+    if (!item->negated)
+        return formula;
+    struct formula *contrary = new_formula(facts, FORMULA_NOT, 1);
+    contrary->children[0] = formula;
+    return contrary;
+}
+
+static const struct formula *of_detection(struct facts *facts,
+                                          const struct sigma_detection *detection) {
+    if (detection->kind == SIGMA_DETECTION_ITEM)
+        return of_item(facts, &detection->item);
+    bool is_all = detection->kind == SIGMA_DETECTION_ALL;
+    struct formula *formula =
+        new_formula(facts, is_all ? FORMULA_AND : FORMULA_OR, detection->count);
+    for (size_t i = 0; i < detection->count; i++)
+        formula->children[i] = of_detection(facts, &detection->children[i]);
+    return formula;
+}
+
+static const struct formula *of_condition(struct facts *facts,
+                                          const struct sigma_condition *condition) {
+    static const enum formula_kind kinds[] = {[SIGMA_CONDITION_AND] = FORMULA_AND,
+                                              [SIGMA_CONDITION_OR] = FORMULA_OR,
+                                              [SIGMA_CONDITION_NOT] = FORMULA_NOT};
+    if (condition->kind == SIGMA_CONDITION_SELECTION) {
+        const struct formula **selection = &facts->selections[condition->selection];
+        if (*selection == NULL)
+            *selection =
+                of_detection(facts, &facts->rule->selections[condition->selection].detection);
+        return *selection;
+    }
+    struct formula *formula = new_formula(facts, kinds[condition->kind], condition->count);
+    for (size_t i = 0; i < condition->count; i++)
+        formula->children[i] = of_condition(facts, condition->children[i]);
+    return formula;
+}
+
+/* ---- whether it can be so ---- */
+
+/* What it comes to by what is assumed; while that is open, the fact to look at next. */
+static enum truth value_of(const struct facts *facts, const struct formula *formula,
+                           size_t *ret_next) {
+    if (formula->kind == FORMULA_FACT) {
+        if (facts->assumed[formula->fact] == TRUTH_OPEN)
+            *ret_next = formula->fact;
+        return facts->assumed[formula->fact];
+    }
+    if (formula->kind == FORMULA_NOT) {
+        enum truth value = value_of(facts, formula->children[0], ret_next);
+        return value == TRUTH_OPEN ? TRUTH_OPEN : value == TRUTH_TRUE ? TRUTH_FALSE : TRUTH_TRUE;
+    }
+    enum truth decides = formula->kind == FORMULA_OR ? TRUTH_TRUE : TRUTH_FALSE;
+    bool is_open = false;
+    for (size_t i = 0; i < formula->count; i++) {
+        enum truth value = value_of(facts, formula->children[i], ret_next);
+        if (value == decides)
+            return decides;
+        is_open |= value == TRUTH_OPEN;
+    }
+    return is_open ? TRUTH_OPEN : decides == TRUTH_TRUE ? TRUTH_FALSE : TRUTH_TRUE;
+}
+
+/* True when facts can be such that it comes to `wanted`, also when that takes too long to find. */
+static bool can_be(struct facts *facts, const struct formula *formula, enum truth wanted) {
+    size_t next = 0;
+    if (facts->steps_left-- <= 0)
+        return true;
+    enum truth value = value_of(facts, formula, &next);
+    if (value != TRUTH_OPEN)
+        return value == wanted;
+    bool found = false;
+    for (enum truth assumed = TRUTH_TRUE; !found && assumed != TRUTH_OPEN; assumed--) {
+        facts->assumed[next] = assumed;
+        found = can_be(facts, formula, wanted);
+    }
+    facts->assumed[next] = TRUTH_OPEN;
+    return found;
+}
+
+/* True when one fact alone decides against it, whether it holds or not. */
+static bool is_blocked(struct facts *facts, const struct formula *formula, enum truth wanted) {
+    enum truth contrary = wanted == TRUTH_TRUE ? TRUTH_FALSE : TRUTH_TRUE;
+    size_t next, ways = 0;
+    for (size_t i = 0; ways < 2 && i < facts->count; i++) {
+        ways = 0;
+        for (enum truth assumed = TRUTH_TRUE; assumed != TRUTH_OPEN; assumed--) {
+            facts->assumed[i] = assumed;
+            ways += value_of(facts, formula, &next) == contrary;
+        }
+        facts->assumed[i] = TRUTH_OPEN;
+    }
+    return ways == 2;
+}
+
+static bool is_possible(struct facts *facts, const struct formula *formula, enum truth wanted) {
+    facts->steps_left = DOUBTS_STEPS_MAX;
+    return !is_blocked(facts, formula, wanted) && can_be(facts, formula, wanted);
+}
+
+/* ---- what there is to say ---- */
+
+static const struct sigma_node *detection_of(const struct sigma_rule *rule) {
+    return sigma_node_member(rule->root, "detection");
+}
+
+/* What there is to say of the whole; NULL: nothing. */
+static const char *doubt_of(struct facts *facts, const struct formula *formula) {
+    if (!is_possible(facts, formula, TRUTH_TRUE))
+        return "the condition can never be true: no event matches";
+    if (!is_possible(facts, formula, TRUTH_FALSE))
+        return "the condition is always true: every event of the logsource matches";
+    for (size_t i = 0; formula->kind == FORMULA_OR && i < formula->count; i++)
+        if (!is_possible(facts, formula->children[i], TRUTH_TRUE))
+            return "a part of the condition can never be true";
+    return NULL;
+}
+
+static void tell_condition(struct sigma_adding *adding, const struct sigma_rule *rule,
+                           const char *words) {
+    const struct sigma_node *condition = sigma_node_member(detection_of(rule), "condition");
+    struct sigma_error warning;
+    if (sigma_refuse(&warning, STATUS_BAD_VALUE, condition != NULL ? condition->line : rule->line,
+                     "%s", words) != STATUS_OK)
+        sigma_rules_warn(adding->rules, adding->file, &warning);
+}
+
+static void tell_unused(struct sigma_adding *adding, const struct sigma_rule *rule,
+                        const struct facts *facts) {
+    const struct sigma_node *map = detection_of(rule);
+    for (size_t i = 0; i < rule->selection_count; i++) {
+        struct text name = rule->selections[i].name;
+        struct sigma_error warning;
+        int line = rule->line;
+        for (size_t k = 0; map != NULL && k < map->count; k++)
+            if (text_equal(map->names[k].text, name))
+                line = map->names[k].line;
+        if (facts->selections[i] == NULL &&
+            sigma_refuse(&warning, STATUS_BAD_VALUE, line, "no condition uses selection '%.*s'",
+                         TEXT_ARG(name)) != STATUS_OK)
+            sigma_rules_warn(adding->rules, adding->file, &warning);
+    }
+}
+
+void sigma_doubts_tell(struct sigma_adding *adding, const struct sigma_rule *rule) {
+    struct arena *arena = adding->reader.arena;
+    struct facts *facts = arena_zalloc(arena, 1, sizeof *facts);
+    facts->arena = arena;
+    facts->rule = rule;
+    facts->selections =
+        arena_zalloc(arena, rule->selection_count + 1, sizeof(const struct formula *));
+    const struct formula *formula = of_condition(facts, rule->condition);
+    const char *doubt = facts->is_full ? NULL : doubt_of(facts, formula);
+    if (doubt != NULL)
+        tell_condition(adding, rule, doubt);
+    tell_unused(adding, rule, facts);
+}

@@ -1,0 +1,21 @@
+/* sigma_doubts.h: what a rule says and its author can hardly mean: a condition that no event
+ * fulfils whatever its fields are, or every event does, and a selection that no condition uses.
+ *
+ * Such a rule breaks nothing in the specification, so it loads, and is told among the warnings.
+ * Items that are the same count as one fact, `neq` as its contrary, all others as independent: so
+ * what is told is sure, and not everything is found. Owner: everything is borrowed; memory is of
+ * the reader's arena. Threads: one. Errors: none. Limits: rules of more than DOUBTS_ITEMS_MAX
+ * items, and conditions that need more than DOUBTS_STEPS_MAX steps, are not looked into.
+ */
+#ifndef SIEM_DETECTOR_SIGMA_DOUBTS_H
+#define SIEM_DETECTOR_SIGMA_DOUBTS_H
+
+#include "services/detector/sigma_add.h"
+
+#define DOUBTS_ITEMS_MAX 1024
+#define DOUBTS_STEPS_MAX 10000
+
+/* Puts what there is to say of a rule, as it was written, onto the list of warnings. */
+void sigma_doubts_tell(struct sigma_adding *adding, const struct sigma_rule *rule);
+
+#endif
