@@ -76,13 +76,18 @@ static enum status check_room(const struct sigma_adding *adding, struct sigma_ru
     return STATUS_OK;
 }
 
-/* Applies the filters that are about the rule; one that would leave it no hit is told and left. */
+/* Applies the filters that are about the rule; one that would leave it no hit, or that names a rule
+ * of another logsource, is told and left. */
 static void apply_filters(struct sigma_adding *adding, struct sigma_rule *rule) {
     for (size_t i = 0; i < adding->filters->count; i++) {
         struct sigma_filter *filter = &adding->filters->items[i];
-        if (!sigma_filter_concerns(filter, rule))
+        enum sigma_filter_relation relation = sigma_filter_relate(filter, rule);
+        if (relation == SIGMA_FILTER_PASSES_BY)
             continue;
-        if (sigma_filter_guard_rule(filter, rule, &adding->reader) == STATUS_OK)
+        enum status status = relation == SIGMA_FILTER_CONFLICTS
+                                 ? sigma_filter_refuse_conflict(filter, rule, adding->reader.error)
+                                 : sigma_filter_guard_rule(filter, rule, &adding->reader);
+        if (status == STATUS_OK)
             sigma_filter_apply(filter, adding->reader.arena, rule);
         else
             sigma_rules_refuse(adding->rules, filter->file, adding->reader.error);
@@ -140,14 +145,31 @@ enum status sigma_add_filter(struct sigma_adding *adding, const struct sigma_nod
     return STATUS_OK;
 }
 
+static bool is_correlation(const struct sigma_rules *rules, struct text reference) {
+    for (size_t i = 0; i < rules->correlation_count; i++) {
+        const struct sigma_correlation *correlation = &rules->correlations[i];
+        if (text_equal(correlation->correlation.rule_id, reference) ||
+            (correlation->name.data != NULL && text_equal(correlation->name, reference)))
+            return true;
+    }
+    return false;
+}
+
 void sigma_add_unused_filters(struct sigma_rules *rules, const struct sigma_filters *filters) {
     struct sigma_error error;
     for (size_t i = 0; i < filters->count; i++) {
         const struct sigma_filter *filter = &filters->items[i];
         for (size_t k = 0; k < filter->reference_count; k++)
-            if (!filter->found[k] && sigma_refuse(&error, STATUS_NOT_FOUND, filter->body.line,
-                                                  "the filter names a rule that is not there: %.*s",
-                                                  TEXT_ARG(filter->references[k])) != STATUS_OK)
+            if (!filter->found[k] &&
+                sigma_refuse(&error, STATUS_NOT_FOUND, filter->body.line,
+                             is_correlation(rules, filter->references[k])
+                                 ? "the filter names a correlation, to which none applies: %.*s"
+                                 : "the filter names a rule that is not there: %.*s",
+                             TEXT_ARG(filter->references[k])) != STATUS_OK)
                 sigma_rules_refuse(rules, filter->file, &error);
+        if (filter->reference_count == 0 && !filter->was_applied &&
+            sigma_refuse(&error, STATUS_NOT_FOUND, filter->body.line,
+                         "the filter concerns no rule: none has its logsource") != STATUS_OK)
+            sigma_rules_warn(rules, filter->file, &error);
     }
 }

@@ -36,7 +36,8 @@ MUST_CHECK enum status sigma_add_filter(struct sigma_adding *adding, const struc
 MUST_CHECK enum status sigma_add_correlation(struct sigma_adding *adding,
                                              const struct sigma_node *root);
 
-/* Puts onto the list of refusals which filters name rules that are not there. */
+/* Puts onto the list of refusals which filters name rules that are not there, and onto that of
+ * warnings which concern none. */
 void sigma_add_unused_filters(struct sigma_rules *rules, const struct sigma_filters *filters);
 
 /* Room for the next rule; it is part of the set once `count` says so. */

@@ -90,16 +90,54 @@ static bool is_called(const struct sigma_rule *rule, struct text reference) {
            (rule->name.data != NULL && text_equal(rule->name, reference));
 }
 
-bool sigma_filter_concerns(struct sigma_filter *filter, const struct sigma_rule *rule) {
-    const struct logsource *own = &filter->body.logsource, *other = &rule->logsource;
-    bool is_named = filter->reference_count == 0;
+/* Parts of a filter's logsource beside those of a rule's. */
+struct part {
+    const char *name;
+    struct text wanted;
+    struct text own;
+};
+
+/* The first part of the filter's logsource that the rule has not; NULL: it has them all. */
+static const struct part *find_conflict(const struct sigma_filter *filter,
+                                        const struct sigma_rule *rule, struct part parts[3]) {
+    const struct logsource *wanted = &filter->body.logsource, *own = &rule->logsource;
+    parts[0] = (struct part){"category", wanted->category, own->category};
+    parts[1] = (struct part){"product", wanted->product, own->product};
+    parts[2] = (struct part){"service", wanted->service, own->service};
+    for (size_t i = 0; i < 3; i++)
+        if (!holds_part(parts[i].wanted, parts[i].own))
+            return &parts[i];
+    return NULL;
+}
+
+enum sigma_filter_relation sigma_filter_relate(struct sigma_filter *filter,
+                                               const struct sigma_rule *rule) {
+    struct part parts[3];
+    bool is_named = false;
     for (size_t i = 0; i < filter->reference_count; i++) {
         bool is_it = is_called(rule, filter->references[i]);
         filter->found[i] |= is_it;
         is_named |= is_it;
     }
-    return is_named && holds_part(own->category, other->category) &&
-           holds_part(own->product, other->product) && holds_part(own->service, other->service);
+    if (find_conflict(filter, rule, parts) != NULL)
+        return is_named ? SIGMA_FILTER_CONFLICTS : SIGMA_FILTER_PASSES_BY;
+    if (!is_named && filter->reference_count > 0)
+        return SIGMA_FILTER_PASSES_BY;
+    filter->was_applied = true;
+    return SIGMA_FILTER_CONCERNS;
+}
+
+enum status sigma_filter_refuse_conflict(const struct sigma_filter *filter,
+                                         const struct sigma_rule *rule, struct sigma_error *error) {
+    struct part parts[3];
+    const struct part *part = find_conflict(filter, rule, parts);
+    bool is_set = part->own.data != NULL;
+    return sigma_refuse(error, STATUS_REFUSED, filter->body.line,
+                        "the filter names rule %.*s, and is not applied to it: it is for %s "
+                        "'%.*s', the rule's %s is %s%.*s%s",
+                        TEXT_ARG(rule->id), part->name, TEXT_ARG(part->wanted), part->name,
+                        is_set ? "'" : "not set", is_set ? (int)part->own.length : 0,
+                        is_set ? part->own.data : "", is_set ? "'" : "");
 }
 
 void sigma_filter_apply(const struct sigma_filter *filter, struct arena *arena,

@@ -11,7 +11,7 @@
 
 #define EVENT(user, line)                                                                          \
     "{\"event_type\":\"unknown\",\"metadata\":{\"User\":\"" user "\",\"CommandLine\":\"" line "\"" \
-                                                                                              "}}"
+    "}}"
 
 /* A filter with this logsource and these lines below `filter:`. */
 static struct rule_verdict judge(const char *logsource, const char *filter, const char *event) {
@@ -130,4 +130,49 @@ Test(sigma_filter, bad_filters_are_refused_with_line_and_reason) {
         cr_expect_not_null(strstr(verdict.reason, cases[i].reason), "%s", verdict.reason);
     }
     cr_expect(rule_bench_judge("title: F\nfilter: {rules: any}\n", NULL).refused, "no logsource");
+}
+
+/* A filter that is not applied to a rule it names says so, and why. */
+Test(sigma_filter, a_conflict_of_logsources_is_told) {
+    static const struct {
+        const char *logsource;
+        const char *rules;
+        const char *reason; /* of a refusal; NULL: there is none */
+        const char *warning;
+    } cases[] = {
+        {"product: linux", "[whoami]", "product 'linux', the rule's product is 'windows'", NULL},
+        {"product: windows, category: file_event", "whoami",
+         "category 'file_event', the rule's category is 'process_creation'", NULL},
+        {"service: sysmon", "[13274ca3-01a9-419b-a43e-a6ae6ba4be47]",
+         "service 'sysmon', the rule's service is not set", NULL},
+        {"product: windows", "[whoami]", NULL, NULL},
+        {"product: linux", "any", NULL, "concerns no rule"},
+        {"product: linux", "[]", NULL, "concerns no rule"},
+        {"product: windows", "any", NULL, NULL},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char filter[512];
+        snprintf(filter, sizeof filter, "    rules: %s\n" EXCLUDE_ADMIN, cases[i].rules);
+        struct rule_verdict verdict = judge(cases[i].logsource, filter, EVENT("adm-eve", "whoami"));
+        cr_expect_eq(verdict.loaded, 1, "the rule loads: %s", verdict.reason);
+        cr_expect_eq(verdict.refused, cases[i].reason != NULL, "%s", verdict.reason);
+        cr_expect_eq(verdict.warned, cases[i].warning != NULL, "%s", verdict.warning);
+        if (cases[i].reason != NULL)
+            cr_expect_not_null(strstr(verdict.reason, cases[i].reason), "%s", verdict.reason);
+        if (cases[i].reason != NULL)
+            cr_expect_eq(verdict.line, 1, "line %d", verdict.line);
+        if (cases[i].warning != NULL)
+            cr_expect_not_null(strstr(verdict.warning, cases[i].warning), "%s", verdict.warning);
+    }
+}
+
+Test(sigma_filter, one_that_names_a_correlation_says_so) {
+    struct rule_verdict verdict = rule_bench_judge(
+        "title: F\nlogsource: {product: windows}\nfilter:\n    rules: [often]\n" EXCLUDE_ADMIN
+        "---\n" RULE "---\ntitle: C\nname: often\ncorrelation:\n    type: event_count\n"
+        "    rules: [whoami]\n    group-by: [User]\n    timespan: 5m\n"
+        "    condition: {gte: 3}\n",
+        NULL);
+    cr_expect(verdict.refused);
+    cr_expect_not_null(strstr(verdict.reason, "names a correlation"), "%s", verdict.reason);
 }
