@@ -49,7 +49,8 @@ MUST_CHECK bool rules_enrichments_init(struct rules_enrichments *enrichments,
 void rules_enrichments_fini(struct rules_enrichments *enrichments);
 
 /* Events as JSON, by ingest's own parser: as posted to /log, which have a text `event_type`, or any
- * other object, whose members are the event's fields then. */
+ * other object, whose members are the event's fields then; its time is its member `timestamp` or
+ * `@timestamp` (RFC 3339). */
 struct rules_events;
 
 /* A reader of events. */
@@ -61,6 +62,9 @@ void rules_events_destroy(struct rules_events **events);
 /* Reads one, borrowed until the next; NULL when it is none, and why. */
 const struct event *rules_events_read(struct rules_events *events, struct text document,
                                       const char **ret_error);
+
+/* True when the event read last says when it was; else its time is that of its reading. */
+bool rules_events_is_dated(const struct rules_events *events);
 
 /* siemctl rules check DIR (rules_check.c). */
 int rules_check(const struct rules_arguments *arguments, const char *path);

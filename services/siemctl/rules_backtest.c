@@ -1,12 +1,13 @@
 /* rules_backtest.c: siemctl rules backtest: judges a file of events, on all processors.
  *
  *   NDJSON -> replay_source -> workers (threads: one judge each, the rules are shared) -> hits by
- * rule
+ *   rule, contributions -> the windows of correlations (in the end, in one thread)
  */
 #include "services/siemctl/rules.h"
 
 #include "common/scoped.h"
 #include "services/siemctl/replay.h"
+#include "services/siemctl/rules_correlations.h"
 #include "services/siemctl/rules_hits.h"
 
 #include <errno.h>
@@ -16,14 +17,16 @@
 #include <sys/sysinfo.h>
 #include <unistd.h>
 
-#define LINES_AT_ONCE 500
+#define LINES_AT_ONCE BATCH_EVENTS_MAX /* what a judge numbers between two begins */
 
 struct backtest {
     struct replay *replay; /* accepted: judged; rejected: no events */
     const struct sigma_rules *rules;
     struct rules_enrichments enrichments;
+    size_t contributions_max; /* of one worker */
     pthread_mutex_t lock;
-    struct rules_hits *hits; /* under the lock */
+    struct rules_hits *hits;                 /* under the lock */
+    struct rules_correlations *correlations; /* the same */
 };
 
 static volatile sig_atomic_t interrupted;
@@ -50,17 +53,21 @@ struct worker {
     struct judge *judge;
     struct rules_events *events;
     struct rules_hits *hits;
+    struct rules_correlations *correlations;
+    struct rules_event_time times[LINES_AT_ONCE]; /* of the bulk's events */
 };
 
-static void judge_line(struct worker *worker, uint64_t number, struct text line) {
+/* Judges a line, the bulk's `place`th. */
+static void judge_line(struct worker *worker, uint64_t number, int place, struct text line) {
     const char *error = NULL;
     const struct event *event = rules_events_read(worker->events, line, &error);
     if (event == NULL) {
         note_error(worker->test->replay, number, error);
         return;
     }
-    judge_begin_batch(worker->judge);
-    judge_number_event(worker->judge, 0);
+    worker->times[place] = (struct rules_event_time){event->time_ms, event->count,
+                                                     rules_events_is_dated(worker->events)};
+    judge_number_event(worker->judge, (uint32_t)place);
     const struct judgement judgement =
         judge_event(worker->judge, &worker->test->enrichments.all, event);
     rules_hits_add(worker->hits, judgement.matched, judgement.matched_count);
@@ -69,11 +76,13 @@ static void judge_line(struct worker *worker, uint64_t number, struct text line)
 
 static void judge_bulk(struct worker *worker, const struct replay_bulk *bulk) {
     const char *at = (const char *)bulk->body.data;
+    judge_begin_batch(worker->judge);
     for (int i = 0; i < bulk->count; i++) {
         const char *end = memchr(at, '\n', bulk->body.length);
-        judge_line(worker, bulk->lines[i], (struct text){at, (size_t)(end - at)});
+        judge_line(worker, bulk->lines[i], i, (struct text){at, (size_t)(end - at)});
         at = end + 1;
     }
+    rules_correlations_add(worker->correlations, judge_contributions(worker->judge), worker->times);
 }
 
 static void *run_worker(void *context) {
@@ -81,16 +90,20 @@ static void *run_worker(void *context) {
     struct worker worker = {.test = test,
                             .judge = judge_new(test->rules),
                             .events = rules_events_new(),
-                            .hits = rules_hits_new(test->rules)};
+                            .hits = rules_hits_new(test->rules),
+                            .correlations =
+                                rules_correlations_new(test->rules, test->contributions_max)};
     struct replay_bulk bulk;
     replay_bulk_init(&bulk);
     while (replay_source_take(test->replay->source, LINES_AT_ONCE, &bulk))
         judge_bulk(&worker, &bulk);
     pthread_mutex_lock(&test->lock);
     rules_hits_merge(test->hits, worker.hits);
+    rules_correlations_merge(test->correlations, worker.correlations);
     pthread_mutex_unlock(&test->lock);
     replay_bulk_fini(&bulk);
     rules_hits_destroy(&worker.hits);
+    rules_correlations_destroy(&worker.correlations);
     rules_events_destroy(&worker.events);
     judge_destroy(&worker.judge);
     atomic_fetch_sub(&test->replay->running, 1);
@@ -130,10 +143,11 @@ static int finish(const struct rules_arguments *arguments, struct backtest *test
         .seconds = (double)clock_elapsed_ms(replay->started) / 1000,
     };
     int error = replay_source_error(replay->source);
+    rules_correlations_judge(test->correlations);
     if (arguments->json)
-        rules_hits_print_json(test->hits, &sums);
+        rules_hits_print_json(test->hits, test->correlations, &sums);
     else
-        rules_hits_print(test->hits, &sums);
+        rules_hits_print(test->hits, test->correlations, &sums);
     fflush(stdout);
     print_errors(replay);
     if (error != 0)
@@ -149,6 +163,7 @@ static int test_fd(const struct rules_arguments *arguments, struct backtest *tes
     struct stat about;
     uint64_t size = fstat(fd, &about) == 0 && S_ISREG(about.st_mode) ? (uint64_t)about.st_size : 0;
     int count = (int)arguments->threads > 0 ? (int)arguments->threads : get_nprocs();
+    count = count < THREADS_MAX ? count : THREADS_MAX;
     test->replay = calloc(1, sizeof *test->replay);
     if (test->replay == NULL)
         abort();
@@ -156,10 +171,13 @@ static int test_fd(const struct rules_arguments *arguments, struct backtest *tes
     test->replay->started = clock_mono();
     pthread_mutex_init(&test->replay->lock, NULL);
     pthread_mutex_init(&test->lock, NULL);
+    test->contributions_max = RULES_CONTRIBUTIONS_MAX / (size_t)count;
     test->hits = rules_hits_new(test->rules);
-    run_workers(test, count < THREADS_MAX ? count : THREADS_MAX, size);
+    test->correlations = rules_correlations_new(test->rules, RULES_CONTRIBUTIONS_MAX);
+    run_workers(test, count, size);
     int status = finish(arguments, test);
     rules_hits_destroy(&test->hits);
+    rules_correlations_destroy(&test->correlations);
     pthread_mutex_destroy(&test->lock);
     pthread_mutex_destroy(&test->replay->lock);
     replay_source_destroy(&test->replay->source);

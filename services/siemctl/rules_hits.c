@@ -74,7 +74,13 @@ static double rate_of(const struct rules_backtest_sums *sums) {
     return sums->seconds > 0 ? (double)sums->judged / sums->seconds : 0;
 }
 
-void rules_hits_print(const struct rules_hits *hits, const struct rules_backtest_sums *sums) {
+static void add_number(struct table *table, uint64_t value) {
+    char number[NUMBER_SIZE];
+    snprintf(number, sizeof number, "%" PRIu64, value);
+    table_add(table, text_of(number));
+}
+
+static void print_rules(const struct rules_hits *hits, const struct rules_backtest_sums *sums) {
     static const char *const heads[] = {"HITS", "SEVERITY", "RULE", "TITLE"};
     struct table table;
     size_t count = 0;
@@ -82,9 +88,7 @@ void rules_hits_print(const struct rules_hits *hits, const struct rules_backtest
     table_init(&table, sizeof heads / sizeof *heads, heads);
     for (size_t i = 0; i < count; i++) {
         const struct finding *finding = &hits->rules->rules[order[i]].finding;
-        char number[NUMBER_SIZE];
-        snprintf(number, sizeof number, "%" PRIu64, hits->counts[order[i]]);
-        table_add(&table, text_of(number));
+        add_number(&table, hits->counts[order[i]]);
         table_add(&table, text_of(severity_text(finding->level)));
         table_add(&table, finding->rule_id);
         table_add(&table, finding->rule_title);
@@ -96,9 +100,63 @@ void rules_hits_print(const struct rules_hits *hits, const struct rules_backtest
            " lines are no events; %.1f s, %.0f events/s\n",
            count, hits->rules->count, hits->matched, sums->judged, sums->unreadable, sums->seconds,
            rate_of(sums));
-    if (hits->rules->correlation_count > 0)
-        printf("%zu correlations were not tried: their windows are in Redis\n",
-               hits->rules->correlation_count);
+}
+
+/* The correlations that fired, most often first; the caller frees them. */
+static uint32_t *sort_correlations(const struct rules_hits *hits,
+                                   const struct rules_correlations *correlations,
+                                   size_t *ret_count) {
+    size_t all = hits->rules->correlation_count, count = 0;
+    uint32_t *order = calloc(all + 1, sizeof *order);
+    uint64_t *counts = calloc(all + 1, sizeof *counts);
+    if (order == NULL || counts == NULL)
+        abort();
+    for (uint32_t i = 0; i < all; i++) {
+        counts[i] = rules_correlations_hits(correlations, i).moments;
+        if (counts[i] > 0)
+            order[count++] = i;
+    }
+    qsort_r(order, count, sizeof *order, compare_counts, counts);
+    free(counts);
+    *ret_count = count;
+    return order;
+}
+
+static void print_correlations(const struct rules_hits *hits,
+                               const struct rules_correlations *correlations) {
+    static const char *const heads[] = {"FIRED", "GROUPS", "SEVERITY", "CORRELATION", "TITLE"};
+    const struct rules_correlations_sums sums = rules_correlations_sums(correlations);
+    struct table table;
+    size_t count = 0;
+    uint32_t *order = sort_correlations(hits, correlations, &count);
+    table_init(&table, sizeof heads / sizeof *heads, heads);
+    for (size_t i = 0; i < count; i++) {
+        const struct correlation *fired = &hits->rules->correlations[order[i]].correlation;
+        struct rules_correlation_hits found = rules_correlations_hits(correlations, order[i]);
+        add_number(&table, found.moments);
+        add_number(&table, found.groups);
+        table_add(&table, text_of(severity_text(fired->level)));
+        table_add(&table, fired->rule_id);
+        table_add(&table, fired->rule_title);
+    }
+    if (count > 0)
+        table_print(&table, stdout);
+    table_fini(&table);
+    free(order);
+    printf("%zu of %zu correlations fired\n", sums.fired, sums.tried);
+    if (sums.undated > 0)
+        printf("%" PRIu64 " events that they refer to say no time, and stand in no window\n",
+               sums.undated);
+    if (sums.left_out > 0)
+        printf("%" PRIu64 " contributions to them were left out: more than %d\n", sums.left_out,
+               RULES_CONTRIBUTIONS_MAX);
+}
+
+void rules_hits_print(const struct rules_hits *hits, const struct rules_correlations *correlations,
+                      const struct rules_backtest_sums *sums) {
+    print_rules(hits, sums);
+    if (rules_correlations_sums(correlations).tried > 0)
+        print_correlations(hits, correlations);
 }
 
 static void write_number(struct json_writer *json, const char *name, uint64_t value) {
@@ -106,28 +164,64 @@ static void write_number(struct json_writer *json, const char *name, uint64_t va
     json_int(json, (int64_t)value);
 }
 
-static void write_hit(struct json_writer *json, const struct finding *finding, uint64_t count) {
-    json_object_begin(json);
+static void write_rule(struct json_writer *json, struct text id, struct text title,
+                       enum severity level) {
     json_key(json, "id");
-    json_text(json, finding->rule_id);
+    json_text(json, id);
     json_key(json, "title");
-    json_text(json, finding->rule_title);
+    json_text(json, title);
     json_key(json, "level");
-    json_string(json, severity_text(finding->level));
-    write_number(json, "hits", count);
-    json_object_end(json);
+    json_string(json, severity_text(level));
 }
 
-void rules_hits_print_json(const struct rules_hits *hits, const struct rules_backtest_sums *sums) {
-    SCOPED_FINI(buffer) struct buffer out;
-    struct json_writer json;
+static void write_hits(struct json_writer *json, const struct rules_hits *hits) {
     size_t count = 0;
     uint32_t *order = sort_hits(hits, &count);
+    json_key(json, "hits");
+    json_array_begin(json);
+    for (size_t i = 0; i < count; i++) {
+        const struct finding *finding = &hits->rules->rules[order[i]].finding;
+        json_object_begin(json);
+        write_rule(json, finding->rule_id, finding->rule_title, finding->level);
+        write_number(json, "hits", hits->counts[order[i]]);
+        json_object_end(json);
+    }
+    json_array_end(json);
+    free(order);
+}
+
+static void write_correlations(struct json_writer *json, const struct rules_hits *hits,
+                               const struct rules_correlations *correlations) {
+    const struct rules_correlations_sums sums = rules_correlations_sums(correlations);
+    size_t count = 0;
+    uint32_t *order = sort_correlations(hits, correlations, &count);
+    write_number(json, "correlations", sums.tried);
+    write_number(json, "undated", sums.undated);
+    write_number(json, "contributions_left_out", sums.left_out);
+    json_key(json, "fired");
+    json_array_begin(json);
+    for (size_t i = 0; i < count; i++) {
+        const struct correlation *fired = &hits->rules->correlations[order[i]].correlation;
+        struct rules_correlation_hits found = rules_correlations_hits(correlations, order[i]);
+        json_object_begin(json);
+        write_rule(json, fired->rule_id, fired->rule_title, fired->level);
+        write_number(json, "fired", found.moments);
+        write_number(json, "groups", found.groups);
+        json_object_end(json);
+    }
+    json_array_end(json);
+    free(order);
+}
+
+void rules_hits_print_json(const struct rules_hits *hits,
+                           const struct rules_correlations *correlations,
+                           const struct rules_backtest_sums *sums) {
+    SCOPED_FINI(buffer) struct buffer out;
+    struct json_writer json;
     buffer_init(&out, JSON_SIZE_MAX);
     json_writer_init(&json, &out);
     json_object_begin(&json);
     write_number(&json, "rules", hits->rules->count);
-    write_number(&json, "correlations_not_tried", hits->rules->correlation_count);
     write_number(&json, "events", sums->judged);
     write_number(&json, "matched", hits->matched);
     write_number(&json, "unreadable", sums->unreadable);
@@ -135,13 +229,9 @@ void rules_hits_print_json(const struct rules_hits *hits, const struct rules_bac
     json_double(&json, sums->seconds);
     json_key(&json, "events_per_second");
     json_double(&json, rate_of(sums));
-    json_key(&json, "hits");
-    json_array_begin(&json);
-    for (size_t i = 0; i < count; i++)
-        write_hit(&json, &hits->rules->rules[order[i]].finding, hits->counts[order[i]]);
-    json_array_end(&json);
+    write_hits(&json, hits);
+    write_correlations(&json, hits, correlations);
     json_object_end(&json);
     json_writer_fini(&json);
-    free(order);
     printf("%.*s\n", TEXT_ARG(buffer_text(&out)));
 }

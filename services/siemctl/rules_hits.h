@@ -1,4 +1,5 @@
-/* rules_hits.h: how many events each rule of a set matched, and the tables of it.
+/* rules_hits.h: how many events each rule of a set matched, and the tables of it and of what its
+ * correlations came to.
  *
  * Owner: new/destroy; borrows the rules. Threads: one at a time each; merging is for sums over
  * threads. Limits: SIGMA_RULES_MAX rules.
@@ -6,7 +7,7 @@
 #ifndef SIEM_SIEMCTL_RULES_HITS_H
 #define SIEM_SIEMCTL_RULES_HITS_H
 
-#include "services/detector/sigma_rules.h"
+#include "services/siemctl/rules_correlations.h"
 
 struct rules_hits;
 
@@ -29,10 +30,13 @@ void rules_hits_add(struct rules_hits *hits, const uint32_t *rules, size_t count
 /* Adds those of another list of the same set. */
 void rules_hits_merge(struct rules_hits *hits, const struct rules_hits *other);
 
-/* Prints a table, most hits first, and a line of sums. */
-void rules_hits_print(const struct rules_hits *hits, const struct rules_backtest_sums *sums);
+/* Prints tables, most hits first, and lines of sums. */
+void rules_hits_print(const struct rules_hits *hits, const struct rules_correlations *correlations,
+                      const struct rules_backtest_sums *sums);
 
 /* The same as one JSON object. */
-void rules_hits_print_json(const struct rules_hits *hits, const struct rules_backtest_sums *sums);
+void rules_hits_print_json(const struct rules_hits *hits,
+                           const struct rules_correlations *correlations,
+                           const struct rules_backtest_sums *sums);
 
 #endif

@@ -10,12 +10,21 @@
 /* Every timestamp is taken as it is written. */
 #define ANY_TIME_MS (200ll * 366 * 24 * 3600 * 1000)
 
-#define AROUND TEXT("{\"event_type\":\"unknown\",\"metadata\":}")
+/* What stands around the members of an object that is no posted event. */
+#define BEFORE TEXT("{\"event_type\":\"unknown\",")
+#define BETWEEN TEXT("\"metadata\":")
+
+/* Bytes of it, with its time. */
+#define AROUND_SIZE 256
+
+/* Longer texts are no times. */
+#define TIME_SIZE_MAX 64
 
 struct rules_events {
     struct event_json *parser;
     struct normalized normalized;
     struct buffer document;
+    bool is_dated; /* the event read last */
     char error[JSON_TREE_ERROR_SIZE];
 };
 
@@ -51,7 +60,7 @@ struct rules_events *rules_events_new(void) {
     if (events == NULL)
         abort();
     events->parser = event_json_new();
-    buffer_init(&events->document, EVENT_JSON_MAX + 2 * AROUND.length);
+    buffer_init(&events->document, EVENT_JSON_MAX + AROUND_SIZE);
     return events;
 }
 
@@ -64,6 +73,32 @@ void rules_events_destroy(struct rules_events **events) {
     *events = NULL;
 }
 
+/* When an object of others says it was; null when it does not. */
+static struct text time_of(const struct json_node *root) {
+    static const char *const names[] = {"@timestamp", "timestamp"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        struct text text = json_node_member_text(root, names[i]);
+        struct wall_time time;
+        if (text.data != NULL && text.length <= TIME_SIZE_MAX &&
+            clock_parse_rfc3339(text, &time) == STATUS_OK)
+            return text;
+    }
+    return (struct text){NULL, 0};
+}
+
+/* Puts an object of others where a posted event has it. */
+static void wrap_document(struct rules_events *events, struct text document, struct text time) {
+    buffer_append_text(&events->document, BEFORE);
+    if (time.data != NULL) {
+        buffer_append_text(&events->document, TEXT("\"timestamp\":\""));
+        buffer_append_text(&events->document, time);
+        buffer_append_text(&events->document, TEXT("\","));
+    }
+    buffer_append_text(&events->document, BETWEEN);
+    buffer_append_text(&events->document, document);
+    buffer_append_text(&events->document, TEXT("}"));
+}
+
 /* Makes the document one that could be posted; false when it is no JSON object. */
 static bool make_document(struct rules_events *events, struct text document) {
     struct json_node *root = NULL;
@@ -72,14 +107,13 @@ static bool make_document(struct rules_events *events, struct text document) {
     bool is_object = json_node_is_object(root);
     const struct json_node *type = json_node_member(root, "event_type");
     bool is_posted = json_node_text(type).data != NULL && !json_node_is_number(type);
-    json_node_destroy(&root);
     snprintf(events->error, sizeof events->error, "an event is a JSON object");
     buffer_reset(&events->document);
-    if (!is_posted)
-        buffer_append(&events->document, AROUND.data, AROUND.length - 1);
-    buffer_append_text(&events->document, document);
-    if (!is_posted)
-        buffer_append(&events->document, "}", 1);
+    if (is_posted)
+        buffer_append_text(&events->document, document);
+    else
+        wrap_document(events, document, time_of(root));
+    json_node_destroy(&root);
     return is_object;
 }
 
@@ -107,8 +141,14 @@ const struct event *rules_events_read(struct rules_events *events, struct text d
         status = event_json_parse(events->parser, buffer_bytes(&events->document), &input);
     if (status == STATUS_OK)
         status = normalize_event(&input, &limits, clock_wall(), &events->normalized);
-    if (status == STATUS_OK)
-        return &events->normalized.event;
-    note_error(events, status);
-    return NULL;
+    if (status != STATUS_OK) {
+        note_error(events, status);
+        return NULL;
+    }
+    events->is_dated = input.timestamp.data != NULL;
+    return &events->normalized.event;
+}
+
+bool rules_events_is_dated(const struct rules_events *events) {
+    return events->is_dated;
 }

@@ -56,6 +56,15 @@ def test_check_lists_what_is_refused_with_file_line_and_reason(tmp_path, rule):
     assert rules("check", str(tmp_path / "empty"))[0] == 2
 
 
+def test_check_warns_of_what_loads_and_can_hardly_be_meant(tmp_path):
+    (tmp_path / "never.yml").write_text(RULE.replace("not admin", "not shell and not admin"))
+    status, out, _ = rules("check", str(tmp_path))
+    assert status == 0 and out.startswith(f"{tmp_path}/never.yml:11: warning: the condition can never be true")
+    assert out.endswith("1 rules and 0 correlations load, 0 are refused; warnings: 1\n")
+    answer = json.loads(rules("check", str(tmp_path), "--json")[1])
+    assert [warning["line"] for warning in answer["warnings"]] == [11] and not answer["refused"]
+
+
 def test_test_says_why_selection_by_selection(rule):
     status, out, _ = rules("test", rule, json.dumps(EVENT))
     assert status == MATCH and out.startswith("MATCH  A shell from a web server")
@@ -110,10 +119,40 @@ def test_backtest_counts_hits_by_rule(tmp_path, rule, threads):
     assert rules("backtest", rule, "/nowhere")[0] == ERROR
 
 
-def test_backtest_says_that_it_tries_no_correlation():
-    shipped = os.path.join(TOP, "deploy", "rules")
-    assert "5 correlations were not tried" in rules("backtest", shipped, "-", given='{"a":1}')[1]
-    assert json.loads(rules("backtest", shipped, "-", "--json", given='{"a":1}')[1])["correlations_not_tried"] == 5
+CORRELATED = """title: Odd user
+name: odd_user
+logsource: {product: windows}
+detection: {s: {User: odd}, condition: s}
+---
+title: Odd User Again and Again
+id: 6f1d8a52-0000-4000-8000-000000000002
+level: high
+correlation: {type: event_count, rules: [odd_user], group-by: [Host], timespan: 1m, condition: {gte: 3}}
+"""
+
+
+def at(second, **members):
+    return dict({"User": "odd", "logsource": {"product": "windows"}, "@timestamp": f"2025-06-02T11:00:{second:02}Z"}, **members)
+
+
+@pytest.mark.parametrize("threads", ["1", "4"])
+def test_backtest_judges_correlations(tmp_path, threads):
+    """Offline, by the events' own times, in whatever order they stand in the file."""
+    (tmp_path / "rules.yml").write_text(CORRELATED)
+    events = [at(second, Host=host) for second in (50, 10, 30, 20, 40) for host in ("a", "b")]
+    events += [at(0, Host="c"), at(30, Host="c"), at(40, Host="d", User="even")]
+    events += [{key: value for key, value in at(0, Host="c").items() if key != "@timestamp"}]
+    (tmp_path / "events.ndjson").write_text("\n".join(map(json.dumps, events)))
+    arguments = ("backtest", str(tmp_path / "rules.yml"), str(tmp_path / "events.ndjson"), "--threads", threads)
+    status, out, err = rules(*arguments, "--json")
+    answer = json.loads(out)
+    assert status == 0, err
+    assert (answer["correlations"], answer["undated"], answer["contributions_left_out"]) == (1, 1, 0)
+    assert answer["fired"] == [{"id": "6f1d8a52-0000-4000-8000-000000000002", "title": "Odd User Again and Again",
+                                "level": "high", "fired": 6, "groups": 2}]
+    out = rules(*arguments)[1]
+    assert "6      2       high      6f1d8a52-0000-4000-8000-000000000002  Odd User Again and Again\n" in out
+    assert "1 of 1 correlations fired\n1 events that they refer to say no time" in out
 
 
 @pytest.mark.skipif(not os.path.isdir(DATA), reason=f"no data of others at {DATA}; set SIEM_SHARED")
