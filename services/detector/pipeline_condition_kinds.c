@@ -11,14 +11,21 @@ static bool is_unset_or(struct text wanted, struct text part) {
     return wanted.data == NULL || text_equal(wanted, part);
 }
 
+static bool is_logsource(const struct logsource *own, const struct sigma_node *wanted) {
+    return is_unset_or(pipeline_text(wanted, "category"), own->category) &&
+           is_unset_or(pipeline_text(wanted, "product"), own->product) &&
+           is_unset_or(pipeline_text(wanted, "service"), own->service);
+}
+
+/* A correlation is of every logsource that one of its rules is of. */
 static bool holds_logsource(const struct pipeline_run *run,
                             const struct pipeline_condition *condition,
                             const struct subject *subject) {
-    const struct logsource *own = &run->rule->logsource;
     (void)subject;
-    return is_unset_or(pipeline_text(condition->node, "category"), own->category) &&
-           is_unset_or(pipeline_text(condition->node, "product"), own->product) &&
-           is_unset_or(pipeline_text(condition->node, "service"), own->service);
+    for (size_t i = 0; i < run->logsource_count; i++)
+        if (is_logsource(run->logsources[i], condition->node))
+            return true;
+    return !run->is_correlation && is_logsource(&run->rule->logsource, condition->node);
 }
 
 struct search {
@@ -60,16 +67,18 @@ static bool holds_contains_item(const struct pipeline_run *run,
                          sigma_node_member(condition->node, "value"));
 }
 
-static bool holds_always(const struct pipeline_run *run, const struct pipeline_condition *condition,
-                         const struct subject *subject) {
-    (void)run, (void)condition, (void)subject;
-    return true;
+static bool holds_for_rule(const struct pipeline_run *run,
+                           const struct pipeline_condition *condition,
+                           const struct subject *subject) {
+    (void)condition, (void)subject;
+    return !run->is_correlation;
 }
 
-static bool holds_never(const struct pipeline_run *run, const struct pipeline_condition *condition,
-                        const struct subject *subject) {
-    (void)run, (void)condition, (void)subject;
-    return false;
+static bool holds_for_correlation(const struct pipeline_run *run,
+                                  const struct pipeline_condition *condition,
+                                  const struct subject *subject) {
+    (void)condition, (void)subject;
+    return run->is_correlation;
 }
 
 /* True when "eq", "ne", "gt", "gte", "lt" or "lte" (eq when there is none) fits the order. */
@@ -80,31 +89,53 @@ static bool order_fits(struct text op, int order) {
         return order != 0;
     if (text_is(op, "gt") || text_is(op, "gte"))
         return order > 0 || (order == 0 && op.length == 3);
-    return order < 0 || (order == 0 && text_is(op, "lte"));
+    return (text_is(op, "lt") && order < 0) || (text_is(op, "lte") && order <= 0);
 }
 
-/* The place of a word on a list, whatever its case; -1: it is not on it. */
-static int place_of(struct text word, const char *const *words, size_t count) {
-    for (size_t i = 0; i < count; i++)
-        if (word.length == strlen(words[i]) && strncasecmp(word.data, words[i], word.length) == 0)
+/* Attributes whose values are words in an order. */
+static const struct ranked {
+    const char *name;
+    size_t count;
+    const char *words[5];
+} rankings[] = {
+    {"level", 5, {"informational", "low", "medium", "high", "critical"}},
+    {"status", 5, {"unsupported", "deprecated", "experimental", "test", "stable"}},
+};
+
+static const struct ranked *ranking_of(struct text name) {
+    for (size_t i = 0; i < sizeof rankings / sizeof rankings[0]; i++)
+        if (text_is(name, rankings[i].name))
+            return &rankings[i];
+    return NULL;
+}
+
+/* The place of a word, whatever its case; -1: it is none of them. */
+static int place_of(const struct ranked *ranking, struct text word) {
+    for (size_t i = 0; i < ranking->count; i++)
+        if (word.length == strlen(ranking->words[i]) &&
+            strncasecmp(word.data, ranking->words[i], word.length) == 0)
             return (int)i;
     return -1;
 }
 
-/* Orders two values of an attribute: levels and statuses by their rank, numbers by their value,
- * dates and others by their text. */
-static int compare_attribute(struct text name, struct text own, struct text other) {
-    static const char *const levels[] = {"informational", "low", "medium", "high", "critical"};
-    static const char *const statuses[] = {"unsupported", "deprecated", "experimental", "test",
-                                           "stable"};
+bool pipeline_attribute_can_be(struct text name, struct text value) {
+    const struct ranked *ranking = ranking_of(name);
+    return ranking == NULL || place_of(ranking, value) >= 0;
+}
+
+/* Orders two values: numbers by their value, dates and others by their text. */
+static int compare_values(struct text own, struct text other) {
     struct sigma_number a, b;
-    if (text_is(name, "level"))
-        return place_of(own, levels, 5) - place_of(other, levels, 5);
-    if (text_is(name, "status"))
-        return place_of(own, statuses, 5) - place_of(other, statuses, 5);
     if (sigma_number_parse(own, &a) && sigma_number_parse(other, &b))
         return (a.real > b.real) - (a.real < b.real);
     return text_compare(own, other);
+}
+
+/* The same for an attribute: levels and statuses by their rank. */
+static int compare_attribute(struct text name, struct text own, struct text other) {
+    const struct ranked *ranking = ranking_of(name);
+    return ranking != NULL ? place_of(ranking, own) - place_of(ranking, other)
+                           : compare_values(own, other);
 }
 
 static bool is_on_list(const struct sigma_node *list, struct text text) {
@@ -114,24 +145,43 @@ static bool is_on_list(const struct sigma_node *list, struct text text) {
     return false;
 }
 
+/* True for what the specification says of rules: such an attribute cannot be set. */
+static bool is_of_rules(struct text name) {
+    static const char *const names[] = {
+        "title",   "id",       "name",     "status",   "description", "author", "references",
+        "date",    "modified", "tags",     "level",    "fields",      "scope",  "falsepositives",
+        "related", "license",  "taxonomy", "logsource"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (text_is(name, names[i]))
+            return true;
+    return false;
+}
+
+/* What the rule has under that name, or a pipeline has set; NULL: nothing. */
+static const struct sigma_node *attribute_of(const struct pipeline_run *run, struct text name) {
+    const struct sigma_node *root = run->rule->root;
+    for (const struct state_entry *entry = run->attributes; entry != NULL; entry = entry->next)
+        if (text_equal(entry->key, name) && !is_of_rules(name))
+            return entry->value;
+    for (size_t i = 0; i < root->count; i++)
+        if (text_equal(root->names[i].text, name))
+            return &root->items[i];
+    return NULL;
+}
+
 static bool holds_attribute(const struct pipeline_run *run,
                             const struct pipeline_condition *condition,
                             const struct subject *subject) {
     struct text name = pipeline_text(condition->node, "attribute");
     struct text value = pipeline_text(condition->node, "value");
     struct text op = pipeline_text(condition->node, "op");
+    const struct sigma_node *own = attribute_of(run, name);
     (void)subject;
-    for (size_t i = 0; i < run->rule->root->count; i++) {
-        const struct sigma_node *own = &run->rule->root->items[i];
-        if (!text_equal(run->rule->root->names[i].text, name))
-            continue;
-        if (own->kind == SIGMA_NODE_LIST)
-            return text_is(op, "ne") || (text_is(op, "in") && is_on_list(own, value)) ||
-                   (text_is(op, "not_in") && !is_on_list(own, value));
-        return own->kind == SIGMA_NODE_SCALAR &&
-               order_fits(op, compare_attribute(name, own->text, value));
-    }
-    return false;
+    if (own != NULL && own->kind == SIGMA_NODE_LIST)
+        return text_is(op, "ne") || (text_is(op, "in") && is_on_list(own, value)) ||
+               (text_is(op, "not_in") && !is_on_list(own, value));
+    return own != NULL && own->kind == SIGMA_NODE_SCALAR &&
+           order_fits(op, compare_attribute(name, own->text, value));
 }
 
 static bool holds_tag(const struct pipeline_run *run, const struct pipeline_condition *condition,
@@ -160,7 +210,7 @@ static bool holds_state(const struct pipeline_run *run, const struct pipeline_co
         if (text_equal(entry->key, key))
             return entry->value->kind == SIGMA_NODE_SCALAR &&
                    order_fits(pipeline_text(condition->node, "op"),
-                              compare_attribute(key, entry->value->text, wanted));
+                              compare_values(entry->value->text, wanted));
     return false;
 }
 
@@ -274,33 +324,35 @@ static bool holds_exclude(const struct pipeline_run *run,
     return !is_included(run, condition, subject->field);
 }
 
+#define STATE "!key !val op=eq|ne|gte|gt|lte|lt"
+
 const struct condition_kind pipeline_rule_conditions[] = {
-    {"contains_detection_item", holds_contains_item, "value"},
-    {"contains_field", holds_contains_field, "field"},
-    {"is_sigma_correlation_rule", holds_never, NULL},
-    {"is_sigma_rule", holds_always, NULL},
-    {"logsource", holds_logsource, NULL},
-    {"processing_item_applied", holds_applied_to_rule, "processing_item_id"},
-    {"processing_state", holds_state, "key"},
-    {"rule_attribute", holds_attribute, "attribute"},
-    {"tag", holds_tag, "tag"},
+    {"contains_detection_item", holds_contains_item, "!field !value"},
+    {"contains_field", holds_contains_field, "!field"},
+    {"is_sigma_correlation_rule", holds_for_correlation, ""},
+    {"is_sigma_rule", holds_for_rule, ""},
+    {"logsource", holds_logsource, "category product service"},
+    {"processing_item_applied", holds_applied_to_rule, "!processing_item_id"},
+    {"processing_state", holds_state, STATE},
+    {"rule_attribute", holds_attribute, "!attribute !value op=eq|ne|gte|gt|lte|lt|in|not_in"},
+    {"tag", holds_tag, "!tag"},
     {NULL, NULL, NULL},
 };
 
 const struct condition_kind pipeline_item_conditions[] = {
-    {"contains_wildcard", holds_contains_wildcard, NULL},
-    {"is_null", holds_is_null, NULL},
-    {"match_string", holds_match_string, "pattern"},
-    {"match_value", holds_match_value, "value"},
-    {"processing_item_applied", holds_applied_to_item, "processing_item_id"},
-    {"processing_state", holds_state, "key"},
+    {"contains_wildcard", holds_contains_wildcard, "cond=any|all"},
+    {"is_null", holds_is_null, "cond=any|all"},
+    {"match_string", holds_match_string, "!pattern negate? cond=any|all"},
+    {"match_value", holds_match_value, "!value cond=any|all"},
+    {"processing_item_applied", holds_applied_to_item, "!processing_item_id"},
+    {"processing_state", holds_state, STATE},
     {NULL, NULL, NULL},
 };
 
 const struct condition_kind pipeline_field_conditions[] = {
-    {"exclude_fields", holds_exclude, "fields"},
-    {"include_fields", holds_include, "fields"},
-    {"processing_item_applied", holds_applied_to_item, "processing_item_id"},
-    {"processing_state", holds_state, "key"},
+    {"exclude_fields", holds_exclude, "!fields[] mode=plain|re"},
+    {"include_fields", holds_include, "!fields[] mode=plain|re"},
+    {"processing_item_applied", holds_applied_to_item, "!processing_item_id"},
+    {"processing_state", holds_state, STATE},
     {NULL, NULL, NULL},
 };

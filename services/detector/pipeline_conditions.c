@@ -47,11 +47,24 @@ static enum status read_condition(struct sigma_pipelines *pipelines, const struc
         return sigma_refuse(error, STATUS_UNSUPPORTED, node->line,
                             "%s: condition '%.*s' is not known here", scopes[scope].conditions,
                             TEXT_ARG(type));
-    if (kind->required != NULL && sigma_node_member(node, kind->required) == NULL)
-        return sigma_refuse(error, STATUS_BAD_SYNTAX, node->line, "condition '%s' needs '%s'",
-                            kind->name, kind->required);
+    enum status status = pipeline_parameters_check_condition(node, kind, error);
+    if (status != STATUS_OK)
+        return status;
+    const struct sigma_node *attribute = sigma_node_member(node, "attribute");
+    const struct sigma_node *value = sigma_node_member(node, "value");
+    if (attribute != NULL && !pipeline_attribute_can_be(attribute->text, value->text))
+        return sigma_refuse(error, STATUS_BAD_SYNTAX, value->line, "'%.*s' is no %.*s",
+                            TEXT_ARG(value->text), TEXT_ARG(attribute->text));
     *condition = (struct pipeline_condition){.kind = kind, .node = node};
     return read_patterns(pipelines, condition, error);
+}
+
+/* Marks the conditions an expression names. */
+static void mark_used(const struct sigma_condition *expression, bool *used) {
+    if (expression->kind == SIGMA_CONDITION_SELECTION)
+        used[expression->selection] = true;
+    for (size_t i = 0; i < expression->count; i++)
+        mark_used(expression->children[i], used);
 }
 
 /* Reads "a and not b" over the conditions' names, by the grammar of rules. */
@@ -66,7 +79,18 @@ static enum status read_expression(struct sigma_pipelines *pipelines, const stru
     names.selections = arena_zalloc(&pipelines->arena, map->count + 1, sizeof *names.selections);
     for (size_t i = 0; i < map->count; i++)
         names.selections[i].name = map->names[i].text;
-    return sigma_condition_parse(&reader, text->text, text->line, &names, &group->expression);
+    enum status status =
+        sigma_condition_parse(&reader, text->text, text->line, &names, &group->expression);
+    if (status != STATUS_OK)
+        return status;
+    bool *used = arena_zalloc(&pipelines->arena, map->count + 1, sizeof *used);
+    mark_used(group->expression, used);
+    for (size_t i = 0; i < map->count; i++)
+        if (!used[i])
+            return sigma_refuse(error, STATUS_BAD_SYNTAX, map->names[i].line,
+                                "the expression does not name condition '%.*s'",
+                                TEXT_ARG(map->names[i].text));
+    return STATUS_OK;
 }
 
 enum status pipeline_conditions_read(struct sigma_pipelines *pipelines,
@@ -78,6 +102,10 @@ enum status pipeline_conditions_read(struct sigma_pipelines *pipelines,
         .any = text_is(pipeline_text(node, scopes[scope].op), "or"),
         .negated = pipeline_switch(node, scopes[scope].negation),
     };
+    if (expression != NULL && (list == NULL || sigma_node_member(node, scopes[scope].op) != NULL))
+        return sigma_refuse(error, STATUS_BAD_SYNTAX, expression->line,
+                            "'%s' needs '%s', and no '%s'", scopes[scope].expression,
+                            scopes[scope].conditions, scopes[scope].op);
     if (list == NULL || sigma_node_is_null(list)) {
         *ret_group = group;
         return STATUS_OK;

@@ -28,7 +28,8 @@ static struct names map_name(const struct pipeline_run *run, struct text field) 
     const struct sigma_node *mapping = sigma_node_member(run->item->node, "mapping");
     for (size_t i = 0; mapping->kind == SIGMA_NODE_MAP && i < mapping->count; i++) {
         const struct sigma_node *name = &mapping->names[i];
-        if (field.data == NULL ? sigma_node_is_null(name) : text_equal(name->text, field))
+        bool is_it = field.data == NULL ? sigma_node_is_null(name) : text_equal(name->text, field);
+        if (is_it && !sigma_node_is_null(&mapping->items[i]))
             return names_of(run->reader->arena, &mapping->items[i], (struct text){"", 0});
     }
     return (struct names){false, 0, NULL};
@@ -39,7 +40,8 @@ static struct names map_prefix(const struct pipeline_run *run, struct text field
     for (size_t i = 0; field.data != NULL && mapping->kind == SIGMA_NODE_MAP && i < mapping->count;
          i++) {
         struct text prefix = mapping->names[i].text;
-        if (field.length >= prefix.length && memcmp(field.data, prefix.data, prefix.length) == 0)
+        if (field.length >= prefix.length && !sigma_node_is_null(&mapping->items[i]) &&
+            memcmp(field.data, prefix.data, prefix.length) == 0)
             return names_of(
                 run->reader->arena, &mapping->items[i],
                 (struct text){field.data + prefix.length, field.length - prefix.length});
@@ -75,6 +77,13 @@ static struct sigma_value refer_to(struct arena *arena, const struct sigma_value
     copy.strings.items = arena_zalloc(arena, 1, sizeof(struct sigma_string));
     copy.strings.items[0] = sigma_string_literal(arena, field);
     return copy;
+}
+
+/* Notes what a mapping knows: the name it had, and those it has. */
+static void note_mapped(struct pipeline_run *run, struct text field, const struct names *names) {
+    pipeline_note(run, &run->mapped, field);
+    for (size_t i = 0; i < names->count; i++)
+        pipeline_note(run, &run->mapped, names->items[i]);
 }
 
 /* The names a field becomes that a value of the item refers to; its own when it is left alone. */
@@ -124,7 +133,7 @@ static void search_anywhere(const struct pipeline_run *run, struct sigma_item *i
 }
 
 /* Renames the item's field; several names make "any of". */
-static bool rename_field(const struct pipeline_run *run, struct sigma_detection *detection,
+static bool rename_field(struct pipeline_run *run, struct sigma_detection *detection,
                          struct names (*name)(const struct pipeline_run *, struct text)) {
     struct sigma_item *item = &detection->item;
     struct arena *arena = run->reader->arena;
@@ -133,6 +142,8 @@ static bool rename_field(const struct pipeline_run *run, struct sigma_detection 
         return false;
     if (item->field.data == NULL)
         search_anywhere(run, item);
+    else
+        note_mapped(run, item->field, &names);
     if (names.count == 1) {
         item->field = names.items[0];
         return true;
@@ -192,13 +203,39 @@ static enum status fail_item(struct pipeline_run *run, struct sigma_detection *d
                         TEXT_ARG(message));
 }
 
+/* Fields of a rule that no mapping knows. */
+struct unmapped {
+    const struct pipeline_run *run;
+    struct text names;
+};
+
+static enum status note_unmapped(void *context, struct sigma_detection *detection) {
+    struct unmapped *unmapped = context;
+    struct text field = detection->item.field;
+    if (field.data != NULL && !pipeline_was_applied(unmapped->run->mapped, field))
+        unmapped->names =
+            arena_printf(unmapped->run->reader->arena, "%.*s%s%.*s", TEXT_ARG(unmapped->names),
+                         unmapped->names.length > 0 ? ", " : "", TEXT_ARG(field));
+    return STATUS_OK;
+}
+
+static enum status fail_unmapped(struct pipeline_run *run) {
+    struct unmapped unmapped = {run, {"", 0}};
+    enum status status = sigma_edit_visit(run->rule, note_unmapped, &unmapped);
+    if (status != STATUS_OK || unmapped.names.length == 0)
+        return status;
+    return sigma_refuse(run->reader->error, STATUS_UNSUPPORTED, run->rule->line,
+                        "no pipeline maps the fields: %.*s", TEXT_ARG(unmapped.names));
+}
+
 static const struct transformation_kind kinds[] = {
-    {"detection_item_failure", NULL, fail_item, "message", false},
-    {"drop_detection_item", NULL, drop, NULL, false},
-    {"field_name_mapping", NULL, change_by_mapping, "mapping", true},
-    {"field_name_prefix", NULL, change_prefix, "prefix", true},
-    {"field_name_prefix_mapping", NULL, change_by_prefixes, "mapping", true},
-    {"field_name_suffix", NULL, change_suffix, "suffix", true},
+    {"detection_item_failure", NULL, fail_item, "!message", false, false},
+    {"drop_detection_item", NULL, drop, "", false, false},
+    {"field_name_mapping", NULL, change_by_mapping, "!mapping{}", true, false},
+    {"field_name_prefix", NULL, change_prefix, "!prefix", true, false},
+    {"field_name_prefix_mapping", NULL, change_by_prefixes, "!mapping{}", true, false},
+    {"field_name_suffix", NULL, change_suffix, "!suffix", true, false},
+    {"strict_field_mapping_failure", fail_unmapped, NULL, "", false, false},
 };
 
 const struct transformation_kind *pipeline_fields_kind(struct text name) {

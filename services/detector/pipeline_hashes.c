@@ -90,11 +90,13 @@ static void add_hash(const struct pipeline_run *run, struct sigma_detection *chi
     item->values = values;
 }
 
+/* The field of an algorithm; null, for a search in the whole event, when it would be "keyword". */
 static struct text field_of(const struct pipeline_run *run, struct text algorithm) {
     struct text prefix = pipeline_text(run->item->node, "field_prefix");
     bool drops = pipeline_switch(run->item->node, "drop_algo_prefix");
-    return arena_printf(run->reader->arena, "%.*s%.*s", TEXT_ARG(prefix),
-                        drops ? 0 : (int)algorithm.length, algorithm.data);
+    struct text field = arena_printf(run->reader->arena, "%.*s%.*s", TEXT_ARG(prefix),
+                                     drops ? 0 : (int)algorithm.length, algorithm.data);
+    return text_is(field, "keyword") ? (struct text){NULL, 0} : field;
 }
 
 enum status pipeline_split_hashes(struct pipeline_run *run, struct sigma_detection *detection,

@@ -43,7 +43,7 @@ struct pipeline_item {
     struct pipeline_item *items;
 };
 
-/* What set_state has said. */
+/* What set_state, or set_custom_attribute, has said. */
 struct state_entry {
     struct text key;
     const struct sigma_node *value;
@@ -78,6 +78,11 @@ struct pipeline_run {
     const struct pipeline_item *item;    /* at work */
     const struct sigma_applied *applied; /* ids of items that were applied to the rule */
     const struct state_entry *state;
+    const struct state_entry *attributes; /* what set_custom_attribute has set */
+    const struct sigma_applied *mapped;   /* names of fields that mappings know: before, after */
+    bool is_correlation;                  /* `rule` is only the head of one */
+    size_t logsource_count;               /* of the rules it refers to */
+    const struct logsource *const *logsources;
     size_t name_count;
     struct sigma_detection *names; /* fields named beside the selections, as items without values */
 };
@@ -90,8 +95,9 @@ struct transformation_kind {
     enum status (*change_rule)(struct pipeline_run *run);
     enum status (*change_item)(struct pipeline_run *run, struct sigma_detection *detection,
                                bool *ret_changed);
-    const char *required; /* a parameter it cannot do without; NULL: none */
-    bool renames;         /* it is about the names of fields, wherever they stand */
+    const char *parameters; /* its row, see pipeline_parameters_check_item */
+    bool renames;           /* it is about the names of fields, wherever they stand */
+    bool of_correlations;   /* its change_rule is for correlations, too */
 };
 
 /* What a condition is asked about: the rule; an item; or a field's name, in an item. */
@@ -104,7 +110,7 @@ struct condition_kind {
     const char *name;
     bool (*holds)(const struct pipeline_run *run, const struct pipeline_condition *condition,
                   const struct subject *subject);
-    const char *required; /* a parameter it cannot do without; NULL: none */
+    const char *parameters; /* its row, as a transformation has one */
 };
 
 /* pipeline_condition_kinds.c: the kinds of each scope; one without a name ends the list. */
@@ -114,6 +120,26 @@ extern const struct condition_kind pipeline_field_conditions[];
 
 /* A value's string as it is written, wildcards and all. */
 struct text pipeline_spelling_of(const struct sigma_value *value);
+
+/* pipeline_parameters.c: refuses a member that the kind's row has not, or of another form, and one
+ * missing. A row has words: a name, behind "!" when it is needed; a scalar, or behind the name "?":
+ * a switch, "[]": a list of scalars, "{}": a map of scalars and lists, "*": anything,
+ * "=a|b": one of these. */
+MUST_CHECK enum status pipeline_parameters_check_item(const struct sigma_node *map,
+                                                      const struct transformation_kind *kind,
+                                                      struct sigma_error *error);
+
+/* The same for a condition. */
+MUST_CHECK enum status pipeline_parameters_check_condition(const struct sigma_node *map,
+                                                           const struct condition_kind *kind,
+                                                           struct sigma_error *error);
+
+/* The same for the members of a file. */
+MUST_CHECK enum status pipeline_parameters_check_file(const struct sigma_node *root,
+                                                      struct sigma_error *error);
+
+/* True when an attribute of rules can have the value: a level's and a status' are words. */
+bool pipeline_attribute_can_be(struct text name, struct text value);
 
 /* pipeline_conditions.c: reads the conditions of a scope; `node` is the item's. */
 MUST_CHECK enum status pipeline_conditions_read(struct sigma_pipelines *pipelines,
@@ -131,6 +157,13 @@ bool pipeline_conditions_hold_item(const struct pipeline_run *run, const struct 
 /* True when its conditions on field names hold for this one, of that item. */
 bool pipeline_conditions_hold_field(const struct pipeline_run *run, const struct sigma_item *item,
                                     struct text field);
+
+/* pipeline_text_values.c: regex and case. */
+MUST_CHECK enum status pipeline_match_as_regex(struct pipeline_run *run,
+                                               struct sigma_detection *detection,
+                                               bool *ret_changed);
+MUST_CHECK enum status pipeline_change_case(struct pipeline_run *run,
+                                            struct sigma_detection *detection, bool *ret_changed);
 
 /* pipeline_rule.c, pipeline_fields.c, pipeline_values.c: the kind of that name, or NULL. */
 const struct transformation_kind *pipeline_rule_kind(struct text name);
@@ -157,6 +190,10 @@ struct text pipeline_text(const struct sigma_node *map, const char *name);
 
 /* A member that is a switch; false when it is none. */
 bool pipeline_switch(const struct sigma_node *map, const char *name);
+
+/* Puts an id, or a name, onto a list. */
+void pipeline_note(const struct pipeline_run *run, const struct sigma_applied **list,
+                   struct text id);
 
 /* True when the id is on the list. */
 bool pipeline_was_applied(const struct sigma_applied *applied, struct text id);

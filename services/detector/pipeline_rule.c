@@ -79,14 +79,22 @@ static enum status change_logsource(struct pipeline_run *run) {
     return STATUS_OK;
 }
 
-static enum status set_state(struct pipeline_run *run) {
+/* Puts the item's `value` under its `key` onto a list. */
+static enum status set(struct pipeline_run *run, const struct state_entry **list, const char *key,
+                       const char *value) {
     struct state_entry *entry = arena_zalloc(run->reader->arena, 1, sizeof *entry);
-    const struct sigma_node *value = sigma_node_member(run->item->node, "val");
-    static const struct sigma_node nothing = {.kind = SIGMA_NODE_SCALAR, .text = {"", 0}};
-    *entry = (struct state_entry){pipeline_text(run->item->node, "key"),
-                                  value != NULL ? value : &nothing, run->state};
-    run->state = entry;
+    *entry = (struct state_entry){pipeline_text(run->item->node, key),
+                                  sigma_node_member(run->item->node, value), *list};
+    *list = entry;
     return STATUS_OK;
+}
+
+static enum status set_state(struct pipeline_run *run) {
+    return set(run, &run->state, "key", "val");
+}
+
+static enum status set_attribute(struct pipeline_run *run) {
+    return set(run, &run->attributes, "attribute", "value");
 }
 
 static enum status fail_rule(struct pipeline_run *run) {
@@ -107,17 +115,17 @@ static enum status do_nothing(struct pipeline_run *run) {
     return STATUS_OK;
 }
 
-/* The last ones change what queries and their readers see, which is nothing here. */
+/* The last ones change the fields a query shows, which is nothing here. */
 static const struct transformation_kind kinds[] = {
-    {"add_condition", add_condition, NULL, "conditions", false},
-    {"change_logsource", change_logsource, NULL, NULL, false},
-    {"nest", run_nested, NULL, "items", false},
-    {"rule_failure", fail_rule, NULL, "message", false},
-    {"set_state", set_state, NULL, "key", false},
-    {"add_field", do_nothing, NULL, NULL, false},
-    {"remove_field", do_nothing, NULL, NULL, false},
-    {"set_custom_attribute", do_nothing, NULL, NULL, false},
-    {"set_field", do_nothing, NULL, NULL, false},
+    {"add_condition", add_condition, NULL, "!conditions* name template? negated?", false, false},
+    {"change_logsource", change_logsource, NULL, "category product service", false, false},
+    {"nest", run_nested, NULL, "!items*", false, true},
+    {"rule_failure", fail_rule, NULL, "!message", false, true},
+    {"set_custom_attribute", set_attribute, NULL, "!attribute !value*", false, true},
+    {"set_state", set_state, NULL, "!key !val*", false, true},
+    {"add_field", do_nothing, NULL, "!field*", false, false},
+    {"remove_field", do_nothing, NULL, "!field*", false, false},
+    {"set_field", do_nothing, NULL, "!fields[]", false, false},
 };
 
 const struct transformation_kind *pipeline_rule_kind(struct text name) {

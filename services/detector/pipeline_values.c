@@ -149,11 +149,28 @@ static struct sigma_string replaced_string(const struct pipeline_run *run,
     return made;
 }
 
+/* A value that is no text becomes one. */
+static void make_text(const struct pipeline_run *run, struct sigma_value *value) {
+    value->kind = SIGMA_VALUE_TEXT;
+    value->strings =
+        (struct sigma_strings){1, arena_zalloc(run->reader->arena, 1, sizeof(struct sigma_string))};
+    value->strings.items[0] = sigma_string_literal(run->reader->arena, value->source);
+}
+
+/* A number in whose digits something is to be replaced becomes a text. */
+static void spell_number(const struct pipeline_run *run, struct sigma_value *value) {
+    struct sigma_regex_group groups[REGEX_GROUPS_MAX];
+    if (value->kind == SIGMA_VALUE_NUMBER &&
+        sigma_regex_find(run->item->regex, value->source, 0, groups))
+        make_text(run, value);
+}
+
 static enum status replace_string(struct pipeline_run *run, struct sigma_detection *detection,
                                   bool *ret_changed) {
     struct sigma_item *item = &detection->item;
     for (size_t i = 0; item->comparison == SIGMA_EQUALS && i < item->count; i++) {
         struct sigma_value *value = &item->values[i];
+        spell_number(run, value);
         for (size_t k = 0; k < value->strings.count; k++) {
             struct sigma_string *string = &value->strings.items[k];
             *string = replaced_string(run, *string);
@@ -173,7 +190,8 @@ static enum status append_values(const struct pipeline_run *run, struct sigma_it
     size_t count = is_list ? node->count : 1;
     struct sigma_value *values =
         arena_zalloc(run->reader->arena, item->count + count + 1, sizeof *values);
-    memcpy(values, item->values, item->count * sizeof *values);
+    if (item->count > 0)
+        memcpy(values, item->values, item->count * sizeof *values);
     item->values = values;
     for (size_t i = 0; i < count; i++) {
         enum status status = sigma_detection_read_value(
@@ -190,7 +208,7 @@ static const struct sigma_node *find_mapped(const struct sigma_node *mapping,
         return NULL;
     struct text text = sigma_string_text(value->strings.items[0]);
     for (size_t i = 0; mapping->kind == SIGMA_NODE_MAP && i < mapping->count; i++)
-        if (text_equal(mapping->names[i].text, text))
+        if (text_equal(mapping->names[i].text, text) && !sigma_node_is_null(&mapping->items[i]))
             return &mapping->items[i];
     return NULL;
 }
@@ -220,17 +238,33 @@ static enum status map_string(struct pipeline_run *run, struct sigma_detection *
     return STATUS_OK;
 }
 
+/* The value a pipeline sets, as the type it wants. */
+static struct sigma_node value_to_set(const struct pipeline_run *run) {
+    struct sigma_node node = *sigma_node_member(run->item->node, "value");
+    struct text type = pipeline_text(run->item->node, "force_type");
+    if (type.data != NULL)
+        node.plain = text_is(type, "num");
+    return node;
+}
+
 static enum status set_value(struct pipeline_run *run, struct sigma_detection *detection,
                              bool *ret_changed) {
-    struct sigma_item *item = &detection->item, changed = *item;
-    changed.count = 0;
+    const struct sigma_item *item = &detection->item;
+    struct sigma_node *node = arena_zalloc(run->reader->arena, 1, sizeof *node);
+    struct sigma_item changed = {.line = item->line,
+                                 .written = item->written,
+                                 .field = item->field,
+                                 .all = item->all,
+                                 .cased = item->cased,
+                                 .negated = item->negated,
+                                 .applied = item->applied};
+    *node = value_to_set(run);
     for (size_t i = 0; i < item->count; i++) {
-        enum status status =
-            append_values(run, &changed, sigma_node_member(run->item->node, "value"));
+        enum status status = append_values(run, &changed, node);
         if (status != STATUS_OK)
             return status;
     }
-    *item = changed;
+    detection->item = changed;
     *ret_changed = true;
     return STATUS_OK;
 }
@@ -247,25 +281,30 @@ static enum status convert_type(struct pipeline_run *run, struct sigma_detection
             return sigma_refuse(run->reader->error, STATUS_UNSUPPORTED, value->line,
                                 "a pipeline wants a number where '%.*s' is",
                                 TEXT_ARG(value->source));
-        if (!to_number && value->kind != SIGMA_VALUE_TEXT) {
-            value->strings.count = 1;
-            value->strings.items = arena_zalloc(run->reader->arena, 1, sizeof(struct sigma_string));
-            value->strings.items[0] = sigma_string_literal(run->reader->arena, value->source);
-        }
-        value->kind = to_number ? SIGMA_VALUE_NUMBER : SIGMA_VALUE_TEXT;
+        if (to_number)
+            value->kind = SIGMA_VALUE_NUMBER;
+        else if (value->kind != SIGMA_VALUE_TEXT)
+            make_text(run, value);
         *ret_changed = true;
     }
     return STATUS_OK;
 }
 
+#define PLACEHOLDERS "include[] exclude[]"
+
 static const struct transformation_kind kinds[] = {
-    {"convert_type", NULL, convert_type, "target_type", false},
-    {"hashes_fields", NULL, pipeline_split_hashes, "valid_hash_algos", false},
-    {"map_string", NULL, map_string, "mapping", false},
-    {"replace_string", NULL, replace_string, "regex", false},
-    {"set_value", NULL, set_value, "value", false},
-    {"value_placeholders", NULL, expand_values, NULL, false},
-    {"wildcard_placeholders", NULL, expand_wildcards, NULL, false},
+    {"case", NULL, pipeline_change_case, "method=lower|upper|snake_case", false, false},
+    {"convert_type", NULL, convert_type, "!target_type=str|num", false, false},
+    {"hashes_fields", NULL, pipeline_split_hashes,
+     "!valid_hash_algos[] field_prefix drop_algo_prefix?", false, false},
+    {"map_string", NULL, map_string, "!mapping{}", false, false},
+    {"regex", NULL, pipeline_match_as_regex, "method=plain|ignore_case_flag|ignore_case_brackets",
+     false, false},
+    {"replace_string", NULL, replace_string, "!regex !replacement skip_special? interpret_special?",
+     false, false},
+    {"set_value", NULL, set_value, "!value force_type=str|num", false, false},
+    {"value_placeholders", NULL, expand_values, PLACEHOLDERS, false, false},
+    {"wildcard_placeholders", NULL, expand_wildcards, PLACEHOLDERS, false, false},
 };
 
 const struct transformation_kind *pipeline_values_kind(struct text name) {

@@ -79,6 +79,13 @@ bool pipeline_switch(const struct sigma_node *map, const char *name) {
     return node != NULL && sigma_node_switch(node, &is_on) && is_on;
 }
 
+void pipeline_note(const struct pipeline_run *run, const struct sigma_applied **list,
+                   struct text id) {
+    struct sigma_applied *applied = arena_zalloc(run->reader->arena, 1, sizeof *applied);
+    *applied = (struct sigma_applied){id, *list};
+    *list = applied;
+}
+
 bool pipeline_was_applied(const struct sigma_applied *applied, struct text id) {
     for (; applied != NULL; applied = applied->next)
         if (text_equal(applied->id, id))
@@ -112,6 +119,46 @@ static const struct transformation_kind *find_kind(struct text name) {
 static enum status read_items(struct sigma_pipelines *pipelines, const struct sigma_node *list,
                               int depth, struct pipeline_item *items, struct sigma_error *error);
 
+/* Transformations of pySigma that mean nothing to an engine that matches events itself, and what to
+ * do instead. */
+static const struct {
+    const char *name, *why;
+} refused_kinds[] = {
+    {"command_placeholders", "it runs a command: name a file of values in SIEM_PLACEHOLDERS"},
+    {"extract_fields", "it is not described: write the fields with add_condition"},
+    {"field_name_transform", "its function is Python's: write the names in field_name_mapping"},
+    {"file_placeholders", "files of values are named in SIEM_PLACEHOLDERS"},
+    {"http_placeholders", "it asks a server: name a file of values in SIEM_PLACEHOLDERS"},
+    {"query_expression_placeholders",
+     "it writes a query, and there is none: use value_placeholders"},
+};
+
+static enum status refuse_kind(const struct sigma_node *node, struct text type,
+                               struct sigma_error *error) {
+    for (size_t i = 0; i < sizeof refused_kinds / sizeof refused_kinds[0]; i++)
+        if (text_is(type, refused_kinds[i].name))
+            return sigma_refuse(error, STATUS_UNSUPPORTED, node->line,
+                                "transformation '%.*s' is not done here: %s", TEXT_ARG(type),
+                                refused_kinds[i].why);
+    return sigma_refuse(error, STATUS_UNSUPPORTED, node->line,
+                        "transformation '%.*s' is not known here", TEXT_ARG(type));
+}
+
+/* What a row cannot say of the parameters of some kinds. */
+static enum status check_kind(const struct sigma_node *node, struct sigma_error *error) {
+    const struct sigma_node *include = sigma_node_member(node, "include");
+    const struct sigma_node *value = sigma_node_member(node, "value");
+    struct sigma_number number;
+    if (include != NULL && sigma_node_member(node, "exclude") != NULL)
+        return sigma_refuse(error, STATUS_BAD_SYNTAX, include->line,
+                            "'include' and 'exclude' exclude each other");
+    if (text_is(pipeline_text(node, "force_type"), "num") &&
+        !sigma_number_parse(value->text, &number))
+        return sigma_refuse(error, STATUS_BAD_SYNTAX, value->line, "'%.*s' is no number",
+                            TEXT_ARG(value->text));
+    return STATUS_OK;
+}
+
 /* The parts of an item that only some kinds have. */
 static enum status read_details(struct sigma_pipelines *pipelines, int depth,
                                 struct pipeline_item *item, struct sigma_error *error) {
@@ -139,12 +186,10 @@ static enum status read_item(struct sigma_pipelines *pipelines, const struct sig
         return sigma_refuse(error, STATUS_BAD_SYNTAX, node->line,
                             "a transformation must be a map with a 'type'");
     if (item->kind == NULL)
-        return sigma_refuse(error, STATUS_UNSUPPORTED, node->line,
-                            "transformation '%.*s' is not known here", TEXT_ARG(type));
-    if (item->kind->required != NULL && sigma_node_member(node, item->kind->required) == NULL)
-        return sigma_refuse(error, STATUS_BAD_SYNTAX, node->line, "'%s' needs '%s'",
-                            item->kind->name, item->kind->required);
-    enum status status = STATUS_OK;
+        return refuse_kind(node, type, error);
+    enum status status = pipeline_parameters_check_item(node, item->kind, error);
+    if (status == STATUS_OK)
+        status = check_kind(node, error);
     for (int scope = SCOPE_RULE; status == STATUS_OK && scope <= SCOPE_FIELD; scope++)
         status = pipeline_conditions_read(pipelines, node, (enum condition_scope)scope,
                                           &item->groups[scope], error);
@@ -225,8 +270,8 @@ static enum status add_document(struct sigma_pipelines *pipelines, const struct 
     if (priority != NULL && (!sigma_node_number(priority, &number) || !number.is_integer))
         return sigma_refuse(error, STATUS_BAD_SYNTAX, priority->line,
                             "'priority' must be a whole number");
-    enum status status = STATUS_OK;
-    if (vars != NULL && !sigma_node_is_null(vars))
+    enum status status = pipeline_parameters_check_file(root, error);
+    if (status == STATUS_OK && vars != NULL && !sigma_node_is_null(vars))
         status = add_vars(pipelines, vars, number.integer, error);
     if (status == STATUS_OK && list != NULL && !sigma_node_is_null(list))
         status = add_transformations(pipelines, list, number.integer, error);
@@ -290,9 +335,7 @@ static void note_applied(const struct pipeline_run *run, struct sigma_detection 
         note_applied(run, &detection->children[i]);
     if (detection->kind != SIGMA_DETECTION_ITEM)
         return;
-    struct sigma_applied *applied = arena_zalloc(run->reader->arena, 1, sizeof *applied);
-    *applied = (struct sigma_applied){run->item->id, detection->item.applied};
-    detection->item.applied = applied;
+    pipeline_note(run, &detection->item.applied, run->item->id);
 }
 
 static enum status change_item(void *context, struct sigma_detection *detection) {
@@ -317,6 +360,8 @@ static enum status change_name(struct pipeline_run *run, struct sigma_detection 
 static enum status run_item(struct pipeline_run *run) {
     const struct transformation_kind *kind = run->item->kind;
     enum status status = STATUS_OK;
+    if (run->is_correlation)
+        return kind->of_correlations ? kind->change_rule(run) : STATUS_OK;
     if (kind->change_rule != NULL)
         status = kind->change_rule(run);
     else if (kind->change_item != NULL)
@@ -334,9 +379,7 @@ enum status pipeline_run_items(struct pipeline_run *run, const struct pipeline_i
         if (!pipeline_conditions_hold(run))
             continue;
         status = run_item(run);
-        struct sigma_applied *applied = arena_zalloc(run->reader->arena, 1, sizeof *applied);
-        *applied = (struct sigma_applied){items[i].id, run->applied};
-        run->applied = applied;
+        pipeline_note(run, &run->applied, items[i].id);
     }
     return status;
 }

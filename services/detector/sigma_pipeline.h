@@ -4,10 +4,11 @@
  * Files are put together by their priority, lowest first, then in the order they were loaded;
  * `vars` of the later ones replace those of the earlier. What concerns queries (postprocessing,
  * finalizers, allowed_backends, lists of fields) has no meaning here and is passed over. Owner:
- * new/destroy. Threads: one at a time. Errors: a file with something unknown in it is refused as a
- * whole with line and reason; a rule that a pipeline fails (rule_failure, a placeholder without a
- * value) is refused with the pipeline's words. Limits: PIPELINE_ITEMS_MAX items, PIPELINE_FILE_MAX
- * bytes a file, nested PIPELINE_DEPTH_MAX deep. Source: pySigma's processing pipelines.
+ * new/destroy. Threads: one at a time. Errors: a file with something unknown in it, be it a
+ * parameter, is refused as a whole with line and reason; a rule that a pipeline
+ * fails (rule_failure, a placeholder without a value) is refused with the pipeline's words. Limits:
+ * PIPELINE_ITEMS_MAX items, PIPELINE_FILE_MAX bytes a file, nested PIPELINE_DEPTH_MAX deep. Source:
+ * pySigma's processing pipelines.
  */
 #ifndef SIEM_DETECTOR_SIGMA_PIPELINE_H
 #define SIEM_DETECTOR_SIGMA_PIPELINE_H

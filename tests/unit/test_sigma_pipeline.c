@@ -266,6 +266,89 @@ Test(sigma_pipeline, values) {
     CHECK(cases);
 }
 
+#define REGEX(method) "[{type: regex, method: " method "}]"
+#define CASE(method) "[{type: case, method: " method "}]"
+
+Test(sigma_pipeline, how_texts_are_written) {
+    static const struct pipeline_case cases[] = {
+        {REGEX("plain"), "{s: {a: Xy}, condition: s}", "{\"a\":\"Xy\"}", 1},
+        {REGEX("plain"), "{s: {a: Xy}, condition: s}", "{\"a\":\"xy\"}", 0},
+        {REGEX("plain"), "{s: {a: X*y.}, condition: s}", "{\"a\":\"X..y.\"}", 1},
+        {REGEX("plain"), "{s: {a: X*y.}, condition: s}", "{\"a\":\"X..yz\"}", 0},
+        {REGEX("plain"), "{s: {a: X}, condition: s}", "{\"a\":\"aXa\"}", 0}, /* all of it */
+        {REGEX("plain"), "{s: [Xy], condition: s}", "{\"a\":\"aXya\"}", 1},
+        {REGEX("plain"), "{s: [Xy], condition: s}", "{\"a\":\"axya\"}", 0},
+        {REGEX("plain"), "{s: {a: 7}, condition: s}", "{\"a\":7}", 1},
+        {REGEX("plain"), "{s: {a|expand: '%users%'}, condition: s}", "{\"a\":\"root\"}", -1},
+        {REGEX("ignore_case_flag"), "{s: {a: Xy}, condition: s}", "{\"a\":\"xY\"}", 1},
+        {REGEX("ignore_case_flag"), "{s: {a|cased: Xy}, condition: s}", "{\"a\":\"xY\"}", 1},
+        {"[{type: regex}]", "{s: {a|cased|contains: Xy}, condition: s}", "{\"a\":\"axYa\"}", 1},
+        {CASE("lower"), "{s: {a|cased: XÄY}, condition: s}", "{\"a\":\"xäy\"}", 1},
+        {CASE("upper"), "{s: {a|cased|startswith: xäy}, condition: s}", "{\"a\":\"XÄYz\"}", 1},
+        {CASE("upper"), "{s: {a|cased: x?y}, condition: s}", "{\"a\":\"XzY\"}", 1},
+        {"[{type: case}]", "{s: {a|cased: XY}, condition: s}", "{\"a\":\"xy\"}", 1},
+        {CASE("snake_case"), "{s: {a|cased: userNameID}, condition: s}",
+         "{\"a\":\"user_name_i_d\"}", 1},
+        {CASE("snake_case"), "{s: {a|cased: 'User*Name'}, condition: s}", "{\"a\":\"user.name\"}",
+         1},
+        {CASE("upper"), "{s: {a|re: x}, condition: s}", "{\"a\":\"x\"}", 1},
+        {"["
+         "{type: case, method: upper}, {type: value_placeholders}]",
+         "{s: {a|cased|expand: 'x%users%'}, condition: s}", "{\"a\":\"Xroot\"}", 1},
+    };
+    CHECK(cases);
+}
+
+#define STRICT ", {type: strict_field_mapping_failure}]"
+
+Test(sigma_pipeline, what_mappings_do_not_know_fails) {
+    static const struct pipeline_case cases[] = {
+        {"[{type: field_name_mapping, mapping: {a: b}}" STRICT, FA, "{\"b\":\"x\"}", 1},
+        {"[{type: field_name_mapping, mapping: {a: a}}" STRICT, FA, "{\"a\":\"x\"}", 1},
+        {"[{type: field_name_mapping, mapping: {a: null}}" STRICT, FA, "{\"a\":\"x\"}", -1},
+        {"[{type: field_name_mapping, mapping: {c: b}}" STRICT, FA, "{\"a\":\"x\"}", -1},
+        {"[{type: field_name_mapping, mapping: {a: [b, c]}}" STRICT, FA, "{\"c\":\"x\"}", 1},
+        {"[{type: field_name_suffix, suffix: s}" STRICT, FA, "{\"as\":\"x\"}", 1},
+        {"[{type: field_name_mapping, mapping: {a: b}, rule_conditions: [{type: logsource, "
+         "product: linux}]}" STRICT,
+         FA, "{\"a\":\"x\"}", -1},
+        {"[{type: field_name_mapping, mapping: {a: b}}" STRICT, "{s: [x], condition: s}",
+         "{\"c\":\"x\"}", 1},
+    };
+    CHECK(cases);
+}
+
+Test(sigma_pipeline, values_of_the_type_that_is_wanted) {
+    static const struct pipeline_case cases[] = {
+        {"[{type: set_value, value: 7, force_type: str}]", FA, "{\"a\":\"7\"}", 1},
+        {"[{type: set_value, value: '7', force_type: num}]", FA, "{\"a\":7.0}", 1},
+        {"[{type: set_value, value: null}]", FA, "{\"b\":\"x\"}", 1},
+        {"[{type: set_value, value: 'y*'}]", "{s: {a|re: x}, condition: s}", "{\"a\":\"yes\"}", 1},
+        {"[{type: set_value, value: 5}]", "{s: {a|gt: 9}, condition: s}", "{\"a\":5}", 1},
+        {"[{type: replace_string, regex: '^4', replacement: 'n'}]", "{s: {a: 47}, condition: s}",
+         "{\"a\":\"n7\"}", 1},
+        {"[{type: replace_string, regex: '^4', replacement: 'n'}]", "{s: {a: 57}, condition: s}",
+         "{\"a\":57}", 1},
+        {"[{type: map_string, mapping: {x: null}}]", FA, "{\"a\":\"x\"}", 1},
+        {"[{type: hashes_fields, valid_hash_algos: [MD5], field_prefix: keyword, "
+         "drop_algo_prefix: true}]",
+         "{s: {Hashes: 'MD5=ab'}, condition: s}", "{\"q\":\"xabx\"}", 1},
+        {"[{type: set_custom_attribute, attribute: q, value: 7}, {type: rule_failure, message: m, "
+         "rule_conditions: [{type: rule_attribute, attribute: q, value: 5, op: gt}]}]",
+         FA, "{\"a\":\"x\"}", -1},
+        {"[{type: set_custom_attribute, attribute: q, value: [u, v]}, {type: rule_failure, "
+         "message: m, rule_conditions: [{type: rule_attribute, attribute: q, value: v, op: in}]}]",
+         FA, "{\"a\":\"x\"}", -1},
+        {"[{type: set_custom_attribute, attribute: level, value: low}, {type: rule_failure, "
+         "message: m, rule_conditions: [{type: rule_attribute, attribute: level, value: low}]}]",
+         FA, "{\"a\":\"x\"}", 1}, /* the rule's own stands above it */
+        {"[{type: rule_failure, message: m, rule_conditions: [{type: rule_attribute, attribute: "
+         "title, value: A, op: not_in}]}]",
+         FA, "{\"a\":\"x\"}", 1},
+    };
+    CHECK(cases);
+}
+
 Test(sigma_pipeline, files_run_by_priority) {
     static const char late[] = "priority: 20\nvars: {v: late}\n"
                                "transformations: [{type: field_name_suffix, suffix: '2'}]\n";
@@ -331,43 +414,6 @@ Test(sigma_pipeline, names_of_groups_are_mapped_but_ours) {
     cr_expect(text_is(sigma_pipelines_map_field(NULL, &arena, &ours, TEXT("x")), "x"));
     arena_fini(&arena);
     sigma_pipelines_destroy(&pipelines);
-}
-
-Test(sigma_pipeline, what_is_wrong_is_refused_with_its_line) {
-    static const struct {
-        const char *text;
-        int line;
-        const char *reason;
-    } cases[] = {
-        {"- a\n", 1, "must be a map"},
-        {"priority: soon\n", 1, "priority"},
-        {"transformations: x\n", 1, "must be a list"},
-        {"transformations:\n  - x\n", 2, "'type'"},
-        {"transformations:\n  - type: magic\n", 2, "'magic'"},
-        {"transformations:\n  - type: field_name_mapping\n", 2, "'mapping'"},
-        {"transformations:\n  - type: replace_string\n    regex: '('\n", 3, "regular expression"},
-        {"transformations:\n  - type: nest\n    items: x\n", 3, "'items'"},
-        {"transformations:\n  - type: set_state\n    key: k\n    rule_conditions:\n"
-         "      - type: weather\n",
-         5, "'weather'"},
-        {"transformations:\n  - type: set_state\n    key: k\n    rule_conditions: x\n", 4, "list"},
-        {"transformations:\n  - type: set_state\n    key: k\n    rule_cond_expr: a and b\n"
-         "    rule_conditions: {a: {type: is_sigma_rule}}\n",
-         4, "'b'"},
-        {"vars: [a]\n", 1, "map"},
-        {"vars: {a: {b: c}}\n", 1, "'a'"},
-        {"a: [\n", 2, "YAML"},
-    };
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        struct sigma_error error = {0};
-        struct sigma_pipelines *pipelines = sigma_pipelines_new();
-        cr_expect_neq(sigma_pipelines_add_text(pipelines, text_of(cases[i].text), &error),
-                      STATUS_OK, "%s", cases[i].text);
-        cr_expect_eq(error.line, cases[i].line, "%s: line %d", cases[i].text, error.line);
-        cr_expect_not_null(strstr(error.reason, cases[i].reason), "%s: %s", cases[i].text,
-                           error.reason);
-        sigma_pipelines_destroy(&pipelines);
-    }
 }
 
 /* Each shipped pipeline, a rule as its authors write it, and an event as the shipper sends it. */
