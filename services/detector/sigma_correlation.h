@@ -62,8 +62,10 @@ struct sigma_correlation {
     struct text_names fields; /* of the condition */
     uint32_t alias_count;
     struct sigma_alias aliases[CORRELATION_ALIASES_MAX];
-    bool generates; /* the rules it refers to raise incidents all the same */
-    bool is_linked; /* all it refers to is there */
+    bool generates;                /* the rules it refers to raise incidents all the same */
+    bool is_linked;                /* all it refers to is there */
+    const struct sigma_node *root; /* all of it, as YAML, while pipelines may still ask for it; NULL
+                                      when there are none, or they have passed it */
     const char *file;
     int line;
 };

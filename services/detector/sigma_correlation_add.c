@@ -73,6 +73,11 @@ enum status sigma_add_correlation(struct sigma_adding *adding, const struct sigm
         return status;
     correlation.file = adding->file;
     keep_texts(&rules->arena, &correlation);
+    if (rules->settings.pipelines != NULL) {
+        struct sigma_node *copy = arena_zalloc(&rules->arena, 1, sizeof *copy);
+        *copy = sigma_node_copy(&rules->arena, root);
+        correlation.root = copy;
+    }
     rules->correlations =
         sigma_rules_grow(rules->correlations, rules->correlation_count,
                          &rules->correlation_capacity, sizeof *rules->correlations);

@@ -2,7 +2,11 @@
  * and told. */
 #include "services/detector/sigma_correlation.h"
 
+#include "services/detector/sigma_pipeline.h"
 #include "services/detector/sigma_rules.h"
+
+/* Of rules below a correlation that pipelines are asked about; more are not looked at. */
+#define LOGSOURCES_MAX 1024
 
 struct text sigma_correlation_field(const struct sigma_correlation *correlation, struct text rule,
                                     struct text field) {
@@ -96,6 +100,7 @@ static void drop(struct sigma_rules *rules, struct sigma_correlation *correlatio
                  const struct sigma_error *error) {
     sigma_rules_refuse(rules, correlation->file, error);
     correlation->line = 0;
+    correlation->is_linked = false;
 }
 
 /* Refuses what leads nowhere, and then what leads to that, until all is sound. */
@@ -153,7 +158,6 @@ static void link_all(struct sigma_rules *rules) {
             correlation->is_linked && correlation->correlation.depth > CORRELATION_DEPTH_MAX;
         if (correlation->line == 0 || (correlation->is_linked && !is_deep))
             continue;
-        correlation->is_linked = false;
         if (sigma_refuse(&error, STATUS_BAD_SYNTAX, correlation->line, "%s",
                          is_deep ? "correlations refer to each other too deep"
                                  : "correlations refer to each other in a circle") != STATUS_OK)
@@ -189,7 +193,42 @@ static bool make_links(struct sigma_rules *rules) {
         if (!correlation->is_linked || correlation->mode == SIGMA_MODE_DISABLED ||
             sigma_correlation_make_links(rules, correlation, &link_count, &error) == STATUS_OK)
             continue;
-        correlation->is_linked = false;
+        drop(rules, correlation, &error);
+        return true;
+    }
+    return false;
+}
+
+/* Lists the logsources of the rules below a correlation. */
+static size_t list_logsources(const struct sigma_rules *rules,
+                              const struct sigma_correlation *correlation,
+                              const struct logsource **list, size_t count) {
+    for (uint32_t i = 0; i < correlation->correlation.rule_count && count < LOGSOURCES_MAX; i++) {
+        const struct sigma_referent *referent = &correlation->referents[i];
+        if (referent->is_correlation)
+            count = list_logsources(rules, &rules->correlations[referent->index], list, count);
+        else
+            list[count++] = &rules->rules[referent->index].logsource;
+    }
+    return count;
+}
+
+/* Asks the pipelines about correlations that they were not asked about; true when one was refused,
+ * and all must be made anew. */
+static bool apply_pipelines(struct sigma_rules *rules) {
+    struct sigma_error error;
+    const struct sigma_reader reader = {&rules->arena, &error, NULL};
+    const struct logsource *list[LOGSOURCES_MAX];
+    for (size_t i = 0; i < rules->correlation_count; i++) {
+        struct sigma_correlation *correlation = &rules->correlations[i];
+        const struct sigma_node *root = correlation->root;
+        if (!correlation->is_linked || root == NULL)
+            continue;
+        correlation->root = NULL;
+        size_t count = list_logsources(rules, correlation, list, 0);
+        if (sigma_pipelines_apply_to_correlation(rules->settings.pipelines, &reader, root, list,
+                                                 count) == STATUS_OK)
+            continue;
         drop(rules, correlation, &error);
         return true;
     }
@@ -200,6 +239,6 @@ void sigma_correlations_link(struct sigma_rules *rules) {
     do {
         resolve_all(rules);
         link_all(rules);
-    } while (make_links(rules));
+    } while (apply_pipelines(rules) || make_links(rules));
     silence(rules);
 }

@@ -424,6 +424,21 @@ struct text sigma_pipelines_map_field(const struct sigma_pipelines *pipelines, s
     return name_of(&name, field);
 }
 
+enum status sigma_pipelines_apply_to_correlation(const struct sigma_pipelines *pipelines,
+                                                 const struct sigma_reader *reader,
+                                                 const struct sigma_node *root,
+                                                 const struct logsource *const *logsources,
+                                                 size_t count) {
+    struct sigma_rule head = {.root = root, .line = root->line};
+    struct pipeline_run run = {.pipelines = pipelines,
+                               .reader = reader,
+                               .rule = &head,
+                               .is_correlation = true,
+                               .logsource_count = count,
+                               .logsources = logsources};
+    return pipeline_run_items(&run, pipelines->items, pipelines->count);
+}
+
 enum status sigma_pipelines_apply(const struct sigma_pipelines *pipelines,
                                   const struct sigma_reader *reader, struct sigma_rule *rule) {
     if (pipelines == NULL)

@@ -5,7 +5,7 @@
  * `vars` of the later ones replace those of the earlier. What concerns queries (postprocessing,
  * finalizers, allowed_backends, lists of fields) has no meaning here and is passed over. Owner:
  * new/destroy. Threads: one at a time. Errors: a file with something unknown in it, be it a
- * parameter, is refused as a whole with line and reason; a rule that a pipeline
+ * parameter, is refused as a whole with line and reason; a rule or correlation that a pipeline
  * fails (rule_failure, a placeholder without a value) is refused with the pipeline's words. Limits:
  * PIPELINE_ITEMS_MAX items, PIPELINE_FILE_MAX bytes a file, nested PIPELINE_DEPTH_MAX deep. Source:
  * pySigma's processing pipelines.
@@ -39,6 +39,13 @@ MUST_CHECK enum status sigma_pipelines_add_text(struct sigma_pipelines *pipeline
 MUST_CHECK enum status sigma_pipelines_apply(const struct sigma_pipelines *pipelines,
                                              const struct sigma_reader *reader,
                                              struct sigma_rule *rule);
+
+/* Whether a correlation with this document is left, which refers to rules of these logsources:
+ * rule_failure fails it where its conditions hold for correlations. What changes detections does
+ * nothing to one. */
+MUST_CHECK enum status sigma_pipelines_apply_to_correlation(
+    const struct sigma_pipelines *pipelines, const struct sigma_reader *reader,
+    const struct sigma_node *root, const struct logsource *const *logsources, size_t count);
 
 /* The name a field has in the events of rules with this logsource: for what names fields without a
  * rule's selections, as correlations do. It is as it was where a pipeline fails such rules. */

@@ -229,3 +229,18 @@ const struct sigma_node *sigma_node_member(const struct sigma_node *map, const c
             return &map->items[i];
     return NULL;
 }
+
+struct sigma_node sigma_node_copy(struct arena *arena, const struct sigma_node *node) {
+    struct sigma_node copy = *node;
+    if (node->text.data != NULL)
+        copy.text = arena_text(arena, node->text);
+    copy.items = arena_zalloc(arena, node->count + 1, sizeof *copy.items);
+    for (size_t i = 0; i < node->count; i++)
+        copy.items[i] = sigma_node_copy(arena, &node->items[i]);
+    if (node->kind != SIGMA_NODE_MAP)
+        return copy;
+    copy.names = arena_zalloc(arena, node->count + 1, sizeof *copy.names);
+    for (size_t i = 0; i < node->count; i++)
+        copy.names[i] = sigma_node_copy(arena, &node->names[i]);
+    return copy;
+}

@@ -1,11 +1,11 @@
 /* sigma_yaml.h: YAML text to trees of nodes that know their line; the only file that sees libyaml.
  *
  * Aliases are resolved by copying, merge keys (<<) by taking over the members that are missing.
- * Refused: duplicate keys, keys that are no scalars. Owner: nodes live in the arena given. Threads: one arena each. Errors: BAD_SYNTAX,
- * UNSUPPORTED, TOO_LARGE with line and reason. Limits: SIGMA_YAML_NODES_MAX nodes a file,
- * SIGMA_YAML_DEPTH_MAX deep (so that aliases cannot blow up), SIGMA_YAML_MEMBERS_MAX members a map,
- * SIGMA_YAML_DOCUMENTS_MAX documents. Source: YAML 1.1 and its core types as Sigma's tools read
- * them.
+ * Refused: duplicate keys, keys that are no scalars. Owner: nodes live in the arena given. Threads:
+ * one arena each. Errors: BAD_SYNTAX, UNSUPPORTED, TOO_LARGE with line and reason. Limits:
+ * SIGMA_YAML_NODES_MAX nodes a file, SIGMA_YAML_DEPTH_MAX deep (so that aliases cannot blow up),
+ * SIGMA_YAML_MEMBERS_MAX members a map, SIGMA_YAML_DOCUMENTS_MAX documents. Source: YAML 1.1 and
+ * its core types as Sigma's tools read them.
  */
 #ifndef SIEM_DETECTOR_SIGMA_YAML_H
 #define SIEM_DETECTOR_SIGMA_YAML_H
@@ -42,6 +42,9 @@ MUST_CHECK enum status sigma_yaml_parse(struct text source, struct arena *arena,
 
 /* The member of that name; NULL when there is none or the node is no map. */
 const struct sigma_node *sigma_node_member(const struct sigma_node *map, const char *name);
+
+/* A copy that lives in the arena, with all below it and its texts. */
+struct sigma_node sigma_node_copy(struct arena *arena, const struct sigma_node *node);
 
 /* True for a plain null, ~ or nothing at all. */
 bool sigma_node_is_null(const struct sigma_node *node);

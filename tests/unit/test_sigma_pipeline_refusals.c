@@ -1,4 +1,4 @@
-/* test_sigma_pipeline_refusals.c: pipelines that are refused, and why. */
+/* test_sigma_pipeline_refusals.c: pipelines that are refused, and correlations that they refuse. */
 #include "services/detector/sigma_pipeline.h"
 #include "services/detector/sigma_rules.h"
 
@@ -109,6 +109,56 @@ Test(sigma_pipeline_refusals, parameters_are_checked) {
         cr_expect_eq(error.line, 2, "%s: line %d", cases[i].item, error.line);
         cr_expect_not_null(strstr(error.reason, cases[i].reason), "%s: %s", cases[i].item,
                            error.reason);
+        sigma_pipelines_destroy(&pipelines);
+    }
+}
+
+/* A pipeline may fail correlations, by what it knows of them. */
+Test(sigma_pipeline_refusals, correlations_are_asked_about) {
+    static const struct {
+        const char *conditions;
+        size_t refused;
+    } cases[] = {
+        {"{type: is_sigma_correlation_rule}", 2},
+        {"{type: is_sigma_rule}, {type: tag, tag: attack.t1110}", 0},
+        {"{type: tag, tag: attack.t1110}", 2}, /* and the one that refers to it */
+        {"{type: rule_attribute, attribute: level, value: critical}", 1},
+        {"{type: is_sigma_correlation_rule}, {type: logsource, product: p}", 2},
+        {"{type: is_sigma_correlation_rule}, {type: logsource, product: q}", 0},
+        {"{type: is_sigma_correlation_rule}, {type: contains_field, field: a}", 0},
+        {"{type: is_sigma_correlation_rule}, {type: processing_state, key: k, val: v}", 2},
+    };
+    static const char rules_text[] =
+        "title: T\nname: t\nlogsource: {product: p}\ndetection: {s: {a: x}, condition: s}\n---\n"
+        "title: C\nname: c\ntags: [attack.t1110]\ncorrelation: {type: event_count, rules: [t], "
+        "group-by: [a], timespan: 1m, condition: {gte: 2}}\n---\n"
+        "title: D\nlevel: critical\ncorrelation: {type: event_count, rules: [c], "
+        "group-by: [a], timespan: 1m, condition: {gte: 2}}\n";
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char items[1024];
+        snprintf(items, sizeof items,
+                 "transformations: [{type: set_state, key: k, val: v}, {type: add_condition, "
+                 "conditions: {n: 1}, "
+                 "rule_conditions: [{type: is_sigma_correlation_rule}]}, {type: nest, items: "
+                 "[{type: rule_failure, message: not here, rule_conditions: [%s]}]}]",
+                 cases[i].conditions);
+        struct sigma_error error;
+        struct sigma_pipelines *pipelines = sigma_pipelines_new();
+        cr_assert_eq(sigma_pipelines_add_text(pipelines, text_of(items), &error), STATUS_OK, "%s",
+                     error.reason);
+        struct sigma_rules *rules = sigma_rules_new();
+        sigma_rules_use(rules, &(struct sigma_settings){NULL, pipelines});
+        sigma_rules_add_text(rules, "test.yml", text_of(rules_text));
+        sigma_rules_finish(rules);
+        size_t linked = 0;
+        for (size_t k = 0; k < rules->correlation_count; k++)
+            linked += rules->correlations[k].is_linked;
+        cr_expect_eq(rules->count, 1, "%s", cases[i].conditions);
+        cr_expect_eq(rules->refusal_count, cases[i].refused, "%s", cases[i].conditions);
+        cr_expect_eq(linked, 2 - cases[i].refused, "%s", cases[i].conditions);
+        if (cases[i].refused > 0)
+            cr_expect_str_eq(rules->refusals[0].error.reason, "not here");
+        sigma_rules_destroy(&rules);
         sigma_pipelines_destroy(&pipelines);
     }
 }
