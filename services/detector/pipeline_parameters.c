@@ -32,7 +32,7 @@ static bool next_parameter(const char **row, struct parameter *ret_parameter) {
     word.length -= parameter.is_required;
     parameter.name = (struct text){word.data, 0};
     while (parameter.name.length < word.length &&
-           memchr("?[{*=", word.data[parameter.name.length], 5) == NULL)
+           strchr("?[{*=", word.data[parameter.name.length]) == NULL)
         parameter.name.length++;
     size_t rest = word.length - parameter.name.length;
     if (rest > 0) {

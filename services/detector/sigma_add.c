@@ -138,6 +138,7 @@ enum status sigma_add_filter(struct sigma_adding *adding, const struct sigma_nod
         status = sigma_filter_guard(&filter, &adding->reader);
     if (status != STATUS_OK)
         return status;
+    sigma_doubts_tell_filter(adding, &filter);
     filter.file = adding->file;
     filters->items = sigma_rules_grow(filters->items, filters->count, &filters->capacity,
                                       sizeof *filters->items);

@@ -3,6 +3,7 @@
 #include "services/detector/sigma_add.h"
 
 #include "services/detector/sigma_correlation.h"
+#include "services/detector/sigma_doubts.h"
 
 static void keep_text(struct arena *arena, struct text *text) {
     if (text->data != NULL)
@@ -71,6 +72,7 @@ enum status sigma_add_correlation(struct sigma_adding *adding, const struct sigm
         status = check_room(adding, &correlation);
     if (status != STATUS_OK)
         return status;
+    sigma_doubts_tell_correlation(adding, root, &correlation.correlation);
     correlation.file = adding->file;
     keep_texts(&rules->arena, &correlation);
     if (rules->settings.pipelines != NULL) {

@@ -1,6 +1,8 @@
 /* sigma_doubts.c: a rule as a formula over its items, and whether that can be true, or false. */
 #include "services/detector/sigma_doubts.h"
 
+#include <math.h>
+
 enum formula_kind { FORMULA_FACT, FORMULA_AND, FORMULA_OR, FORMULA_NOT };
 
 struct formula {
@@ -104,6 +106,32 @@ static const struct formula *of_condition(struct facts *facts,
     return formula;
 }
 
+/* The postfix expression of a correlation over the rules it refers to, which are the facts. */
+static const struct formula *of_expression(struct facts *facts,
+                                           const struct correlation *correlation) {
+    const struct formula *stack[CORRELATION_EXPRESSION_MAX + 1];
+    size_t top = 0;
+    for (uint32_t i = 0; i < correlation->expression.count; i++) {
+        uint8_t item = correlation->expression.items[i];
+        size_t count = item == EXPRESSION_NOT                            ? 1
+                       : item == EXPRESSION_AND || item == EXPRESSION_OR ? 2
+                                                                         : 0;
+        struct formula *formula = new_formula(facts,
+                                              item == EXPRESSION_NOT   ? FORMULA_NOT
+                                              : item == EXPRESSION_AND ? FORMULA_AND
+                                              : item == EXPRESSION_OR  ? FORMULA_OR
+                                                                       : FORMULA_FACT,
+                                              count);
+        formula->fact = count == 0 ? item - 1u : 0;
+        top -= count;
+        for (size_t k = 0; k < count; k++)
+            formula->children[k] = stack[top + k];
+        stack[top++] = formula;
+    }
+    facts->count = correlation->rule_count;
+    return stack[0];
+}
+
 /* ---- whether it can be so ---- */
 
 /* What it comes to by what is assumed; while that is open, the fact to look at next. */
@@ -166,51 +194,115 @@ static bool is_possible(struct facts *facts, const struct formula *formula, enum
     return !is_blocked(facts, formula, wanted) && can_be(facts, formula, wanted);
 }
 
-/* ---- what there is to say ---- */
+/* ---- what a window can measure ---- */
 
-static const struct sigma_node *detection_of(const struct sigma_rule *rule) {
-    return sigma_node_member(rule->root, "detection");
+/* The least and the most that satisfies all comparisons, with or without these two. */
+struct range {
+    double low, high;
+    bool low_is_out, high_is_out;
+};
+
+static void raise_low(struct range *range, double low, bool is_out) {
+    if (low > range->low || (low == range->low && is_out)) {
+        range->low = low;
+        range->low_is_out = is_out;
+    }
 }
 
+static void lower_high(struct range *range, double high, bool is_out) {
+    if (high < range->high || (high == range->high && is_out)) {
+        range->high = high;
+        range->high_is_out = is_out;
+    }
+}
+
+/* Counts are whole numbers: what lies between two is no value of theirs. */
+static void apply_comparison(struct range *range, const struct correlation_comparison *comparison,
+                             bool is_count) {
+    double number = comparison->number;
+    bool is_out =
+        comparison->operator_ == CORRELATION_GT || comparison->operator_ == CORRELATION_LT;
+    bool is_eq = comparison->operator_ == CORRELATION_EQ;
+    if (is_eq || comparison->operator_ == CORRELATION_GT ||
+        comparison->operator_ == CORRELATION_GTE)
+        raise_low(range, is_count ? is_out ? floor(number) + 1 : ceil(number) : number,
+                  is_out && !is_count);
+    if (is_eq || comparison->operator_ == CORRELATION_LT ||
+        comparison->operator_ == CORRELATION_LTE)
+        lower_high(range, is_count ? is_out ? ceil(number) - 1 : floor(number) : number,
+                   is_out && !is_count);
+}
+
+/* True when no window can satisfy the comparisons. A window holds at least what it ends with. */
+static bool is_out_of_range(const struct correlation *correlation) {
+    bool is_temporal = correlation->kind == CORRELATION_TEMPORAL ||
+                       correlation->kind == CORRELATION_TEMPORAL_ORDERED;
+    bool is_count = is_temporal || correlation->kind == CORRELATION_EVENT_COUNT ||
+                    correlation->kind == CORRELATION_VALUE_COUNT;
+    bool may_be_none = correlation->kind == CORRELATION_TEMPORAL_ORDERED;
+    struct range range = {.low = may_be_none ? 0
+                                 : is_count  ? 1
+                                             : -HUGE_VAL,
+                          .high = is_temporal ? (double)correlation->rule_count : HUGE_VAL};
+    for (uint32_t i = 0; i < correlation->comparisons.count; i++)
+        apply_comparison(&range, &correlation->comparisons.items[i], is_count);
+    bool is_empty = range.low > range.high ||
+                    (range.low == range.high && (range.low_is_out || range.high_is_out));
+    for (uint32_t i = 0; range.low == range.high && i < correlation->comparisons.count; i++)
+        is_empty |= correlation->comparisons.items[i].operator_ == CORRELATION_NEQ &&
+                    correlation->comparisons.items[i].number == range.low;
+    return is_empty;
+}
+
+/* ---- what there is to say ---- */
+
 /* What there is to say of the whole; NULL: nothing. */
-static const char *doubt_of(struct facts *facts, const struct formula *formula) {
+static const char *doubt_of(struct facts *facts, const struct formula *formula,
+                            const char *always) {
     if (!is_possible(facts, formula, TRUTH_TRUE))
         return "the condition can never be true: no event matches";
     if (!is_possible(facts, formula, TRUTH_FALSE))
-        return "the condition is always true: every event of the logsource matches";
+        return always;
     for (size_t i = 0; formula->kind == FORMULA_OR && i < formula->count; i++)
         if (!is_possible(facts, formula->children[i], TRUTH_TRUE))
             return "a part of the condition can never be true";
     return NULL;
 }
 
-static void tell_condition(struct sigma_adding *adding, const struct sigma_rule *rule,
-                           const char *words) {
-    const struct sigma_node *condition = sigma_node_member(detection_of(rule), "condition");
+static void tell(struct sigma_adding *adding, int line, const char *words) {
     struct sigma_error warning;
-    if (sigma_refuse(&warning, STATUS_BAD_VALUE, condition != NULL ? condition->line : rule->line,
-                     "%s", words) != STATUS_OK)
+    if (sigma_refuse(&warning, STATUS_BAD_VALUE, line, "%s", words) != STATUS_OK)
         sigma_rules_warn(adding->rules, adding->file, &warning);
 }
 
-static void tell_unused(struct sigma_adding *adding, const struct sigma_rule *rule,
+/* The line of a map's condition. */
+static int condition_line(const struct sigma_node *map) {
+    const struct sigma_node *condition = sigma_node_member(map, "condition");
+    return condition != NULL ? condition->line : map->line;
+}
+
+/* The line of a selection in its map. */
+static int selection_line(const struct sigma_node *map, struct text name) {
+    for (size_t i = 0; i < map->count; i++)
+        if (text_equal(map->names[i].text, name))
+            return map->names[i].line;
+    return map->line;
+}
+
+static void tell_unused(struct sigma_adding *adding, const struct sigma_node *map,
                         const struct facts *facts) {
-    const struct sigma_node *map = detection_of(rule);
-    for (size_t i = 0; i < rule->selection_count; i++) {
-        struct text name = rule->selections[i].name;
-        struct sigma_error warning;
-        int line = rule->line;
-        for (size_t k = 0; map != NULL && k < map->count; k++)
-            if (text_equal(map->names[k].text, name))
-                line = map->names[k].line;
-        if (facts->selections[i] == NULL &&
-            sigma_refuse(&warning, STATUS_BAD_VALUE, line, "no condition uses selection '%.*s'",
-                         TEXT_ARG(name)) != STATUS_OK)
-            sigma_rules_warn(adding->rules, adding->file, &warning);
+    for (size_t i = 0; i < facts->rule->selection_count; i++) {
+        struct text name = facts->rule->selections[i].name;
+        if (facts->selections[i] == NULL)
+            tell(adding, selection_line(map, name),
+                 arena_printf(facts->arena, "no condition uses selection '%.*s'", TEXT_ARG(name))
+                     .data);
     }
 }
 
-void sigma_doubts_tell(struct sigma_adding *adding, const struct sigma_rule *rule) {
+/* Tells of the selections and the condition of a map: of `detection`, or of `filter`. */
+static void tell_map(struct sigma_adding *adding, const struct sigma_rule *rule,
+                     const struct sigma_node *map, const char *always) {
     struct arena *arena = adding->reader.arena;
     struct facts *facts = arena_zalloc(arena, 1, sizeof *facts);
     facts->arena = arena;
@@ -218,8 +310,30 @@ void sigma_doubts_tell(struct sigma_adding *adding, const struct sigma_rule *rul
     facts->selections =
         arena_zalloc(arena, rule->selection_count + 1, sizeof(const struct formula *));
     const struct formula *formula = of_condition(facts, rule->condition);
-    const char *doubt = facts->is_full ? NULL : doubt_of(facts, formula);
+    const char *doubt = facts->is_full ? NULL : doubt_of(facts, formula, always);
     if (doubt != NULL)
-        tell_condition(adding, rule, doubt);
-    tell_unused(adding, rule, facts);
+        tell(adding, condition_line(map), doubt);
+    tell_unused(adding, map, facts);
+}
+
+void sigma_doubts_tell(struct sigma_adding *adding, const struct sigma_rule *rule) {
+    tell_map(adding, rule, sigma_node_member(rule->root, "detection"),
+             "the condition is always true: every event of the logsource matches");
+}
+
+void sigma_doubts_tell_filter(struct sigma_adding *adding, const struct sigma_filter *filter) {
+    tell_map(adding, &filter->body, sigma_node_member(filter->body.root, "filter"),
+             "the condition is always true: the filter excludes nothing");
+}
+
+void sigma_doubts_tell_correlation(struct sigma_adding *adding, const struct sigma_node *root,
+                                   const struct correlation *correlation) {
+    struct facts *facts = arena_zalloc(adding->reader.arena, 1, sizeof *facts);
+    facts->arena = adding->reader.arena;
+    bool is_never = is_out_of_range(correlation);
+    if (correlation->expression.count > 0)
+        is_never |= !is_possible(facts, of_expression(facts, correlation), TRUTH_TRUE);
+    if (is_never)
+        tell(adding, condition_line(sigma_node_member(root, "correlation")),
+             "the condition can never hold: the correlation never fires");
 }

@@ -1,5 +1,6 @@
-/* sigma_doubts.h: what a rule says and its author can hardly mean: a condition that no event
- * fulfils whatever its fields are, or every event does, and a selection that no condition uses.
+/* sigma_doubts.h: what a rule, filter or correlation says and its author can hardly mean: a
+ * condition that no event or window fulfils, whatever is in it, or every event does, and a
+ * selection that no condition uses.
  *
  * Such a rule breaks nothing in the specification, so it loads, and is told among the warnings.
  * Items that are the same count as one fact, `neq` as its contrary, all others as independent: so
@@ -17,5 +18,12 @@
 
 /* Puts what there is to say of a rule, as it was written, onto the list of warnings. */
 void sigma_doubts_tell(struct sigma_adding *adding, const struct sigma_rule *rule);
+
+/* The same for a filter that was not refused. */
+void sigma_doubts_tell_filter(struct sigma_adding *adding, const struct sigma_filter *filter);
+
+/* The same for a correlation, with its document: a condition that no window fulfils. */
+void sigma_doubts_tell_correlation(struct sigma_adding *adding, const struct sigma_node *root,
+                                   const struct correlation *correlation);
 
 #endif

@@ -143,6 +143,47 @@ Test(sigma_correlation, conditions_of_temporal_types) {
     cr_assert(one->correlation.waits);
 }
 
+/* A condition that can never hold loads, and is told. */
+Test(sigma_correlation, what_no_window_fulfils_is_told) {
+    static const struct {
+        const char *body; /* of the type and its rules, and a condition */
+        bool is_told;
+    } cases[] = {
+        {"event_count\n  rules: failed\n  condition: {gt: 5, lt: 3}", true},
+        {"event_count\n  rules: failed\n  condition: {gt: 5, lt: 6}", true},
+        {"event_count\n  rules: failed\n  condition: {gt: 5, lte: 6}", false},
+        {"event_count\n  rules: failed\n  condition: {gte: 6, lte: 6, neq: 6}", true},
+        {"event_count\n  rules: failed\n  condition: {eq: 2.5}", true},
+        {"event_count\n  rules: failed\n  condition: {lt: 1}", true},
+        {"event_count\n  rules: failed\n  condition: {lte: 1}", false},
+        {"event_count\n  rules: failed\n  condition: {neq: 3}", false},
+        {"value_count\n  rules: failed\n  condition: {field: username, eq: 0}", true},
+        {"value_count\n  rules: failed\n  condition: {field: username, gte: 3}", false},
+        {"value_sum\n  rules: failed\n  condition: {field: count, gt: 5, lt: 6}", false},
+        {"value_avg\n  rules: failed\n  condition: {field: count, gt: 5, lte: 5}", true},
+        {"value_avg\n  rules: failed\n  condition: {field: count, gte: 5, lte: 5}", false},
+        {"temporal\n  rules: [failed, success]\n  condition: {gte: 3}", true},
+        {"temporal\n  rules: [failed, success]\n  condition: {gte: 2}", false},
+        {"temporal\n  rules: [failed, success]", false},
+        {"temporal_ordered\n  rules: [failed, success]\n  condition: {gt: 2}", true},
+        {"temporal\n  rules: [failed, success]\n  condition: failed and not failed and success",
+         true},
+        {"temporal\n  rules: [failed, success]\n  condition: failed and not success", false},
+        {"temporal\n  rules: [failed, success]\n"
+         "  condition: not (failed or success) and success",
+         true},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char body[1024];
+        snprintf(body, sizeof body, "  timespan: 5m\n  type: %s\n", cases[i].body);
+        (void)load_one(body);
+        cr_expect_eq(rules->warning_count, cases[i].is_told, "%s: %zu", cases[i].body,
+                     rules->warning_count);
+        if (rules->warning_count > 0)
+            cr_expect_not_null(strstr(rules->warnings[0].error.reason, "never fires"));
+    }
+}
+
 Test(sigma_correlation, large_counts_go_by_a_coarser_clock) {
     cr_assert_eq(load_one(COUNT "  condition:\n    gte: 500\n")->correlation.quantum_ms, 0);
     cr_assert_eq(load_one(COUNT "  condition:\n    gte: 501\n")->correlation.quantum_ms, 600);

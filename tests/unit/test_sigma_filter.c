@@ -176,3 +176,25 @@ Test(sigma_filter, one_that_names_a_correlation_says_so) {
     cr_expect(verdict.refused);
     cr_expect_not_null(strstr(verdict.reason, "names a correlation"), "%s", verdict.reason);
 }
+
+Test(sigma_filter, what_can_hardly_be_meant_is_told) {
+    static const struct {
+        const char *body;
+        const char *warning; /* NULL: there is none */
+        int line;
+    } cases[] = {
+        {"    s: {User: adm}\n    condition: s or not s\n", "excludes nothing", 6},
+        {"    s: {User: adm}\n    t: {Host: h}\n    condition: not s\n", "selection 't'", 6},
+        {"    s: {User: adm}\n    condition: not s\n", NULL, 0},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char filter[512];
+        snprintf(filter, sizeof filter, "    rules: any\n%s", cases[i].body);
+        struct rule_verdict verdict = judge("product: windows", filter, NULL);
+        cr_expect_not(verdict.refused, "%s: %s", cases[i].body, verdict.reason);
+        cr_expect_eq(verdict.warned, cases[i].warning != NULL, "%s", verdict.warning);
+        cr_expect_eq(verdict.warning_line, cases[i].line, "line %d", verdict.warning_line);
+        if (cases[i].warning != NULL)
+            cr_expect_not_null(strstr(verdict.warning, cases[i].warning), "%s", verdict.warning);
+    }
+}
