@@ -1,7 +1,9 @@
 """siemctl rules: what it says of rules offline, and its exit status, which scripts build on."""
+import collections
 import concurrent.futures
 import json
 import os
+import pathlib
 import subprocess
 
 import pytest
@@ -153,6 +155,22 @@ def test_backtest_judges_correlations(tmp_path, threads):
     out = rules(*arguments)[1]
     assert "6      2       high      6f1d8a52-0000-4000-8000-000000000002  Odd User Again and Again\n" in out
     assert "1 of 1 correlations fired\n1 events that they refer to say no time" in out
+
+
+SCENARIOS = os.path.join(TOP, "tests", "scenarios")
+CORRELATED_SCENARIOS = [name for name in sorted(os.listdir(SCENARIOS)) if os.path.exists(os.path.join(SCENARIOS, name, "expect.json"))
+                        and '"correlations": ["' in pathlib.Path(SCENARIOS, name, "expect.json").read_text(encoding="utf-8")]
+
+
+@pytest.mark.parametrize("name", CORRELATED_SCENARIOS)
+def test_backtest_comes_to_what_the_scenarios_expect(name):
+    """Each event that is to complete a correlation is a moment at which it fires, and there is no other."""
+    with open(os.path.join(SCENARIOS, name, "expect.json"), encoding="utf-8") as file:
+        expected = collections.Counter(title for event in json.load(file)["events"] for title in event.get("correlations", []))
+    status, out, err = rules("backtest", "deploy/rules", os.path.join(SCENARIOS, name, "input.jsonl"), "--json")
+    assert status == 0, err
+    fired = {hit["title"]: hit["fired"] for hit in json.loads(out)["fired"] if hit["level"] != "info"}
+    assert fired == expected
 
 
 @pytest.mark.skipif(not os.path.isdir(DATA), reason=f"no data of others at {DATA}; set SIEM_SHARED")
