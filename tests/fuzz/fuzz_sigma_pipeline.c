@@ -5,13 +5,17 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static const char rules_text[] =
-    "title: A\nlogsource: {category: process_creation, product: windows}\nlevel: high\n"
+    "title: A\nname: A\nlogsource: {category: process_creation, product: windows}\nlevel: high\n"
     "tags: [attack.t1059]\ndetection:\n"
     "    s: {a|contains: [x, 'y*z'], b: 5, Hashes: ['MD5=ab', 'SHA1=cd'], c: null}\n"
     "    t:\n        - {d|re: '^x', e|fieldref: a}\n        - {f|expand: '%users%x%hosts%'}\n"
     "    k: [word, other]\n    condition: s and not 1 of t* or k\n"
     "---\ntitle: F\nlogsource: {product: windows}\n"
-    "filter: {rules: any, s: {u: me}, condition: not s}\n";
+    "filter: {rules: any, s: {u: me}, condition: not s}\n"
+    "---\ntitle: C\nname: c\ntags: [attack.t1110]\n"
+    "correlation: {type: event_count, rules: [A], group-by: [a], timespan: 1m,"
+    " condition: {gte: 2}}\n"
+    "---\ntitle: D\ncorrelation: {type: temporal, rules: [A, c], group-by: [a], timespan: 1m}\n";
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     struct sigma_error error;
