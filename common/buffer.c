@@ -29,20 +29,14 @@ uint8_t *buffer_reserve(struct buffer *buffer, size_t length) {
         size_t capacity = buffer->capacity < 64 ? 64 : buffer->capacity;
         while (capacity < needed)
             capacity *= 2;
+        if (capacity > buffer->limit)
+            capacity = buffer->limit;
         buffer->data = realloc(buffer->data, capacity);
         if (buffer->data == NULL)
             abort();
         buffer->capacity = capacity;
     }
     return buffer->data + buffer->length;
-}
-
-void buffer_append(struct buffer *buffer, const void *data, size_t length) {
-    uint8_t *room = buffer_reserve(buffer, length);
-    if (room == NULL || length == 0)
-        return;
-    memcpy(room, data, length);
-    buffer->length += length;
 }
 
 void buffer_append_text(struct buffer *buffer, struct text text) {

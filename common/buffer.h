@@ -12,7 +12,7 @@
 struct buffer {
     uint8_t *data;
     size_t length;
-    size_t capacity;
+    size_t capacity; /* of `data`, at most the limit */
     size_t limit;
     bool overflow;
 };
@@ -31,7 +31,15 @@ void buffer_reset(struct buffer *buffer);
 uint8_t *buffer_reserve(struct buffer *buffer, size_t length);
 
 /* Appends bytes; borrows them. */
-void buffer_append(struct buffer *buffer, const void *data, size_t length);
+static inline void buffer_append(struct buffer *buffer, const void *data, size_t length) {
+    uint8_t *room = length <= buffer->capacity - buffer->length && !buffer->overflow
+                        ? buffer->data + buffer->length
+                        : buffer_reserve(buffer, length);
+    if (room == NULL || length == 0)
+        return;
+    memcpy(room, data, length);
+    buffer->length += length;
+}
 
 /* Appends a text's bytes; borrows it. */
 void buffer_append_text(struct buffer *buffer, struct text text);
