@@ -7,7 +7,7 @@
  * literals may stand in too many places is left to a machine (literal_machine.h), so that the time
  * is linear in the text's length, whatever the text.
  *
- * Owner: new/destroy; the literals' bytes are borrowed for its life. Threads: read-only once made.
+ * Owner: new/destroy; the literals are copied. Threads: read-only once made.
  * Errors: none; out of memory aborts. Limits: texts of FILTER_TEXT_MAX bytes; FILTER_TRIES_MIN
  * comparisons, and one more for every FILTER_BYTES_A_TRY bytes of the text; literals below 2^32.
  * Source: Wu and Manber, A fast algorithm for multi-pattern searching (1994).

@@ -1,0 +1,116 @@
+/* literal_filter_parts.h: what a filter of literals consists of: literal_filter_make.c makes it,
+ * literal_places.c finds where in a text a literal may be, literal_filter.c searches with it.
+ *
+ * A literal is known by a key: some of its bytes, KEY_MIN to KEY_MAX, as many for all of them; one
+ * that is shorter by its first two; one of a single byte by nothing. Where all literals are long,
+ * only every second, fourth or eighth place of a text is looked at (the stride), and each literal
+ * is known by as many keys: wherever it stands, one of them is at such a place.
+ *
+ * Owner, threads, errors, limits: see literal_filter.h.
+ */
+#ifndef SIEM_DETECTOR_LITERAL_FILTER_PARTS_H
+#define SIEM_DETECTOR_LITERAL_FILTER_PARTS_H
+
+#include "services/detector/literal_filter.h"
+
+#define KEY_MIN 4
+#define KEY_MAX 7
+#define PAIR_SIZE 2
+#define PAIRS 65536
+/* Tell the keys of shorter literals from those of KEY_MAX bytes at most. */
+#define PAIR_MARK (1ull << 63)
+#define SINGLE_MARK UINT64_MAX
+/* Places of a text that are looked at in one go, a bit for each. */
+#define STRETCH_MAX 64
+/* What is read of a text at a place. */
+#define READ_SIZE sizeof(uint64_t)
+/* Bytes behind the last place of a stretch that can be read, though not all count. */
+#define READ_AHEAD 32
+/* Factors of the hash of a key: of its first four bytes and its last four, which may overlap. */
+#define HASH_FIRST 0x9e3779b1u
+#define HASH_LAST 0x85ebca77u
+/* Bits of a hash that choose a bit of a word. */
+#define WORD_LOG 5
+
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "a pair is the lowest bits read");
+
+/* A literal as it is known by one key. */
+struct literal_entry {
+    uint64_t key;
+    uint32_t number;
+    uint32_t text;   /* where its bytes begin among the filter's */
+    uint32_t length; /* of them */
+    uint32_t before; /* of them in front of the key */
+};
+
+struct literal_filter;
+
+/* The places, of at most STRETCH_MAX from `at` on, at which a literal may be known: a bit each,
+ * those behind the last mean nothing. READ_AHEAD bytes can be read behind it. */
+typedef uint64_t literal_places_fn(const struct literal_filter *filter, const char *at,
+                                   size_t count);
+
+struct literal_filter {
+    literal_places_fn *find_places;
+    uint64_t strides; /* a bit for each place of a stretch that is looked at */
+    size_t stride;    /* bytes from one such place to the next */
+    size_t shortest;  /* bytes of the shortest literal */
+    size_t key_size;
+    uint64_t key_mask;   /* of what is read */
+    uint32_t last_shift; /* bits in front of a key's last four bytes */
+    uint32_t word_shift; /* from a hash to the number of a word */
+    uint32_t slot_mask;  /* slots - 1 */
+    uint32_t entry_count, single_count;
+    uint32_t *words; /* each key has two bits in one of them */
+    uint32_t *pairs; /* a bit for each two bytes; NULL: no literal is known by two */
+    uint32_t *slots; /* by another hash of a key: the first entry with it; 0: free */
+    struct literal_entry
+        *entries; /* from 1; those with a key beside each other, single bytes last */
+    char *texts;  /* of the entries, in their order */
+};
+
+/* The portable way, for any filter. */
+literal_places_fn literal_places;
+
+/* The fastest way that this processor has for such a filter. */
+literal_places_fn *literal_places_choose(const struct literal_filter *filter);
+
+/* What is read at a place; a key is its lowest bytes. */
+static inline uint64_t read_place(const char *at) {
+    uint64_t bytes;
+    memcpy(&bytes, at, sizeof bytes);
+    return bytes;
+}
+
+/* The hash by which a key's bits are chosen. */
+static inline uint32_t hash_ends(const struct literal_filter *filter, uint64_t bytes) {
+    return (uint32_t)bytes * HASH_FIRST + (uint32_t)(bytes >> filter->last_shift) * HASH_LAST;
+}
+
+/* The two bits of a key with this hash, in its word. */
+static inline uint32_t key_bits(const struct literal_filter *filter, uint32_t hash) {
+    return 1u << (hash >> (filter->word_shift - WORD_LOG) & 31) |
+           1u << (hash >> (filter->word_shift - 2 * WORD_LOG) & 31);
+}
+
+/* Whether a literal may be known by the key at a place: 1 or 0. */
+static inline uint32_t may_be_key(const struct literal_filter *filter, uint64_t bytes) {
+    uint32_t hash = hash_ends(filter, bytes), bits = key_bits(filter, hash);
+    return (filter->words[hash >> filter->word_shift] & bits) == bits;
+}
+
+/* Whether one is known by the two bytes at a place, where some are known by two: 1 or 0. */
+static inline uint32_t is_pair(const struct literal_filter *filter, uint64_t bytes) {
+    uint32_t pair = (uint16_t)bytes;
+    return filter->pairs[pair >> WORD_LOG] >> (pair & 31) & 1;
+}
+
+/* The slot of a key, or the free one where it may be put. */
+static inline uint32_t *find_slot(const struct literal_filter *filter, uint64_t key) {
+    uint32_t at = (uint32_t)(key * 0x9e3779b97f4a7c15ull >> 24) & filter->slot_mask;
+    while (filter->slots[at] != 0 && filter->entries[filter->slots[at]].key != key)
+        at = (at + 1) & filter->slot_mask;
+    return &filter->slots[at];
+}
+
+#endif

@@ -1,0 +1,79 @@
+/* literal_places.c: no step waits for the one before, and none branches on what is found. */
+#include "services/detector/literal_filter_parts.h"
+
+uint64_t literal_places(const struct literal_filter *filter, const char *at, size_t count) {
+    uint64_t places = 0;
+    for (size_t i = 0; i < count; i += filter->stride) {
+        uint64_t bytes = read_place(at + i);
+        uint64_t found = may_be_key(filter, bytes);
+        if (filter->pairs != NULL)
+            found |= is_pair(filter, bytes);
+        places |= found << i;
+    }
+    return places;
+}
+
+#ifdef __x86_64__
+#include <immintrin.h>
+
+/* Places that are looked at at once, one in each lane of a vector. */
+#define LANES 8
+
+/* Four bytes at each of LANES places beside each other. */
+__attribute__((target("avx2"))) static inline __m256i read_lanes(const char *at) {
+    const __m256i spread = _mm256_setr_epi8(0, 1, 2, 3, 1, 2, 3, 4, 2, 3, 4, 5, 3, 4, 5, 6, 4, 5, 6,
+                                            7, 5, 6, 7, 8, 6, 7, 8, 9, 7, 8, 9, 10);
+    __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)at);
+    return _mm256_shuffle_epi8(_mm256_broadcastsi128_si256(bytes), spread);
+}
+
+/* The words of these numbers. */
+__attribute__((target("avx2"))) static inline __m256i read_words(const uint32_t *words,
+                                                                 __m256i numbers) {
+    return _mm256_i32gather_epi32((const int *)words, numbers, sizeof *words);
+}
+
+/* Has each word's bit of this number, of which the lowest bits count, as the highest. */
+__attribute__((target("avx2"))) static inline __m256i raise_bits(__m256i words, __m256i numbers) {
+    return _mm256_sllv_epi32(words, _mm256_andnot_si256(numbers, _mm256_set1_epi32(31)));
+}
+
+/* The lanes at whose places a literal may be known, their highest bits set. */
+__attribute__((target("avx2"))) static inline __m256i
+find_lanes(const struct literal_filter *filter, const char *at) {
+    __m128i shift = _mm_cvtsi32_si128((int)filter->word_shift);
+    __m256i first = read_lanes(at), last = read_lanes(at + filter->last_shift / 8);
+    __m256i hash = _mm256_add_epi32(_mm256_mullo_epi32(first, _mm256_set1_epi32((int)HASH_FIRST)),
+                                    _mm256_mullo_epi32(last, _mm256_set1_epi32((int)HASH_LAST)));
+    __m128i to_bit = _mm_sub_epi32(shift, _mm_cvtsi32_si128(WORD_LOG));
+    __m128i to_second = _mm_sub_epi32(to_bit, _mm_cvtsi32_si128(WORD_LOG));
+    __m256i words = read_words(filter->words, _mm256_srl_epi32(hash, shift));
+    __m256i found = _mm256_and_si256(raise_bits(words, _mm256_srl_epi32(hash, to_bit)),
+                                     raise_bits(words, _mm256_srl_epi32(hash, to_second)));
+    if (filter->pairs == NULL)
+        return found;
+    __m256i pair = _mm256_and_si256(first, _mm256_set1_epi32(PAIRS - 1));
+    words = read_words(filter->pairs, _mm256_srli_epi32(pair, WORD_LOG));
+    return _mm256_or_si256(found, raise_bits(words, pair));
+}
+
+__attribute__((target("avx2"))) static uint64_t
+find_places_avx2(const struct literal_filter *filter, const char *at, size_t count) {
+    uint64_t places = 0;
+    for (size_t i = 0; i < count; i += LANES) {
+        __m256i found = find_lanes(filter, at + i);
+        places |= (uint64_t)(uint32_t)_mm256_movemask_ps(_mm256_castsi256_ps(found)) << i;
+    }
+    return places & filter->strides;
+}
+
+literal_places_fn *literal_places_choose(const struct literal_filter *filter) {
+    return __builtin_cpu_supports("avx2") && filter->stride < LANES ? find_places_avx2
+                                                                    : literal_places;
+}
+#else
+literal_places_fn *literal_places_choose(const struct literal_filter *filter) {
+    (void)filter;
+    return literal_places;
+}
+#endif
