@@ -2,6 +2,7 @@
 #include "services/detector/equal_table.h"
 
 #include <stdlib.h>
+#define XXH_INLINE_ALL
 #include <xxhash.h>
 
 #define FREE 0

@@ -5,6 +5,7 @@
 
 #include <assert.h>
 #include <stdlib.h>
+#define XXH_INLINE_ALL
 #include <xxhash.h>
 
 #define FULL_PREFIX "metadata."

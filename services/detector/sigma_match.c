@@ -1,5 +1,6 @@
 /* sigma_match.c: one pattern against the values of one field: for what no index answers. */
 #include "services/detector/sigma_program.h"
+#include "services/detector/text_contains.h"
 
 #include <math.h>
 
@@ -16,11 +17,6 @@ static bool ends_with(struct text text, struct text end) {
 
 static bool starts_with(struct text text, struct text start) {
     return text.length >= start.length && memcmp(text.data, start.data, start.length) == 0;
-}
-
-static bool contains(struct text text, struct text part) {
-    return text.length >= part.length &&
-           memmem(text.data, text.length, part.data, part.length) != NULL;
 }
 
 /* True when `comparison` holds between the two orders: -1, 0 or 1. */
@@ -101,7 +97,7 @@ static bool field_matches(const struct sigma_pattern *pattern, const struct valu
         struct text part = text_for(pattern, fields, other);
         if (part.data == NULL)
             continue;
-        if (pattern->any_before && pattern->any_after ? contains(text, part)
+        if (pattern->any_before && pattern->any_after ? text_contains(text, part)
             : pattern->any_before                     ? ends_with(text, part)
             : pattern->any_after                      ? starts_with(text, part)
                                                       : text_equal(text, part))
@@ -120,7 +116,7 @@ bool sigma_pattern_matches_value(const struct sigma_pattern *pattern, const stru
     case SIGMA_PATTERN_SUFFIX:
         return ends_with(text_for(pattern, fields, value), pattern->literal);
     case SIGMA_PATTERN_CONTAINS:
-        return contains(text_for(pattern, fields, value), pattern->literal);
+        return text_contains(text_for(pattern, fields, value), pattern->literal);
     case SIGMA_PATTERN_GLOB:
         return sigma_glob_matches(&pattern->glob, text_for(pattern, fields, value));
     case SIGMA_PATTERN_REGEX:

@@ -26,7 +26,7 @@ struct sigma_runner *sigma_runner_new(const struct sigma_engine *engine) {
     hit_set_init(&runner->attempted, engine->atom_count);
     hit_set_init(&runner->searched, engine->lanes.count * SEARCHES);
     runner->candidates = new_array(engine->rule_words, sizeof *runner->candidates);
-    runner->matched = new_array(engine->rule_count, sizeof *runner->matched);
+    runner->rules = new_array(engine->rule_count, sizeof *runner->rules);
     buffer_init(&runner->room, SIZE_MAX);
     return runner;
 }
@@ -46,7 +46,7 @@ void sigma_runner_destroy(struct sigma_runner **pointer) {
     hit_set_fini(&runner->attempted);
     hit_set_fini(&runner->searched);
     free(runner->candidates);
-    free(runner->matched);
+    free(runner->rules);
     buffer_fini(&runner->room);
     free(runner);
     *pointer = NULL;
@@ -56,6 +56,7 @@ static void begin(struct sigma_runner *runner, struct fields *fields) {
     runner->fields = fields;
     runner->spread = 0;
     runner->literals_tried = 0;
+    runner->measured_lane = SIGMA_NONE;
     runner->reduced_value = NULL;
     runner->tried = 0;
     hit_set_clear(&runner->atoms);
@@ -106,23 +107,33 @@ static bool rule_matches(struct sigma_runner *runner, uint32_t rule) {
     return at == SIGMA_STEP_MATCH;
 }
 
+/* Lists the rules to try, and has their steps fetched. */
+static void list_tried(struct sigma_runner *runner) {
+    const struct sigma_engine *engine = runner->engine;
+    const struct sigma_route_bits *bits = &runner->route->bits;
+    for (uint32_t word = 0; word < engine->rule_words; word++) {
+        uint64_t left = (runner->candidates[word] & bits->rules[word]) | bits->always[word];
+        for (; left != 0; left &= left - 1) {
+            uint32_t rule = word * 64 + (uint32_t)__builtin_ctzll(left);
+            runner->rules[runner->tried++] = rule;
+            __builtin_prefetch(&engine->first_steps[rule]);
+        }
+    }
+    for (uint32_t i = 0; i < runner->tried; i++)
+        __builtin_prefetch(engine->steps.items + engine->first_steps[runner->rules[i]]);
+}
+
 size_t sigma_runner_run(struct sigma_runner *runner, struct fields *fields,
                         const struct logsource *logsource, const uint32_t **ret_rules) {
     size_t count = 0;
     begin(runner, fields);
     runner->route = sigma_routes_find(runner->routes, logsource);
-    const struct sigma_route_bits *bits = &runner->route->bits;
     sigma_search_witnesses(runner);
-    for (uint32_t word = 0; word < runner->engine->rule_words; word++) {
-        uint64_t left = (runner->candidates[word] & bits->rules[word]) | bits->always[word];
-        for (; left != 0; left &= left - 1) {
-            uint32_t rule = word * 64 + (uint32_t)__builtin_ctzll(left);
-            runner->tried++;
-            if (rule_matches(runner, rule))
-                runner->matched[count++] = rule;
-        }
-    }
-    *ret_rules = runner->matched;
+    list_tried(runner);
+    for (uint32_t i = 0; i < runner->tried; i++)
+        if (rule_matches(runner, runner->rules[i]))
+            runner->rules[count++] = runner->rules[i];
+    *ret_rules = runner->rules;
     return count;
 }
 

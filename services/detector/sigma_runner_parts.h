@@ -23,9 +23,11 @@ struct sigma_runner {
     struct hit_set attempted; /* atoms that were tried */
     struct hit_set searched;  /* late: lanes, SEARCHES numbers each */
     uint64_t *candidates;     /* rules a witness of which was found */
-    uint32_t *matched;
+    uint32_t *rules;          /* to try; the first of them, then, those that match */
     uint32_t tried;
-    uint32_t literals_tried;           /* one by one */
+    uint32_t literals_tried; /* one by one */
+    uint32_t measured_lane;  /* whose values were measured last; SIGMA_NONE: none's */
+    size_t measured_size;
     uint32_t spread;                   /* of the atoms found, those that have set their terms */
     const struct value *reduced_value; /* that was reduced last; NULL: none */
     bool is_reduced;                   /* else it cannot be */

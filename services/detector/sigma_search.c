@@ -2,10 +2,14 @@
 #include "services/detector/sigma_runner_parts.h"
 
 #include "services/detector/reduced_text.h"
+#include "services/detector/text_contains.h"
 
 /* Late literals that are looked for one by one in an event, in as many bytes of a lane. */
 #define TRIED_MAX 24
 #define TRIED_SIZE_MAX 512
+
+/* Values whose places in memory are on their way to the processor. */
+#define QUESTIONS_AT_ONCE 32
 
 /* Ways of searching a value. */
 #define BY_LOOK_UP (1 << SEARCH_LOOK_UP)
@@ -16,6 +20,10 @@
 /* Sets the terms of the atoms found since the last call, and makes candidates. */
 static void spread_atoms(struct sigma_runner *runner) {
     const struct sigma_lists *lists = &runner->engine->of_atoms;
+    for (uint32_t i = runner->spread; i < runner->atoms.count; i++)
+        __builtin_prefetch(lists->starts + 2 * runner->atoms.numbers[i]);
+    for (uint32_t i = runner->spread; i < runner->atoms.count; i++)
+        __builtin_prefetch(lists->items + lists->starts[2 * runner->atoms.numbers[i]]);
     for (; runner->spread < runner->atoms.count; runner->spread++) {
         const uint32_t *starts = lists->starts + 2 * runner->atoms.numbers[runner->spread];
         for (uint32_t i = starts[0]; i < starts[1]; i++)
@@ -76,26 +84,36 @@ static void search_ways(struct sigma_runner *runner, const struct value_question
     }
 }
 
-/* Finds the atoms of a value in these ways, or remembers them. */
-static void search_value(struct sigma_runner *runner, uint32_t lane, const struct value *value,
-                         uint8_t ways) {
+/* Makes the question for a value's atoms, to be asked soon. */
+static struct value_question make_question(const struct sigma_runner *runner, uint32_t lane,
+                                           const struct value *value, uint8_t ways) {
     struct value_question question = {.value = value, .lane = lane, .ways = ways};
     if (ways & BY_KEYWORDS)
         question.route = runner->route->number;
-    enum value_answer answer = value_is_comparable(value)
-                                   ? value_memory_ask(runner->memory, &question, &runner->atoms)
-                                   : VALUE_UNKNOWN;
+    value_memory_prepare(runner->memory, &question);
+    return question;
+}
+
+/* Finds the atoms of a value, or remembers them. */
+static void search_value(struct sigma_runner *runner, const struct value_question *question) {
+    enum value_answer answer = value_memory_ask(runner->memory, question, &runner->atoms);
     if (answer == VALUE_UNKNOWN)
-        search_ways(runner, &question, &runner->atoms);
+        search_ways(runner, question, &runner->atoms);
     if (answer != VALUE_AGAIN)
         return;
     hit_set_clear(&runner->found);
     literal_searches_run(&runner->searches);
-    search_ways(runner, &question, &runner->found);
+    search_ways(runner, question, &runner->found);
     literal_searches_run(&runner->searches);
-    value_memory_keep(runner->memory, &question, &runner->found);
+    value_memory_keep(runner->memory, question, &runner->found);
     for (uint32_t i = 0; i < runner->found.count; i++)
         (void)hit_set_add(&runner->atoms, runner->found.numbers[i]);
+}
+
+static void search_value_now(struct sigma_runner *runner, uint32_t lane, const struct value *value,
+                             enum sigma_search search) {
+    struct value_question question = make_question(runner, lane, value, sigma_way(search));
+    search_value(runner, &question);
 }
 
 void sigma_search_lane(struct sigma_runner *runner, uint32_t lane, enum sigma_search search) {
@@ -105,11 +123,11 @@ void sigma_search_lane(struct sigma_runner *runner, uint32_t lane, enum sigma_se
     const struct fields *fields = runner->fields;
     if (sigma_lane_field(runner, lane) == SIGMA_KEYWORDS) {
         for (uint32_t i = 0; i < fields->searched; i++)
-            search_value(runner, lane, &fields->values[i], sigma_way(search));
+            search_value_now(runner, lane, &fields->values[i], search);
     } else {
         for (const struct value *value = fields_first(fields, lane); value != NULL;
              value = fields_next(fields, value))
-            search_value(runner, lane, value, sigma_way(search));
+            search_value_now(runner, lane, value, search);
     }
     literal_searches_run(&runner->searches);
     spread_atoms(runner);
@@ -149,19 +167,40 @@ static bool lane_has(struct sigma_runner *runner, const struct sigma_check *chec
     return false;
 }
 
-/* Bytes of a lane's values, or more than TRIED_SIZE_MAX when they are more. */
-static size_t lane_size(const struct sigma_runner *runner, uint32_t lane) {
+/* Bytes of a lane's values; SIZE_MAX for keywords, which look at all values. */
+static size_t lane_size(struct sigma_runner *runner, uint32_t lane) {
     size_t size = 0;
     if (sigma_lane_field(runner, lane) == SIGMA_KEYWORDS)
         return SIZE_MAX;
-    for (const struct value *value = fields_first(runner->fields, lane);
-         value != NULL && size <= TRIED_SIZE_MAX; value = fields_next(runner->fields, value))
+    for (const struct value *value = fields_first(runner->fields, lane); value != NULL;
+         value = fields_next(runner->fields, value))
         size += value->text.length;
     return size;
 }
 
-/* True when the lane has a late literal: one is looked for by itself, while values are short and
- * few were; else all are. */
+/* True when one by one is how a late literal of the lane is looked for: while values are short and
+ * few were. */
+static bool is_tried_alone(struct sigma_runner *runner, uint32_t lane) {
+    if (runner->literals_tried++ >= TRIED_MAX)
+        return false;
+    if (runner->measured_lane != lane) {
+        runner->measured_lane = lane;
+        runner->measured_size = lane_size(runner, lane);
+    }
+    return runner->measured_size <= TRIED_SIZE_MAX;
+}
+
+/* True when some value of the lane has the literal. */
+static bool lane_contains(struct sigma_runner *runner, uint32_t lane, struct text literal) {
+    for (const struct value *value = fields_first(runner->fields, lane); value != NULL;
+         value = fields_next(runner->fields, value))
+        if (value_is_comparable(value) &&
+            text_contains(fields_folded(runner->fields, value), literal))
+            return true;
+    return false;
+}
+
+/* True when the lane has a late literal: one is looked for by itself, or all are. */
 static bool has_literal(struct sigma_runner *runner, uint32_t lane, uint32_t atom,
                         const struct sigma_pattern *pattern) {
     uint32_t search = lane * SEARCHES + SEARCH_LATE_LITERALS;
@@ -169,12 +208,12 @@ static bool has_literal(struct sigma_runner *runner, uint32_t lane, uint32_t ato
         return true;
     if (hit_set_has(&runner->searched, search) || hit_set_has(&runner->attempted, atom))
         return false;
-    if (runner->literals_tried++ >= TRIED_MAX || lane_size(runner, lane) > TRIED_SIZE_MAX) {
+    if (!is_tried_alone(runner, lane)) {
         sigma_search_lane(runner, lane, SEARCH_LATE_LITERALS);
         return hit_set_has(&runner->atoms, atom);
     }
     (void)hit_set_add(&runner->attempted, atom);
-    if (!sigma_pattern_matches(pattern, lane, runner->fields, &runner->workspace))
+    if (!lane_contains(runner, lane, pattern->literal))
         return false;
     (void)hit_set_add(&runner->atoms, atom);
     spread_atoms(runner);
@@ -215,11 +254,18 @@ static uint8_t ways_for(const struct sigma_runner *runner, uint32_t index) {
 
 void sigma_search_witnesses(struct sigma_runner *runner) {
     const struct fields *fields = runner->fields;
-    for (uint32_t i = 0; i < fields->count; i++) {
-        const struct value *value = &fields->values[i];
-        uint8_t ways = ways_for(runner, i);
-        if (ways != 0)
-            search_value(runner, value->field < 0 ? 0 : (uint32_t)value->field, value, ways);
+    struct value_question questions[QUESTIONS_AT_ONCE];
+    for (uint32_t i = 0; i < fields->count;) {
+        uint32_t count = 0;
+        for (; i < fields->count && count < QUESTIONS_AT_ONCE; i++) {
+            const struct value *value = &fields->values[i];
+            uint32_t lane = value->field < 0 ? 0 : (uint32_t)value->field;
+            uint8_t ways = ways_for(runner, i);
+            if (ways != 0)
+                questions[count++] = make_question(runner, lane, value, ways);
+        }
+        for (uint32_t k = 0; k < count; k++)
+            search_value(runner, &questions[k]);
     }
     literal_searches_run(&runner->searches);
     spread_atoms(runner);

@@ -3,8 +3,8 @@
  *
  * A value is remembered when it comes for the second time, so that those which never come again
  * (identifiers, times) displace nothing. Owner: new/destroy; texts are copied. Threads: one.
- * Errors: none; out of memory aborts. Limits: VALUES_MAX values of REMEMBERED_SIZE_MAX bytes with
- * REMEMBERED_ATOMS_MAX atoms; a new one takes the place of one with which it shares it.
+ * Errors: none; out of memory aborts. Limits: VALUES_MAX values of REMEMBERED_SIZE_MAX; a new one
+ * takes the place of one with which it shares it.
  */
 #ifndef SIEM_DETECTOR_VALUE_MEMORY_H
 #define SIEM_DETECTOR_VALUE_MEMORY_H
@@ -13,8 +13,7 @@
 #include "services/detector/hit_set.h"
 
 #define VALUES_MAX 4096
-#define REMEMBERED_SIZE_MAX 120
-#define REMEMBERED_ATOMS_MAX 28
+#define REMEMBERED_SIZE_MAX 176 /* bytes of its text, and four for each atom */
 
 struct value_memory;
 
@@ -22,8 +21,9 @@ struct value_memory;
 struct value_question {
     const struct value *value;
     uint32_t lane;
-    uint8_t ways;   /* of searching it, as bits */
-    uint64_t route; /* whose keywords are searched for; 0: none are */
+    uint8_t ways;    /* of searching it, as bits */
+    uint64_t route;  /* whose keywords are searched for; 0: none are */
+    bool is_askable; /* it is short; this and the hash are value_memory_prepare()'s */
     uint64_t hash;
 };
 
@@ -39,9 +39,12 @@ struct value_memory *value_memory_new(void);
 /* Frees it and nulls the pointer; NULL is fine. */
 void value_memory_destroy(struct value_memory **memory);
 
-/* Adds the atoms of a value that is remembered; completes the question. */
-enum value_answer value_memory_ask(struct value_memory *memory, struct value_question *question,
-                                   struct hit_set *atoms);
+/* Completes a question and has fetched what it will ask for: best some time before. */
+void value_memory_prepare(const struct value_memory *memory, struct value_question *question);
+
+/* Adds the atoms of a value that is remembered. */
+enum value_answer value_memory_ask(struct value_memory *memory,
+                                   const struct value_question *question, struct hit_set *atoms);
 
 /* Remembers the atoms of a value that came AGAIN, unless they are too many. */
 void value_memory_keep(struct value_memory *memory, const struct value_question *question,
