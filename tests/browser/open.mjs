@@ -9,7 +9,7 @@ const { chromium } = createRequire(join(process.cwd(), 'tests'))('playwright-cor
 const EXECUTABLE = process.env.CHROMIUM ?? '/usr/bin/chromium';
 // Chromium's sandbox refuses to run as root, as tests in a container do.
 const ARGUMENTS = process.getuid() === 0 ? ['--no-sandbox'] : [];
-const PATIENCE_MS = 30000;
+const PATIENCE_MS = 120000;
 
 function watch(page, origin, troubles) {
   page.on('console', message => {
@@ -28,7 +28,7 @@ function watch(page, origin, troubles) {
 // Opens the page, does the steps with (page, document), and fails when there was any trouble. A screenshot of a
 // failure is left in the working directory.
 export async function inBrowser(base, path, steps) {
-  const browser = await chromium.launch({ executablePath: EXECUTABLE, args: ARGUMENTS });
+  const browser = await chromium.launch({ executablePath: EXECUTABLE, args: ARGUMENTS, timeout: PATIENCE_MS });
   const troubles = [];
   try {
     const page = await browser.newPage({ viewport: { width: 1280, height: 1000 } });

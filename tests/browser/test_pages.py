@@ -18,7 +18,7 @@ def pipeline():
 def run(script, *arguments):
     """Runs a script of this directory where its npm packages are (tests/browser/packages)."""
     done = subprocess.run(["node", os.path.join(HERE, script), *arguments], cwd=os.environ["SIEM_BROWSER_PACKAGES"],
-                          capture_output=True, text=True, timeout=240)
+                          capture_output=True, text=True, timeout=400)
     assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
     return done.stdout.strip()
 

@@ -21,7 +21,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 from support.waiting import wait_until
 
 STREAM = "siem:{0}:threats"
-DEADLINE_S = 20
+DEADLINE_S = 120
 
 
 @contextlib.contextmanager

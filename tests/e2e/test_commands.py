@@ -23,13 +23,13 @@ def commands():
 @pytest.mark.parametrize("command", commands())
 def test_help(command):
     for option in ("--help", "-h"):
-        done = subprocess.run([os.path.join(TOP, command), option], capture_output=True, text=True, timeout=60)
+        done = subprocess.run([os.path.join(TOP, command), option], capture_output=True, text=True, timeout=120)
         assert done.returncode == 0 and done.stdout.startswith("usage: ") and not done.stderr, done
 
 
 def compilations(directory):
     """How every file is compiled, after a configuration as deploy/up does it."""
-    subprocess.run(["cmake", "--preset", "release", "-B", directory], cwd=TOP, check=True, capture_output=True, timeout=120)
+    subprocess.run(["cmake", "--preset", "release", "-B", directory], cwd=TOP, check=True, capture_output=True, timeout=600)
     with open(os.path.join(directory, "compile_commands.json")) as file:
         return json.load(file)
 
@@ -43,7 +43,7 @@ def stack(script, state, top=TOP):
     """What bash prints for a script that uses deploy/stack.sh."""
     environment = {name: value for name, value in os.environ.items() if name != "API_KEY"}
     done = subprocess.run(["bash", "-euc", f'. "$1/deploy/stack.sh"; state=$2; {script}', "stack", str(top), str(state)],
-                          env=environment, capture_output=True, text=True, timeout=60)
+                          env=environment, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done
     return done.stdout
 
@@ -86,6 +86,6 @@ def test_down_ends_what_a_killed_supervisor_left(tmp_path):
         wait_until(lambda: len(list(tmp_path.glob("supervise/*/supervise/pid"))) == 5, "all are started")
     finally:
         os.kill(pid, signal.SIGKILL)
-        done = subprocess.run([os.path.join(TOP, "deploy", "down"), "--state", tmp_path], capture_output=True, text=True, timeout=60)
+        done = subprocess.run([os.path.join(TOP, "deploy", "down"), "--state", tmp_path], capture_output=True, text=True, timeout=120)
     assert done.returncode == 0 and not done.stderr, done
     assert is_free(tmp_path / "lock")

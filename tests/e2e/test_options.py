@@ -61,7 +61,7 @@ def test_compose_passes_every_option_on(service):
     ("ingest", {"SIEM_HTTP_WORKERS": "65"}, "SIEM_HTTP_WORKERS"),
     ("alerter", {"SIEM_ALERT_RETRY": "soon"}, "SIEM_ALERT_RETRY")])
 def test_a_wrong_option_stops_the_start_and_is_named(service, wrong, said):
-    ended = subprocess.run([program(service, BIN)], env=dict(os.environ, **wrong), capture_output=True, text=True, timeout=30)
+    ended = subprocess.run([program(service, BIN)], env=dict(os.environ, **wrong), capture_output=True, text=True, timeout=120)
     assert ended.returncode == 1 and said in ended.stderr
 
 
@@ -80,7 +80,7 @@ def test_a_start_that_fails_for_its_options_begins_no_epoch(tmp_path, wrong, rea
         options = {"SIEM_LISTEN": "127.0.0.1:0", **{name: value.replace("{taken}", taken) for name, value in wrong.items()}}
         environment = {name: value for name, value in os.environ.items() if not name.startswith("SIEM_")}
         environment.update(options, SIEM_STATE_DIR=str(tmp_path / "state"))
-        ended = subprocess.run([program("ingest", BIN)], env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=30)
+        ended = subprocess.run([program("ingest", BIN)], env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=120)
     *_, cause, last = map(json.loads, ended.stderr.splitlines())
     assert ended.returncode == 1 and (last["message"], last["reason"]) == ("not started", reason), ended.stderr
     assert cause["level"] == "error" and cause["remedy"], ended.stderr

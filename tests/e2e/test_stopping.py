@@ -47,7 +47,7 @@ def test_stops_cleanly_under_load():
         stored = unknown = 0
         for _ in range(ROUNDS):
             load = Mixed(pipeline.port)
-            wait_until(lambda: load.answers >= ANSWERS, "the load runs", 60)
+            wait_until(lambda: load.answers >= ANSWERS, "the load runs")
             status = pipeline["ingest"].stop()
             load.end()
             assert status == 0, pipeline.tail("ingest")

@@ -45,7 +45,7 @@ def test_a_stopped_subscriber_misses_none():
 
         def missing():
             return wanted - set(addresses_of(output_path))
-        wait_until(lambda: not missing(), lambda: f"all threats heard; missing {len(missing())}", 60, every=0.5)
+        wait_until(lambda: not missing(), lambda: f"all threats heard; missing {len(missing())}", every=0.5)
         subscriber.terminate()
         subscriber.wait()
         heard = [address for address in addresses_of(output_path) if address in wanted]

@@ -32,7 +32,7 @@ class Api:
     """Requests to http://host:port (https:// with `tls`, an ssl.SSLContext) with an API key; OSError or
     HTTPException when there is no reply."""
 
-    def __init__(self, host, port, key=None, timeout=15.0, tls=None):
+    def __init__(self, host, port, key=None, timeout=60.0, tls=None):
         self.host, self.port, self.key, self.timeout, self.tls = host, port, key, timeout, tls
         self.connection = None
 

@@ -4,7 +4,7 @@ import http.client
 
 def page(host, port):
     """The whole page, as Prometheus reads it."""
-    connection = http.client.HTTPConnection(host, port, timeout=5)
+    connection = http.client.HTTPConnection(host, port, timeout=60)
     try:
         connection.request("GET", "/metrics")
         reply = connection.getresponse()

@@ -72,7 +72,7 @@ class Tricklers:
 
     def open(self, number):
         start, piece = self.ways[number % len(self.ways)]
-        connection = socket.create_connection(("127.0.0.1", self.port), timeout=20)
+        connection = socket.create_connection(("127.0.0.1", self.port), timeout=60)
         connection.sendall(start)
         connection.setblocking(False)
         return connection, piece

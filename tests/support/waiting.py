@@ -2,13 +2,16 @@
 import select
 import time
 
+# Longer than anything ordinary takes where many want one processor; it costs nothing when all is well.
+PATIENCE_SECONDS = 120.0
+
 
 def pause(seconds):
     """Lets others run; only for the poll below and for pacing a load."""
     select.select([], [], [], seconds)
 
 
-def wait_until(condition, what, seconds=20.0, every=0.01):
+def wait_until(condition, what, seconds=PATIENCE_SECONDS, every=0.01):
     """Returns the first true value of condition(); fails, naming `what` (a text, or a function that gives one), after `seconds`."""
     deadline = time.monotonic() + seconds
     while True:
