@@ -91,34 +91,37 @@ def check_legend(prometheus, panel, target):
 def test_a_real_prometheus_scrapes_everything_and_answers():
     with Pipeline(detectors=2, webhook=True) as pipeline, Prometheus(pipeline) as prometheus:
         for job, count in JOBS.items():
-            wait_until(lambda: prometheus.value(f'sum(up{{job="{job}"}})') == count, f"{count} of {job} are up", 30)
-        assert prometheus.value("count(siem_ready == 1)") == sum(JOBS.values())
+            wait_until(lambda: prometheus.value(f'sum(up{{job="{job}"}})') == count, f"{count} of {job} are up")
+        wait_until(lambda: prometheus.value("count(siem_ready == 1)") == sum(JOBS.values()), "all are ready")
         sent = 0
 
         def committed():
             return prometheus.value('sum(siem_events_total{stage="commit",outcome="committed"})')
         while not prometheus.value("siem:end_to_end_seconds:p99_5m"):
             sent += send(pipeline)
-            wait_until(lambda: committed() == sent, lambda: f"{sent} events are counted, not {committed()}", 30)
-        assert prometheus.value('sum(rate(siem_events_total{stage="ingest",outcome="accepted"}[1m]))') > 0
+            wait_until(lambda: committed() == sent, lambda: f"{sent} events are counted, not {committed()}")
+        accepted = 'sum(rate(siem_events_total{stage="ingest",outcome="accepted"}[1m]))'
+        wait_until(lambda: (prometheus.value(accepted) or 0) > 0, "the rate shows the flow")
 
         def flow():
             return {labels["outcome"]: value for labels, value in prometheus.query('siem:events:rate1m{stage="commit"}')}
-        wait_until(lambda: flow().get("committed", 0) > 0, lambda: f"the recorded rate shows the flow, not {flow()}", 30)
-        assert flow()["quarantined"] == 0
+        seen = wait_until(lambda: [now for now in [flow()] if now.get("committed", 0) > 0],
+                          lambda: f"the recorded rate shows the flow, not {flow()}")[0]
+        assert seen["quarantined"] == 0
 
         def empty():
             """Panels and rules that would show nothing even if they told of more than trouble ("> 0")."""
             return [place for place, expression in monitoring.expressions() if not place.startswith("Siem") and
                     not prometheus.query(monitoring.shown(expression.removesuffix(" > 0")))]
-        wait_until(lambda: not empty(), lambda: f"every panel shows something; {empty()} do not", 30)
+        wait_until(lambda: not empty(), lambda: f"every panel shows something; {empty()} do not")
         for place, expression in monitoring.expressions():
             prometheus.query(monitoring.shown(expression))
         for panel, target in monitoring.targets():
+            wait_until(lambda: prometheus.value("sum(up)") == sum(JOBS.values()), "none was too busy to be scraped")
             check_legend(prometheus, panel, target)
         firing = [labels["alertname"] for labels, _ in prometheus.query('ALERTS{alertstate="firing"}')]
         assert firing == [], "all is well"
 
         pipeline["detector-2"].kill()
         pending = 'ALERTS{alertname="SiemProcessDown",alertstate="pending",job="siem-detector"}'
-        wait_until(lambda: prometheus.value(pending) == 1, "the dead detector is noticed", 30)
+        wait_until(lambda: prometheus.value(pending) == 1, "the dead detector is noticed")

@@ -63,7 +63,7 @@ class PrometheusApi:
         self.port = port
 
     def get(self, path):
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=10) as reply:
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=60) as reply:
             return reply.read()
 
     def is_ready(self):
@@ -88,7 +88,7 @@ class PrometheusApi:
 class Prometheus(PrometheusApi):
     """with Prometheus(pipeline) as prometheus: scrapes every process of it each `interval`, with our rules."""
 
-    def __init__(self, pipeline, interval="500ms"):
+    def __init__(self, pipeline, interval="1s"):
         super().__init__(free_port())
         self.directory = os.path.join(pipeline.directory, "prometheus")
         os.mkdir(self.directory)
@@ -107,7 +107,7 @@ class Prometheus(PrometheusApi):
 
     def __enter__(self):
         self.process.start()
-        wait_until(self.is_ready, lambda: "Prometheus is ready:\n" + self.process.log()[-2000:], 30)
+        wait_until(self.is_ready, lambda: "Prometheus is ready:\n" + self.process.log()[-2000:])
         return self
 
     def __exit__(self, kind, value, trace):
