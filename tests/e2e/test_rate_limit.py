@@ -23,7 +23,7 @@ def ready(pipeline):
 ENOUGH_REFUSED = 100
 # Asked for by a client each when Redis stopped: two rounds at most, before the process knew that it is away.
 LEASES_LOST = 8
-MOST_SECONDS = 60
+MOST_SECONDS = 120
 
 
 class Hammer:
@@ -68,6 +68,11 @@ def log(api):
     return api.log(EVENT, wait=False)
 
 
+def refusal(api):
+    """The first one; a token may have come meanwhile."""
+    return wait_until(lambda: next((answer for answer in [log(api)] if answer.status == 429), None), "it refuses", every=0)
+
+
 def within(passed, count, period, elapsed, left=None):
     """What a budget of count/period, of which so much is left (None: all), allows in that time; 5 percent, and a token of the
     moment it was measured, are allowed for."""
@@ -82,8 +87,8 @@ def test_two_processes_share_one_budget():
         assert not hammer.other, hammer.other[:3]
         within(hammer.passed, 100, 60, hammer.elapsed)
         assert hammer.refused >= ENOUGH_REFUSED
-        refused = log(pipeline.api())
-        assert refused.status == 429 and refused.json == {"detail": "Too many requests. Try again later."}
+        refused = refusal(pipeline.api())
+        assert refused.json == {"detail": "Too many requests. Try again later."}
         assert 1 <= int(refused.headers["Retry-After"]) <= 2
         assert (refused.headers["RateLimit-Limit"], refused.headers["RateLimit-Policy"]) == ("100", "100;w=60")
         assert refused.headers["RateLimit-Remaining"] == "0" and 50 <= int(refused.headers["RateLimit-Reset"]) <= 61
@@ -93,27 +98,25 @@ def test_two_processes_share_one_budget():
 
 def test_a_large_budget_is_shared_in_leases():
     """Redis is asked far less often than requests come."""
-    with running(SIEM_RATE_LIMIT_ADDRESS="300/second") as pipeline:
+    with running(SIEM_RATE_LIMIT_ADDRESS="600/minute") as pipeline:
         ready(pipeline)
         api = pipeline.api(None)
         before = api.get("/ledger")
-        assert before.headers["RateLimit-Limit"] == "300"
+        assert before.headers["RateLimit-Limit"] == "600"
         hammer = Hammer([lambda: pipeline.api(None), lambda: pipeline.second(None)], 8, 4.0,
                         lambda api: api.request("POST", "/log", EVENT, {"X-API-Key": API_KEY, "Prefer": "respond-async"}))
         assert not hammer.other, hammer.other[:3]
-        within(hammer.passed, 300, 1, hammer.elapsed)
-        wait_until(lambda: int(api.get("/ledger").headers["RateLimit-Remaining"]) > 10, "the budget is there again")
+        within(hammer.passed, 600, 60, hammer.elapsed)
+        wait_until(lambda: int(api.get("/ledger").headers["RateLimit-Remaining"]) > 10, "the budget is there again", every=0.5)
         assert 0 < pipeline.metric("ingest", "siem_rate_leases_total") < hammer.passed / 2, "a lease holds several tokens"
 
 
 def test_the_budget_comes_back():
-    with running(SIEM_RATE_LIMIT_KEY="20/second") as pipeline:
+    with running(SIEM_RATE_LIMIT_KEY="4/second") as pipeline:
         ready(pipeline)
         apis = [pipeline.api(), pipeline.second()]
         wait_until(lambda: [log(api).status for api in apis] == [429, 429], "both refuse")
-        refused = log(apis[0])
-        while refused.status != 429:
-            refused = log(apis[0])
+        refused = refusal(apis[0])
         pause(int(refused.headers["Retry-After"]))
         assert log(apis[1]).status == 202
         assert log(apis[0]).status == 202
