@@ -10,7 +10,7 @@
 
 #include "common/http_server.h"
 
-#define HTTP_ECHO_LATER_MS 1500
+#define HTTP_ECHO_LATER_MS 4000
 #define HTTP_ECHO_LARGE (32 * 1024 * 1024)
 
 /* Starts one on a free port of 127.0.0.1 with two workers, unless `options` says otherwise. */

@@ -8,7 +8,7 @@
 
 #include "common/bytes.h"
 
-#define HTTP_FIXTURE_WAIT_MS 20000
+#define HTTP_FIXTURE_WAIT_MS 60000
 #define HTTP_REPLY_MAX 65536
 
 struct http_reply {

@@ -16,7 +16,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define START_TIMEOUT_MS 10000
+#define START_TIMEOUT_MS 60000
 
 static _Noreturn void run_server(const struct redis_fixture *redis) {
     prctl(PR_SET_PDEATHSIG, SIGKILL); /* nothing is left behind when the test crashes */

@@ -16,7 +16,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define DEADLINE_MS 20000
+#define DEADLINE_MS 60000
 #define PATH_SIZE 256
 
 #define RULE                                                                                       \

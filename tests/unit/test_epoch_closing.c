@@ -286,7 +286,7 @@ static void live(unsigned seed) {
     cr_expect_eq(forgotten(), 0, "seed %u", seed);
 }
 
-Test(epoch_closing, every_batch_counts_once_in_any_order_and_after_any_restore, .timeout = 60) {
+Test(epoch_closing, every_batch_counts_once_in_any_order_and_after_any_restore, .timeout = 300) {
     for (unsigned seed = 1; seed <= RUNS; seed++) {
         live(seed);
         commit_fixture_flush(&fixture);

@@ -17,7 +17,7 @@ static int port;
 
 static void setup(void) {
     server =
-        http_echo_new(&(struct http_options){.connections_max = 100, .request_timeout_ms = 5000});
+        http_echo_new(&(struct http_options){.connections_max = 100, .request_timeout_ms = 60000});
     port = http_server_port(server);
 }
 
@@ -25,7 +25,7 @@ static void teardown(void) {
     http_server_destroy(&server);
 }
 
-TestSuite(http_framing, .init = setup, .fini = teardown, .timeout = 60);
+TestSuite(http_framing, .init = setup, .fini = teardown, .timeout = 300);
 
 Test(http_framing, refuses_framing_that_can_be_read_in_two_ways) {
     static const struct http_exchange exchanges[] = {

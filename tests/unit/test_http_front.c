@@ -18,7 +18,7 @@ static struct http_server *server;
 static void check(struct http_options options, const struct http_exchange *exchanges,
                   size_t count) {
     options.connections_max = 100;
-    options.request_timeout_ms = 5000;
+    options.request_timeout_ms = 60000;
     server = http_echo_new(&options);
     http_fixture_check(http_server_port(server), exchanges, count);
 }
@@ -30,7 +30,7 @@ static void teardown(void) {
     http_server_destroy(&server);
 }
 
-TestSuite(http_front, .fini = teardown, .timeout = 60);
+TestSuite(http_front, .fini = teardown, .timeout = 300);
 
 #define OPTIONS(...)                                                                               \
     { __VA_ARGS__ }
@@ -130,7 +130,7 @@ Test(http_front, a_target_too_long_to_be_copied_is_refused) {
     static struct http_reply reply;
     static char request[2000];
     server = http_echo_new(&(struct http_options){
-        .redirect = true, .connections_max = 10, .request_timeout_ms = 5000});
+        .redirect = true, .connections_max = 10, .request_timeout_ms = 60000});
     int length = snprintf(request, sizeof request, "GET /%0*d HTTP/1.1\r\n" HOST "\r\n", 1500, 0);
     http_fixture_ask(http_server_port(server), (struct text){request, (size_t)length}, &reply);
     cr_expect_eq(reply.code, 414, "%d", reply.code);

@@ -12,7 +12,7 @@ static struct http_server *server;
 
 static void check(const struct http_exchange *exchanges, size_t count) {
     server =
-        http_echo_new(&(struct http_options){.connections_max = 100, .request_timeout_ms = 5000});
+        http_echo_new(&(struct http_options){.connections_max = 100, .request_timeout_ms = 60000});
     http_fixture_check(http_server_port(server), exchanges, count);
 }
 
@@ -22,7 +22,7 @@ static void teardown(void) {
     http_server_destroy(&server);
 }
 
-TestSuite(http_headers, .fini = teardown, .timeout = 60);
+TestSuite(http_headers, .fini = teardown, .timeout = 300);
 
 /* RFC 9110 §5.5: blanks around a value are no part of it. */
 Test(http_headers, a_value_ends_before_the_blanks) {

@@ -6,7 +6,7 @@
 #include <pthread.h>
 #include <unistd.h>
 
-#define WAIT_S 20
+#define WAIT_S 60
 #define HELD_MAX 64
 #define HOST "Host: here\r\n"
 
@@ -104,7 +104,7 @@ static void setup(void) {
     server = http_server_new(&(struct http_options){.listen = "127.0.0.1:0",
                                                     .workers = 1,
                                                     .connections_max = 100,
-                                                    .request_timeout_ms = 10000,
+                                                    .request_timeout_ms = 60000,
                                                     .routes = routes,
                                                     .routes_count = 2});
     cr_assert_not_null(server);
@@ -115,7 +115,7 @@ static void teardown(void) {
     http_server_destroy(&server);
 }
 
-TestSuite(http_hold, .init = setup, .fini = teardown, .timeout = 60);
+TestSuite(http_hold, .init = setup, .fini = teardown, .timeout = 300);
 
 static void expect(int fd, int code, const char *text) {
     static struct http_reply reply;

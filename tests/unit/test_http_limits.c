@@ -14,7 +14,9 @@
 #define HOST "Host: here\r\n"
 #define HELLO "GET /hello HTTP/1.1\r\n" HOST "\r\n"
 #define LATER "POST /later HTTP/1.1\r\n" HOST "Content-Length: 1\r\n\r\nx"
-#define TIMEOUT_MS 700
+/* A time limit that is reached, and one that is not. */
+#define SOON_MS 1500
+#define NEVER_MS 300000
 #define RATE (16 << 20)
 
 static struct http_server *server;
@@ -24,7 +26,7 @@ static int start_workers(int workers, int connections_max, int per_address) {
     server = http_echo_new(&(struct http_options){.workers = workers,
                                                   .connections_max = connections_max,
                                                   .connections_per_address = per_address,
-                                                  .request_timeout_ms = TIMEOUT_MS,
+                                                  .request_timeout_ms = NEVER_MS,
                                                   .bytes_per_second_min = RATE});
     return http_server_port(server);
 }
@@ -33,11 +35,19 @@ static int start(int connections_max, int per_address) {
     return start_workers(2, connections_max, per_address);
 }
 
+static int start_hasty(int64_t bytes_per_second_min) {
+    server = http_echo_new(&(struct http_options){.workers = 2,
+                                                  .connections_max = 100,
+                                                  .request_timeout_ms = SOON_MS,
+                                                  .bytes_per_second_min = bytes_per_second_min});
+    return http_server_port(server);
+}
+
 static void teardown(void) {
     http_server_destroy(&server);
 }
 
-TestSuite(http_limits, .fini = teardown, .timeout = 60);
+TestSuite(http_limits, .fini = teardown, .timeout = 300);
 
 /* A connection that was served once. */
 static int open_served(int port) {
@@ -67,7 +77,7 @@ Test(http_limits, ends_requests_that_never_end) {
         {"method", RAW("P"), 408, NULL, true},
         {"nothing", RAW(""), 0, NULL, true},
     };
-    int port = start(100, 0);
+    int port = start_hasty(RATE);
     http_fixture_check(port, starts, sizeof starts / sizeof starts[0]);
     int fd = open_served(port);
     http_fixture_send(fd, TEXT("GET /"));
@@ -94,19 +104,19 @@ Test(http_limits, ends_with_a_client_that_has_ended) {
 Test(http_limits, lets_a_body_take_as_long_as_it_keeps_its_rate) {
     enum { BODY = 33554432 };
     static char piece[16384];
-    int port = start(100, 0);
+    int port = start_hasty(1 << 20);
     int fd = http_fixture_connect(port);
     http_fixture_send(fd,
                       TEXT("POST /nowhere HTTP/1.1\r\n" HOST "Content-Length: 33554432\r\n\r\n"));
     struct mono_time began = clock_mono();
     for (int i = 0; i < BODY / (int)sizeof piece; i++) {
-        /* No faster than the rate: more than twice as long in all as a short request may take. */
-        while (clock_elapsed_ms(began) < i)
+        /* Above the rate, and more than twice as long in all as a short request may take. */
+        while (clock_elapsed_ms(began) < 2 * i)
             (void)poll(NULL, 0, 1);
         http_fixture_send(fd, (struct text){piece, sizeof piece});
     }
     http_fixture_read(fd, false, &reply);
-    cr_expect_gt(clock_elapsed_ms(began), 2 * TIMEOUT_MS);
+    cr_expect_gt(clock_elapsed_ms(began), 2 * SOON_MS);
     cr_expect_eq(reply.code, 404, "%d", reply.code);
     close(fd);
 }
@@ -115,7 +125,7 @@ Test(http_limits, lets_a_body_take_as_long_as_it_keeps_its_rate) {
 Test(http_limits, ends_answers_that_are_not_fetched) {
     static char piece[65536];
     const struct gauge *open = gauge_new("http_connections", NULL, "");
-    int port = start(100, 0);
+    int port = start_hasty(RATE);
     int fd = http_fixture_connect(port);
     http_fixture_send(fd, TEXT("GET /large HTTP/1.1\r\n" HOST "\r\n"));
     http_fixture_read(fd, true, &reply);

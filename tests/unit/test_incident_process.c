@@ -16,7 +16,7 @@
 
 #define NOON INT64_C(1785585600000)
 #define K "siem:{0}:"
-#define DEADLINE_MS 20000
+#define DEADLINE_MS 60000
 
 static struct commit_fixture fixture; /* its committer is not used: the process has its own */
 static char directory[] = "/tmp/siem-process-XXXXXX";

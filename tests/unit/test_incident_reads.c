@@ -64,7 +64,7 @@ static void teardown(void) {
     redis_fixture_stop(&server);
 }
 
-TestSuite(incident_reads, .init = setup, .fini = teardown, .timeout = 60);
+TestSuite(incident_reads, .init = setup, .fini = teardown, .timeout = 300);
 
 /* The numbers of a page, as "59,58,..."; the page's cursor. */
 static uint64_t list(const struct incident_query *query, struct buffer *numbers) {

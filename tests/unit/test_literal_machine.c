@@ -131,7 +131,7 @@ static void compare(struct trial *trial, struct text text, uint32_t seed) {
     }
 }
 
-Test(literal_machine, finds_what_each_literal_finds, .timeout = 100) {
+Test(literal_machine, finds_what_each_literal_finds, .timeout = 300) {
     static const uint32_t kinds[] = {2, 3, 6, 256};
     static struct trial trial;
     char room[TEXT_MAX + LITERAL_MAX];

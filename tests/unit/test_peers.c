@@ -44,6 +44,8 @@ Test(peers, numeric_endpoints_are_there_at_once_each_once) {
 static pthread_mutex_t zone_lock = PTHREAD_MUTEX_INITIALIZER;
 static const char *zone[4]; /* addresses of the name "pool"; none: it does not exist */
 static int look_ups;
+static bool answers_late; /* not before it is told to */
+static pthread_cond_t may_answer = PTHREAD_COND_INITIALIZER;
 
 static void set_zone(const char *first, const char *second, const char *third) {
     pthread_mutex_lock(&zone_lock);
@@ -51,6 +53,13 @@ static void set_zone(const char *first, const char *second, const char *third) {
     zone[1] = second;
     zone[2] = third;
     look_ups = 0;
+    pthread_mutex_unlock(&zone_lock);
+}
+
+static void set_late(bool late) {
+    pthread_mutex_lock(&zone_lock);
+    answers_late = late;
+    pthread_cond_broadcast(&may_answer);
     pthread_mutex_unlock(&zone_lock);
 }
 
@@ -87,6 +96,8 @@ int getaddrinfo(const char *node, const char *port, const struct addrinfo *hints
     (void)hints;
     struct addrinfo *list = NULL;
     pthread_mutex_lock(&zone_lock);
+    while (answers_late)
+        pthread_cond_wait(&may_answer, &zone_lock);
     for (int i = 0; strcmp(node, "pool") == 0 && zone[i] != NULL; i++)
         list = make_answer(zone[i], port, list);
     look_ups++;
@@ -108,7 +119,7 @@ static const char *next_change(struct peers *peers, struct journal *journal) {
     struct mono_time begun = clock_mono();
     journal->text[0] = '\0';
     while (journal->text[0] == '\0') {
-        cr_assert_lt(clock_elapsed_ms(begun), 10000);
+        cr_assert_lt(clock_elapsed_ms(begun), 60000);
         peers_poll(peers, on_change, journal);
         poll(NULL, 0, 2);
     }
@@ -133,7 +144,7 @@ Test(peers, a_failed_look_up_keeps_the_last_known_set) {
     set_zone(NULL, NULL, NULL);
     struct mono_time begun = clock_mono();
     while (count_look_ups() < 2) {
-        cr_assert_lt(clock_elapsed_ms(begun), 10000);
+        cr_assert_lt(clock_elapsed_ms(begun), 60000);
         journal.text[0] = '\0';
         peers_poll(peers, on_change, &journal);
         cr_assert_str_eq(journal.text, "");
@@ -156,13 +167,13 @@ Test(peers, a_host_with_two_kinds_of_address_is_connected_once) {
 }
 
 Test(peers, destroying_does_not_wait_for_a_look_up) {
-    struct mono_time begun = clock_mono();
+    set_late(true);
     for (int i = 0; i < 20; i++) {
         struct peers *peers = peers_new("tcp://a-name-nobody-has.invalid:5558");
         cr_assert_not_null(peers);
         peers_destroy(&peers);
     }
-    cr_assert_lt(clock_elapsed_ms(begun), 1000);
+    set_late(false);
 }
 
 Test(peers, malformed_lists_are_refused) {

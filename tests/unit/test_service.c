@@ -9,7 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define DEADLINE_MS 10000
+#define DEADLINE_MS 60000
 
 /* The service under test runs in a child and tells its steps, one letter each, through a pipe. */
 static int steps_write = -1;

@@ -31,7 +31,7 @@ static void teardown(void) {
     redis_fixture_stop(&server);
 }
 
-TestSuite(shared_limits, .init = setup, .fini = teardown, .timeout = 60);
+TestSuite(shared_limits, .init = setup, .fini = teardown, .timeout = 300);
 
 static struct redis_reply *command(size_t count, const struct text *arguments) {
     struct redis_reply *reply = NULL;

@@ -94,7 +94,7 @@ static void judge_event(struct bench *bench, struct random_source *source, uint6
     buffer_fini(&document);
 }
 
-Test(sigma_engine, says_what_every_rule_says_by_itself, .timeout = 100) {
+Test(sigma_engine, says_what_every_rule_says_by_itself, .timeout = 300) {
     struct seen seen = {0};
     for (uint64_t seed = 1; seed <= SETS; seed++) {
         struct random_source source = {seed};

@@ -226,7 +226,7 @@ Test(spool, survives_a_kill_between_any_two_calls) {
     }
 }
 
-Test(spool, cuts_a_tail_torn_at_any_byte, .timeout = 60) {
+Test(spool, cuts_a_tail_torn_at_any_byte, .timeout = 300) {
     struct spool *spool = open_spool();
     fill(spool, 0, 5);
     spool_destroy(&spool);
@@ -260,7 +260,7 @@ Test(spool, cuts_a_tail_torn_at_any_byte, .timeout = 60) {
     close(fd);
 }
 
-Test(spool, cuts_a_tail_where_the_file_ends_early, .timeout = 60) {
+Test(spool, cuts_a_tail_where_the_file_ends_early, .timeout = 300) {
     struct spool *spool = open_spool();
     fill(spool, 0, 5);
     spool_destroy(&spool);
@@ -281,7 +281,7 @@ Test(spool, cuts_a_tail_where_the_file_ends_early, .timeout = 60) {
     }
 }
 
-Test(spool, a_bit_flipped_anywhere_costs_its_record_only, .timeout = 100) {
+Test(spool, a_bit_flipped_anywhere_costs_its_record_only, .timeout = 300) {
     struct spool *spool = open_spool();
     fill(spool, 0, 8);
     spool_destroy(&spool);

@@ -13,7 +13,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define DEADLINE_MS 10000
+#define DEADLINE_MS 60000
 
 static const struct wire_row pause_row = {"TEST", WIRE_PUSH_PULL, "tcp://127.0.0.1:*", 4,
                                           WIRE_PAUSE};
@@ -144,7 +144,7 @@ Test(wire, a_full_pause_wire_loses_nothing) {
         cr_assert_eq(message.count, 2);
         wire_message_close(&message);
     }
-    cr_assert_eq(send_words(pair.binder, "after", NULL), STATUS_OK);
+    WAIT_FOR(send_words(pair.binder, "after", NULL) == STATUS_OK);
     expect_words(pair.connector, "after", NULL);
     close_pair(&pair);
 }
