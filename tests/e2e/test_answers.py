@@ -125,6 +125,6 @@ def test_event_types_are_normalised(pipeline, written, normal):
 
 def test_operations_pages(pipeline):
     assert pipeline.api(key=None).get("/healthz").status == 200
-    assert pipeline.api(key=None).get("/readyz").status == 200
+    wait_until(lambda: pipeline.api(key=None).get("/readyz").status == 200, "it is ready")
     metrics = pipeline.api(key=None).get("/metrics")
     assert metrics.status == 200 and b"siem_" in metrics.body

@@ -196,7 +196,7 @@ def test_reads_can_be_closed_and_guessing_is_slowed_down():
             assert pipeline.api().get(path).status == 200, path
             assert pipeline.api(reader).get(path).status == 200, path
         for path in ("/", "/healthz", "/readyz"):
-            assert pipeline.api(None).get(path).status == 200, path
+            wait_until(lambda: pipeline.api(None).get(path).status == 200, f"{path} is open")
         pipeline.redis.delete(pipeline.key("api_keys_version"))
         status, out, _ = siemctl(pipeline, "add", "--scopes", "ingest")
         wait_until(lambda: pipeline.api().get("/dashboard").status == 200, "still served")

@@ -40,6 +40,8 @@ def pipeline():
         send_everything(running)
         wait_until(lambda: running.metric("alerter", 'siem_alerts_total{channel="slack",outcome="delivered"}') == 1,
                    "the delivery is counted")
+        for name in running.services:
+            wait_until(lambda: running.metric(name, "siem_ready") == 1, f"{name} is ready")
         wait_until(lambda: nothing_is_under_way(running), "copies have arrived, too")
         wait_until(lambda: re.search(r"siem_ledger_accepted\{.*\} [1-9]", page(*running.metrics_address("ingest"))),
                    "gauges of a second's tick are there")
