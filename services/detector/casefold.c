@@ -14,6 +14,11 @@ static const struct fold_range ranges[] = {
 #undef RANGE
 };
 
+#define RANGE(first, last, stride, delta)                                                          \
+    _Static_assert((stride) == 1 || (stride) == 2, "a stride less 1 is a mask");
+#include "services/detector/casefold.def"
+#undef RANGE
+
 #define RANGES (sizeof ranges / sizeof ranges[0])
 #define EVERY_BYTE 0x0101010101010101ull
 
@@ -46,7 +51,7 @@ static uint32_t fold_code_point(uint32_t code_point, size_t *last) {
     }
     *last = low;
     if (low == RANGES || code_point < ranges[low].first ||
-        (code_point - ranges[low].first) % ranges[low].stride != 0)
+        ((code_point - ranges[low].first) & (ranges[low].stride - 1)) != 0)
         return code_point;
     return (uint32_t)((int32_t)code_point + ranges[low].delta);
 }
@@ -83,15 +88,24 @@ static size_t encode_code_point(uint32_t code_point, char *out) {
     return length;
 }
 
-/* Folds the one character at the start of `text`; its length. */
-static size_t fold_character(struct text text, char *out, size_t *last, size_t *ret_written) {
+/* Folds the one character at the start of `text`, which may be of two bytes without more ado; its
+ * length. */
+static inline size_t fold_character(struct text text, char *out, size_t *last,
+                                    size_t *ret_written) {
+    unsigned char first = (unsigned char)text.data[0];
     uint32_t code_point;
-    if ((unsigned char)text.data[0] < 0x80) {
+    size_t length;
+    if (first < 0x80) {
         out[0] = fold_ascii(text.data[0]);
         *ret_written = 1;
         return 1;
     }
-    size_t length = casefold_decode(text, &code_point);
+    if (first >= 0xc2 && first < 0xe0 && text.length >= 2 && is_continuation(text.data[1])) {
+        code_point = (first & 0x1fu) << 6 | ((unsigned char)text.data[1] & 0x3f);
+        length = 2;
+    } else {
+        length = casefold_decode(text, &code_point);
+    }
     uint32_t folded = length == 1 ? code_point : fold_code_point(code_point, last);
     if (folded == code_point) {
         for (size_t i = 0; i < length; i++)

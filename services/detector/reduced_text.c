@@ -1,6 +1,8 @@
 /* reduced_text.c: one pass over a text, one over an expression's escapes. */
 #include "services/detector/reduced_text.h"
 
+#include "services/detector/text_contains.h"
+
 #define HIGH_BITS 0x8080808080808080ull
 #define KELVIN_SIGN "\xe2\x84\xaa"
 #define LONG_S "\xc5\xbf"
@@ -18,7 +20,7 @@ bool text_is_ascii(struct text text) {
 }
 
 static bool has(struct text text, const char *part) {
-    return memmem(text.data, text.length, part, strlen(part)) != NULL;
+    return text_contains(text, text_of(part));
 }
 
 bool reduced_text_make(struct text text, struct buffer *room, struct text *ret_reduced) {
@@ -33,8 +35,8 @@ bool reduced_text_make(struct text text, struct buffer *room, struct text *ret_r
     size_t length = 0;
     for (size_t i = 0; i < text.length; i++) {
         unsigned char byte = (unsigned char)text.data[i];
-        if ((byte & 0xc0) != 0x80)
-            out[length++] = byte < 0x80 ? text.data[i] : (char)0xff;
+        out[length] = byte < 0x80 ? text.data[i] : (char)0xff;
+        length += (byte & 0xc0) != 0x80;
     }
     *ret_reduced = (struct text){out, length};
     return true;

@@ -1,8 +1,8 @@
-/* text_contains.h: one text looked for in another, short one: where both its first byte and its
- * last stand at the right distance, the rest is compared; sixteen places are looked at at once.
+/* text_contains.h: one text looked for in another: where both its first byte and its last stand at
+ * the right distance, the rest is compared; sixteen places are looked at at once.
  *
  * memmem() prepares a table for each call, which takes longer than looking through a short text.
- * In a long one this might take its length times the part's, so that is memmem()'s.
+ * Where both are long this might take the product of their lengths, so that is memmem()'s.
  *
  * Threads: pure functions. Errors: none. Source: W. Mula, SIMD-friendly algorithms for substring
  * searching (2016), "generic SIMD".
@@ -16,8 +16,9 @@
 #include <emmintrin.h>
 #endif
 
-/* Texts above this length are left to memmem(). */
+/* A text above the first length with a part above the second are left to memmem(). */
 #define TEXT_CONTAINS_SHORT_MAX 512
+#define TEXT_CONTAINS_PART_MAX 8
 #define TEXT_CONTAINS_STEP 16
 
 /* A bit for each of the places from `at` on, at most TEXT_CONTAINS_STEP and all inside the text,
@@ -43,7 +44,9 @@ static inline bool text_contains(struct text text, struct text part) {
     if (part.length == 0 || part.length > text.length)
         return part.length == 0;
     size_t places = text.length - part.length + 1;
-    if (text.length > TEXT_CONTAINS_SHORT_MAX || places < TEXT_CONTAINS_STEP)
+    bool may_be_slow =
+        text.length > TEXT_CONTAINS_SHORT_MAX && part.length > TEXT_CONTAINS_PART_MAX;
+    if (may_be_slow || places < TEXT_CONTAINS_STEP)
         return memmem(text.data, text.length, part.data, part.length) != NULL;
     char first = part.data[0], last = part.data[part.length - 1];
     for (size_t at = 0; at < places; at += TEXT_CONTAINS_STEP) {
