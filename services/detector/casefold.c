@@ -132,18 +132,33 @@ static size_t fold_words(struct text text, char *out) {
     return at;
 }
 
+/* Folds the last bytes as one word, of which some may be folded already: that changes nothing. */
+static bool fold_last_word(struct text text, char *out) {
+    uint64_t word;
+    if (text.length < sizeof word)
+        return false;
+    memcpy(&word, text.data + text.length - sizeof word, sizeof word);
+    if (word & EVERY_BYTE * 0x80)
+        return false;
+    word = fold_ascii_word(word);
+    memcpy(out + text.length - sizeof word, &word, sizeof word);
+    return true;
+}
+
 size_t casefold_text(struct text text, char *out) {
-    size_t at = 0, written = 0, last = 0;
+    size_t at = fold_words(text, out), written = at, last = 0;
+    if (text.length - at < sizeof(uint64_t) && fold_last_word(text, out))
+        return text.length;
     while (at < text.length) {
-        size_t words = fold_words((struct text){text.data + at, text.length - at}, out + written);
-        at += words;
-        written += words;
         for (size_t i = 0; i < sizeof(uint64_t) && at < text.length; i++) {
             size_t added;
             at += fold_character((struct text){text.data + at, text.length - at}, out + written,
                                  &last, &added);
             written += added;
         }
+        size_t words = fold_words((struct text){text.data + at, text.length - at}, out + written);
+        at += words;
+        written += words;
     }
     return written;
 }
