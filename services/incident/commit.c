@@ -2,6 +2,7 @@
 #include "services/incident/commit.h"
 
 #include "common/counters.h"
+#include "proto/contribution.h"
 
 #include <assert.h>
 
@@ -55,8 +56,8 @@ static bool is_complete(const struct finding *finding) {
            finding->group_key.data != NULL;
 }
 
-/* What the codecs leave open: that an event with findings is one of the batch, and that the
- * required texts of a finding are there. */
+/* What the codecs leave open: that an event with findings or contributions is one of the
+ * batch, and that the required texts of a finding are there. */
 static bool is_entry_sound(const struct event_findings *entry, uint32_t event_count) {
     for (uint32_t i = 0; i < entry->count; i++) {
         if (!is_complete(&entry->findings[i]))
@@ -78,6 +79,9 @@ static enum status check(const struct commit *commit) {
         if (findings->quarantined[i] >= head->count)
             return STATUS_BAD_VALUE;
     }
+    const struct contributions *all = findings->contributions;
+    if (all != NULL && all->count > 0 && all->items[all->count - 1].event >= head->count)
+        return STATUS_BAD_VALUE; /* they ascend */
     return STATUS_OK;
 }
 

@@ -412,3 +412,22 @@ Test(correlation_bounds, odd_keys_stop_it_before_it_writes) {
         cr_expect_eq(ledger("committed"), committed, "case %zu", i);
     }
 }
+
+/* P6: contributions of an event the batch has not: its bytes would be those of an earlier message.
+ */
+Test(correlation_bounds, contributions_of_no_event_are_refused) {
+    make_groups(&five);
+    made_batch_init(&batch, 0);
+    add(NOON, 0, 1, 0);
+    add(NOON, 1, 1, 0);
+    struct wire_message two = made_batch_message(&batch);
+    batch.count = 1;
+    struct wire_message one = made_batch_message(&batch);
+    struct wire_message mixed = {.count = 2};
+    wire_frame_copy(&mixed.frames[0], wire_frame_bytes(&two.frames[0]));
+    wire_frame_copy(&mixed.frames[1], wire_frame_bytes(&one.frames[1]));
+    wire_message_close(&one);
+    cr_assert_eq(commit_take(&commit, &two), STATUS_OK);
+    commit_release(&commit);
+    cr_expect_eq(commit_take(&commit, &mixed), STATUS_BAD_VALUE);
+}
