@@ -127,6 +127,20 @@ void commit_quarantine(struct commit *commit, uint32_t index, enum status reason
     commit->quarantined_count++;
 }
 
+void commit_set_aside(struct commit *commit, bool all) {
+    const struct contributions *contributions = commit->findings.contributions;
+    uint32_t before = commit->quarantined_count;
+    for (uint32_t i = 0; i < commit->findings.entry_count; i++)
+        commit_quarantine(commit, commit->findings.entries[i].index, STATUS_POISON);
+    for (uint32_t i = 0; contributions != NULL && i < contributions->count; i++)
+        commit_quarantine(commit, contributions->items[i].event, STATUS_POISON);
+    if (!all && commit->quarantined_count > before)
+        return;
+    for (uint32_t i = 0; i < commit->batch.head.count; i++)
+        commit_quarantine(commit, i, STATUS_POISON);
+    commit->findings.shadows = NULL;
+}
+
 bool commit_has_verdicts(const struct commit *commit) {
     return commit->state == COMMIT_DONE || commit->reply != NULL;
 }

@@ -22,7 +22,8 @@ enum commit_state {
     COMMIT_OPEN,      /* not answered yet */
     COMMIT_DONE,      /* committed now */
     COMMIT_DUPLICATE, /* had been committed before */
-    COMMIT_REFUSED,   /* too far ahead of the floor, or no room: the producer sends it again */
+    COMMIT_REFUSED, /* too far ahead of the floor, no room, or the script fails on it: the producer
+                       sends it again */
 };
 
 struct commit {
@@ -40,7 +41,7 @@ struct commit {
     uint64_t floor; /* of its producer and epoch */
     bool was_sent;  /* to Redis, whether or not it answered */
     struct redis_reply
-        *reply;        /* when it lists threats, or that a lost answer had none; else NULL */
+        *reply; /* when it lists threats, or that a lost answer had none; else NULL */
 };
 
 /* One threat as the script answered it; borrows from the reply. */
@@ -75,6 +76,10 @@ void commit_release(struct commit *commit);
 
 /* Notes that an event cannot be read: it is quarantined, and counted with the reason. */
 void commit_quarantine(struct commit *commit, uint32_t index, enum status reason);
+
+/* Quarantines the events that detectors found something in, or that correlations take; all of them
+ * when there is none left of those, or `all`. */
+void commit_set_aside(struct commit *commit, bool all);
 
 /* True when it is known which incidents the batch's threats belong to: it was committed now, or
  * before with an answer that got lost and was found again. */

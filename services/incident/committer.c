@@ -6,6 +6,7 @@
 #include "common/scoped.h"
 #include "proto/keys.h"
 #include "services/incident/commit_script.h"
+#include "services/incident/failing_batches.h"
 
 #include <assert.h>
 #include <inttypes.h>
@@ -46,6 +47,8 @@ struct committer {
     struct commit_packer *packer;
     struct key_name publisher_key;
     uint64_t last_seq;
+    struct failing_batches failing;
+    uint64_t committed; /* batches */
     char error[256];
     struct counter *outcomes[4]; /* by commit_state */
     struct counter *errors;
@@ -201,20 +204,55 @@ bool committer_can_send(const struct committer *committer) {
            (committer->is_loaded && committer->call_count < CALLS_MAX);
 }
 
+/* What the script failed on before; NULL: it did not. */
+static const struct failing_batch *find_failing(const struct committer *committer,
+                                                const struct commit *commit) {
+    return committer->failing.count > 0
+               ? failing_batches_find(&committer->failing, &commit->batch.head)
+               : NULL;
+}
+
+/* Takes out of a batch what the script fails on, when it did so often enough. */
+static void mend(struct commit *commit, const struct failing_batch *failing) {
+    if (failing->failures < FAILURES_TO_SET_ASIDE)
+        return;
+    commit_set_aside(commit, failing->failures > FAILURES_TO_SET_ASIDE);
+    log_error("the commit script fails on a batch again and again; events of it are quarantined",
+              LOG_INT("epoch", failing->epoch), LOG_INT("seq", failing->seq),
+              LOG_INT("failures", failing->failures), LOG_INT("events", commit->quarantined_count));
+}
+
+/* Adds commits to the call being made, from the first on, as many as it holds; a batch on which the
+ * script failed goes alone. */
+static size_t add_group(struct committer *committer, struct commit *const *group, size_t count) {
+    size_t sent = 0;
+    bool is_alone = false;
+    while (sent < count && sent < GROUP_MAX && committer->packed.length < CALL_SIZE_MAX &&
+           !is_alone) {
+        struct commit *commit = group[sent];
+        assert(commit->state == COMMIT_OPEN);
+        const struct failing_batch *failing = find_failing(committer, commit);
+        if (failing != NULL && sent > 0)
+            break;
+        if (failing != NULL)
+            mend(commit, failing);
+        is_alone = failing != NULL;
+        add_to_call(committer,
+                    commit_pack(committer->packer, commit, clock_wall(), committer->last_seq));
+        commit->was_sent = true;
+        sent++;
+    }
+    return sent;
+}
+
 enum status committer_send(struct committer *committer, struct commit *const *group, size_t count,
                            size_t *ret_sent) {
     assert(count > 0 && committer_can_send(committer));
-    size_t sent = 0;
     enum status status = load_library(committer);
     if (status != STATUS_OK)
         return status;
     begin_call(committer);
-    while (sent < count && sent < GROUP_MAX && committer->packed.length < CALL_SIZE_MAX) {
-        assert(group[sent]->state == COMMIT_OPEN);
-        add_to_call(committer,
-                    commit_pack(committer->packer, group[sent], clock_wall(), committer->last_seq));
-        group[sent++]->was_sent = true;
-    }
+    size_t sent = add_group(committer, group, count);
     status = send_call(committer, sent);
     *ret_sent = status == STATUS_OK ? sent : 0;
     return status;
@@ -248,6 +286,9 @@ static void take_answer(struct committer *committer, struct commit *commit,
     commit->has_floor = true;
     commit->floor = (uint64_t)redis_reply_integer(redis_reply_at(*reply, ANSWER_FLOOR));
     count_answer(committer, commit, state);
+    committer->committed += commit->state == COMMIT_DONE;
+    if (commit->state != COMMIT_REFUSED && committer->failing.count > 0)
+        failing_batches_forget(&committer->failing, &commit->batch.head);
     if (redis_reply_count(*reply) <= ANSWER_SEQ)
         return;
     committer->last_seq = (uint64_t)redis_reply_integer(redis_reply_at(*reply, ANSWER_SEQ));
@@ -255,20 +296,31 @@ static void take_answer(struct committer *committer, struct commit *commit,
     *reply = NULL;
 }
 
-/* An error instead of an answer. One the script would meet again is of this commit alone: it is put
- * down, and holds up no other; its producer sends it again, ever more seldom. After any other the
- * commit stays open. */
+/* The script failed on a call, which this commit was in alone or not: it is put down, and holds up
+ * no other; its producer sends it again, ever more seldom, until it is set aside. */
+static void put_down(struct committer *committer, struct commit *commit, struct text error,
+                     bool was_alone) {
+    const struct batch_head *head = &commit->batch.head;
+    if (was_alone)
+        (void)failing_batches_note(&committer->failing, head, committer->committed);
+    else
+        failing_batches_suspect(&committer->failing, head);
+    log_error("the commit script fails on a batch; left for its producer to send again",
+              LOG_TEXT("error", error), LOG_INT("epoch", head->epoch), LOG_INT("seq", head->seq));
+    count_drop(STATUS_REFUSED);
+    commit->state = COMMIT_REFUSED;
+}
+
+/* An error instead of an answer, to this commit alone or to others, too. After one that is about
+ * Redis the commit stays open. */
 static enum status take_error(struct committer *committer, struct commit *commit,
-                              const struct redis_reply *reply) {
+                              const struct redis_reply *reply, bool is_alone) {
     struct text error = redis_reply_text(reply);
     counter_add(committer->errors, 1);
     if (redis_reply_is_noscript(reply)) {
         committer->is_loaded = false;
     } else if (redis_error_is_lasting(error)) {
-        log_error("the commit script fails on a batch; left for its producer to send again",
-                  LOG_TEXT("error", error), LOG_INT("seq", commit->batch.head.seq));
-        count_drop(STATUS_REFUSED);
-        commit->state = COMMIT_REFUSED;
+        put_down(committer, commit, error, is_alone);
         return STATUS_OK;
     }
     return fail(committer, STATUS_REFUSED, error);
@@ -278,7 +330,7 @@ static enum status take_error(struct committer *committer, struct commit *commit
 static enum status take_one(struct committer *committer, struct commit *commit,
                             struct redis_reply **reply) {
     if (redis_reply_type(*reply) == REDIS_ERROR)
-        return take_error(committer, commit, *reply);
+        return take_error(committer, commit, *reply, true);
     if (redis_reply_count(*reply) <= ANSWER_FLOOR)
         return fail(committer, STATUS_REFUSED, TEXT("not an answer of the commit script"));
     take_answer(committer, commit, reply);
@@ -294,7 +346,7 @@ static enum status take_answers(struct committer *committer, struct commit *cons
         return fail(committer, STATUS_REFUSED, TEXT("not the answers of the commit script"));
     for (size_t i = 0; i < count; i++) {
         struct redis_reply *answer = is_error ? NULL : redis_reply_take(reply, i);
-        enum status status = is_error ? take_error(committer, group[i], reply)
+        enum status status = is_error ? take_error(committer, group[i], reply, count == 1)
                                       : take_one(committer, group[i], &answer);
         if (status != STATUS_OK)
             result = status;

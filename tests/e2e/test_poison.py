@@ -1,4 +1,6 @@
-"""An event no detector survives is quarantined after three deaths; the others of its batch go their way."""
+"""What no detector survives, or no commit, is quarantined after three tries; all others go their way."""
+import datetime
+
 import msgpack
 import zmq
 from support.books import ledger_of
@@ -54,3 +56,33 @@ def test_a_deadly_event_is_quarantined():
         assert pipeline.redis.xlen(pipeline.key("quarantine")) == 1
         kept = pipeline.redis_bytes.xrange(pipeline.key("quarantine"))[0][1]
         assert b"203.0.113.1" in b" ".join(kept.values()), "its bytes are kept for replay"
+
+
+def test_a_batch_the_commit_fails_on_is_set_aside():
+    """A key of the wrong type stops the commit script at every event of yesterday, and at no other: after some tries they
+    are booked as quarantined, so that their producer's window and spool move on."""
+    yesterday = datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(days=1)
+    with Pipeline() as pipeline:
+        api = pipeline.api()
+        day = pipeline.key(yesterday.strftime("day:%Y%m%d"))
+        pipeline.redis.set(day, "wrong")
+        events = [{"event_type": "suspicious_login", "source_ip": f"203.0.113.{n}", "timestamp": yesterday.isoformat()}
+                  for n in range(3)]
+        assert api.logs(events).status == 202
+        others = 0
+
+        def is_settled():
+            nonlocal others
+            assert api.log({"event_type": "login_success"}).status == 200, "others are judged and committed all the while"
+            others += 1
+            return (ledger_of(pipeline) or {}).get("quarantined") == 3
+        wait_until(is_settled, "the events are set aside", 120)
+        ledger = wait_until(lambda: (ledger_of(pipeline) or {}).get("spooled") == 0 and ledger_of(pipeline),
+                            "nothing waits any more", 40)
+        assert (ledger["accepted"], ledger["committed"]) == (3 + others, others)
+        assert ledger["balanced"] and ledger["in_flight"] == 0
+        assert pipeline.redis.get(day) == "wrong"
+        kept = [entry[1] for entry in pipeline.redis_bytes.xrange(pipeline.key("quarantine"))]
+        assert [f"203.0.113.{n}".encode() in b" ".join(event.values()) for n, event in enumerate(kept)] == [True] * 3
+        assert pipeline.metric("incident", 'siem_drops_total{reason="poison"}') >= 3
+        assert pipeline.metric("incident", 'siem_events_total{stage="commit",outcome="quarantined"}') == 3
