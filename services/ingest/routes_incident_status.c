@@ -22,7 +22,8 @@
 struct wish {
     struct status_change change;
     struct caller caller;           /* who changes it */
-    struct buffer revisions;        /* If-Match: "7 8"; empty when any will do */
+    struct buffer revisions;        /* If-Match: "7 8"; empty when any will do, */
+    bool matches_none;              /* or none can */
     char tag[IDEMPOTENCY_TAG_SIZE]; /* Idempotency-Key; "" when it has none */
     char print[DIGEST_HEX_SIZE];    /* of what is asked for */
 };
@@ -36,6 +37,8 @@ static void wish_destroy(void *state) {
 
 /* What status.lua compares with; "": nothing. */
 static struct text expected_of(const struct wish *wish) {
+    if (wish->matches_none)
+        return TEXT("none");
     return wish->revisions.length > 0 ? buffer_text(&wish->revisions) : TEXT("");
 }
 
@@ -110,6 +113,13 @@ static void answer_updated(struct http_request *request, const struct redis_repl
     answer_send(&answer, request, 200);
 }
 
+static void answer_conflict(struct http_request *request) {
+    const struct wish *wish = http_state(request);
+    answer_detail(request, 412,
+                  wish->matches_none ? "If-Match must be the revision of the incident."
+                                     : "The incident was changed by someone else. Read it again.");
+}
+
 static void answer_reply(struct http_request *request, const struct redis_reply *reply) {
     struct text outcome = redis_reply_text(redis_reply_at(reply, 0));
     if (text_is(outcome, "again"))
@@ -119,7 +129,7 @@ static void answer_reply(struct http_request *request, const struct redis_reply 
     else if (text_is(outcome, "other"))
         idempotency_answer_other(request);
     else if (text_is(outcome, "conflict"))
-        answer_detail(request, 412, "The incident was changed by someone else. Read it again.");
+        answer_conflict(request);
     else
         routes_answer_no_incident(request);
 }
@@ -181,10 +191,8 @@ static bool read_wish(struct http_request *request, struct wish *wish) {
         answer_bad_status(request, change->status);
         return false;
     }
-    if (!read_if_match(request, &wish->revisions)) {
-        answer_detail(request, 412, "If-Match must be the revision of the incident.");
-        return false;
-    }
+    /* Told only when there is such an incident: RFC 9110 §13.2.1 */
+    wish->matches_none = !read_if_match(request, &wish->revisions);
     return true;
 }
 

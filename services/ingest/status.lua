@@ -1,7 +1,7 @@
 -- status.lua: an analyst changes an incident's status, notes or resolution: one revision, with who and when. What
 -- stands there already is no change: another's If-Match goes on holding.
 --
---   ARGV     id, status, now_ms, who, revisions expected ("7 8") or "", 1 and notes or 0 and "", 1 and resolution or
+--   ARGV     id, status, now_ms, who, revisions expected ("7 8", "none") or "", 1 and notes or 0 and "", 1 and resolution or
 --            0 and ""; then the request's tag or "", its print, how long, how many and how many bytes of answers
 --            are kept (idempotency_records.lua, which stands before this text, too). Before this text
 --            status_script.c puts the tables key, day_field and incident_fields.
