@@ -233,7 +233,7 @@ static void answer_reply(struct idempotent *idempotent, enum status status, stru
     struct http_request *request = idempotent->request;
     if (status != STATUS_OK) {
         counter_add(idempotency->refused, 1);
-        reads_answer_failure(request, NULL, status);
+        reads_answer_error(request, redis_reply_text(reply), status);
     } else if (text_is(word, "done") && redis_reply_count(reply) == 3) {
         counter_add(idempotency->replayed, 1);
         answer_again(request, reply);

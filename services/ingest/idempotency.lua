@@ -28,9 +28,9 @@ local function reserve()
     if r and r.state == 'P' then return {'busy'} end
     local stored, first, last = 0, '', ''
     if r then stored, first, last = r.stored, r.first, r.last end
-    idempotency.note(tag, 'P', print, owner, stored, first, last, keep)
-    redis.call('HSET', open, tag, owner .. ' ' .. ARGV[7])
+    redis.call('HSET', open, tag, owner .. ' ' .. ARGV[7]) -- fails when it is no hash, before anything is written
     redis.call('PEXPIRE', open, keep)
+    idempotency.note(tag, 'P', print, owner, stored, first, last, keep)
     return {'go', stored, first, last}
 end
 

@@ -7,6 +7,7 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #define READERS 2
@@ -40,11 +41,16 @@ struct reads {
 
 void reads_answer_failure(struct http_request *request, const struct redis_client *redis,
                           enum status status) {
+    reads_answer_error(request, text_of(redis != NULL ? redis_client_error(redis) : ""), status);
+}
+
+void reads_answer_error(struct http_request *request, struct text error, enum status status) {
     count_drop(status);
-    const char *error = redis != NULL ? redis_client_error(redis) : "";
-    if (status == STATUS_REFUSED && redis_error_is_lasting(text_of(error))) {
-        log_error("Redis refuses a read", LOG_STRING("error", error));
-        answer_error(request, 500, error);
+    if (status == STATUS_REFUSED && redis_error_is_lasting(error)) {
+        char reason[256];
+        snprintf(reason, sizeof reason, "%.*s", TEXT_ARG(error));
+        log_error("Redis refuses what a request needs", LOG_TEXT("error", error));
+        answer_error(request, 500, reason);
         return;
     }
     answer_detail(request, 503, "The store cannot be reached. Try again later.");

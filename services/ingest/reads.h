@@ -42,4 +42,7 @@ bool reads_is_connected(struct reads *reads);
 void reads_answer_failure(struct http_request *request, const struct redis_client *redis,
                           enum status status);
 
+/* The same, with the words of Redis; null when there are none. */
+void reads_answer_error(struct http_request *request, struct text error, enum status status);
+
 #endif
