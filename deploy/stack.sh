@@ -31,6 +31,11 @@ stack_quote() {
     printf "'%s'" "${1//\'/\'\\\'\'}"
 }
 
+# The word of a command that is shown to people: quoted only when a shell would read it otherwise.
+stack_shown() {
+    case $1 in *[!A-Za-z0-9_./:@%+,=-]*) stack_quote "$1" ;; *) printf '%s' "$1" ;; esac
+}
+
 # Writes the service directory NAME: stack_service NAME "sh lines that export and exec".
 # It is made aside and renamed, because the supervisor may look at any moment.
 stack_service() {
@@ -174,7 +179,7 @@ stack_stop() {
         done
     fi
     flock -w $stack_stop_seconds "$state/lock" true || {
-        printf 'Something still holds %s; see: fuser %s\n' "$state/lock" "$state/lock" >&2
+        printf 'Something still holds %s; see: fuser %s\n' "$state/lock" "$(stack_shown "$state/lock")" >&2
         return 1
     }
     rm -f "$state/supervisor.pid" "$state/stack.env"

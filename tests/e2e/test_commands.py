@@ -3,6 +3,7 @@ stack's options and ends."""
 import fcntl
 import json
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -66,6 +67,26 @@ def test_addresses_are_reached_by_what_a_url_calls_them(tmp_path):
     for host, reach in (("127.0.0.1", "127.0.0.1"), ("0.0.0.0", "127.0.0.1"), ("::1", "[::1]"), ("[::1]", "[::1]"), ("::", "[::1]"),
                         ("siem.example", "siem.example"), ("fd00::7", "[fd00::7]")):
         assert stack(f"stack_reach '{host}'", tmp_path) == reach
+
+
+def test_commands_that_are_shown_can_be_typed(tmp_path):
+    """What deploy/up prints at its end, in a directory and with a key that a shell would take apart."""
+    state, key = tmp_path / "the state's own", "it's mine"
+    (state / "ingest").mkdir(parents=True)
+    (state / "ingest" / "api_key").write_text(key + "\n")
+    shown = stack("""eval "$(sed -n '/^show_welcome()/,/^}/p' "$1/deploy/up")"
+                  stack_key() { cat "$state/ingest/api_key"; }
+                  url=http://127.0.0.1:1 detectors=1 detach=yes authority="$state/ca.pem"
+                  SIEM_PROTECT_READS=1 show_welcome""", state)
+    words = shlex.split(shown[shown.index("Send a first event:"):], posix=True)
+    assert words[words.index("Stop:") + 1:] == ["deploy/down", "--state", str(state)]
+    assert words.count(f"{state}/siemctl") == 2 and words.count(f"X-API-Key: {key}") == 2
+    assert words.count(f"{state}/ca.pem") == 2 and f"{state}/log/*/current" in words
+
+
+def test_plain_words_are_shown_as_they_are(tmp_path):
+    assert stack("stack_shown /srv/mini-siem_1.0/state", tmp_path) == "/srv/mini-siem_1.0/state"
+    assert stack('stack_shown "a b"', tmp_path) == "'a b'"
 
 
 def is_free(lock):
