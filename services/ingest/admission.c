@@ -89,6 +89,8 @@ static bool check_key(struct http_request *request, const struct ingest *ingest,
     return false;
 }
 
+/* A read that is open looks at no key that comes along: were a right one counted, its answer would
+ * tell it from a wrong one, and guessing would cost nothing. */
 bool admission_check(struct http_request *request, enum http_access access) {
     const struct ingest *ingest = ingest_of(request);
     bool needs_key = access != HTTP_READ || ingest->config.protect_reads;
