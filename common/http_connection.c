@@ -171,6 +171,7 @@ static void say(struct http_connection *connection, int code, const char *reason
                           hsts[0] != '\0' ? "\r\n" : "",
                           strlen(reason) + sizeof "{\"detail\":\"\"}" - 1, reason);
     assert(length > 0 && (size_t)length < sizeof answer);
+    http_metrics_refused(code);
     (void)!send(connection->fd, answer, (size_t)length, MSG_DONTWAIT | MSG_NOSIGNAL);
     shutdown(connection->fd, SHUT_WR);
     char dropped[16384];

@@ -1,7 +1,8 @@
 /* http_metrics.c: requests by method, route and code, their time and number under way by method and
  * route, and connections.
  *
- * A request without a route counts under handler "none" with its method, if it is a usual one: what
+ * What is answered before there is a request, or around one (http_connection_say), counts apart. A
+ * request without a route counts under handler "none" with its method, if it is a usual one: what
  * a peer sends never makes a series of its own. */
 #include "common/http_private.h"
 
@@ -11,8 +12,8 @@
 #include <stdlib.h>
 
 /* Codes counted one by one; another one is counted with its class, e.g. "4xx". */
-static const int codes[] = {200, 202, 204, 304, 307, 308, 400, 401, 403, 404, 405, 406,
-                            408, 409, 412, 413, 414, 415, 422, 429, 431, 500, 501, 503, 505};
+static const int codes[] = {200, 202, 204, 304, 307, 308, 400, 401, 403, 404, 405, 406, 408,
+                            409, 412, 413, 414, 415, 422, 429, 431, 500, 501, 503, 505};
 #define CODES (sizeof codes / sizeof codes[0])
 #define CODES_ALL (CODES + 6)
 
@@ -44,6 +45,47 @@ static void route_list(struct http_route_metrics *route) {
                           memory_order_release);
 }
 
+/* The place of a code in by_code. */
+static size_t code_place(int code) {
+    for (size_t i = 0; i < CODES; i++) {
+        if (codes[i] == code)
+            return i;
+    }
+    int class = code / 100;
+    return CODES + (size_t)(class >= 1 && class <= 5 ? class : 0);
+}
+
+/* By code_place. */
+static _Atomic(struct counter *) refusals[CODES_ALL];
+
+static struct counter *refusal_counter(int code) {
+    _Atomic(struct counter *) *place = &refusals[code_place(code)];
+    struct counter *counter = atomic_load_explicit(place, memory_order_acquire);
+    if (counter != NULL)
+        return counter;
+    char labels[32];
+    if (code_place(code) < CODES)
+        snprintf(labels, sizeof labels, "status=\"%d\"", code);
+    else
+        snprintf(labels, sizeof labels, "status=\"%dxx\"", code / 100 % 10);
+    counter = counter_new("http_refusals_total", labels,
+                          "Answers around the routes, to what came to be no request of theirs: "
+                          "malformed, too late, too large, one connection too many");
+    atomic_store_explicit(place, counter, memory_order_release);
+    return counter;
+}
+
+void http_metrics_refused(int code) {
+    counter_add(refusal_counter(code), 1);
+}
+
+/* The customary ones stand on the page before they happen. */
+static void list_refusals(void) {
+    static const int customary[] = {400, 408, 413, 414, 431, 503};
+    for (size_t i = 0; i < sizeof customary / sizeof customary[0]; i++)
+        (void)refusal_counter(customary[i]);
+}
+
 struct http_route_metrics *http_metrics_new(const struct http_options *options) {
     size_t routes = options->routes_count;
     struct http_route_metrics *metrics = calloc(routes + METHODS, sizeof *metrics);
@@ -58,6 +100,7 @@ struct http_route_metrics *http_metrics_new(const struct http_options *options) 
         metrics[routes + i].method = methods[i];
         metrics[routes + i].handler = "none";
     }
+    list_refusals();
     return metrics;
 }
 
@@ -81,16 +124,6 @@ void http_metrics_begin(const struct http_request *request) {
     struct http_route_metrics *metrics = metrics_of(request);
     route_list(metrics);
     gauge_add(atomic_load_explicit(&metrics->inprogress, memory_order_acquire), 1);
-}
-
-/* The place of a code in by_code. */
-static size_t code_place(int code) {
-    for (size_t i = 0; i < CODES; i++) {
-        if (codes[i] == code)
-            return i;
-    }
-    int class = code / 100;
-    return CODES + (size_t)(class >= 1 && class <= 5 ? class : 0);
 }
 
 static struct counter *code_counter(const struct http_route_metrics *metrics, int code) {

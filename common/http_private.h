@@ -469,6 +469,9 @@ void http_metrics_begin(const struct http_request *request);
 /* It was answered, or is over without an answer (code 0). */
 void http_metrics_end(const struct http_request *request);
 
+/* An answer was given around the routes, to what came to be no request of theirs. */
+void http_metrics_refused(int code);
+
 /* The gauge of open connections, moved where they open and close. */
 struct gauge *http_metrics_connections(void);
 

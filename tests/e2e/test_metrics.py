@@ -1,6 +1,7 @@
 """/metrics of every process: well-formed, true, bounded; and what dashboard, rules and README say of it."""
 import os
 import re
+import socket
 
 import pytest
 
@@ -19,6 +20,14 @@ def read_pages(pipeline):
     return {name.split("-")[0]: page(*pipeline.metrics_address(name)) for name in reversed(pipeline.services)}
 
 
+def raw(pipeline, sent):
+    """What comes back for these bytes, until the connection ends."""
+    with socket.create_connection(("127.0.0.1", pipeline.port), timeout=20) as connection:
+        connection.sendall(sent)
+        with connection.makefile("rb") as answer:
+            return answer.read()
+
+
 def send_everything(pipeline):
     """Events of every fate, and requests of some others."""
     api = pipeline.api()
@@ -30,6 +39,8 @@ def send_everything(pipeline):
         assert api.request("POST", "/log", body).status == 422
     assert pipeline.api("a wrong key").log({"event_type": "log"}).status == 403
     assert api.get("/dashboard").status == 200 and api.get("/nowhere").status == 404
+    assert raw(pipeline, b"GET /dashboard HTTP/1.1\r\nHost: a\r\nno colon\r\n\r\n").startswith(b"HTTP/1.1 400 ")
+    assert raw(pipeline, b"GET / HTTP/1.1\r\nHost: a\r\nLong: " + 40000 * b"x" + b"\r\n\r\n").startswith(b"HTTP/1.1 431 ")
     wait_until(lambda: api.get("/ledger").json["spooled"] == 0, "everything is committed and receipted")
     wait_until(lambda: len(pipeline.webhook.received) > 0, "the alert is delivered")
 
@@ -114,6 +125,12 @@ def test_requests_are_counted_by_method_handler_and_status(pages):
     assert ingest['http_requests_inprogress{method="GET",handler="/metrics"}'] == 1, "this very request"
     assert ingest['http_requests_inprogress{method="POST",handler="/log"}'] == 0
     assert ingest["http_connections"] >= 1
+
+
+def test_what_never_came_to_be_a_request_is_counted_apart(pages):
+    ingest = series(pages["ingest"])
+    refused = {status: ingest[f'http_refusals_total{{status="{status}"}}'] for status in (400, 408, 413, 414, 431, 503)}
+    assert refused == {400: 1, 408: 0, 413: 0, 414: 0, 431: 1, 503: 0}
 
 
 @pytest.mark.parametrize("service", SERVICES)
