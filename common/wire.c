@@ -23,6 +23,15 @@
 /* What a sending end hears of its peers are subscriptions; anything else is kept by libzmq, unread,
  * for as long as the peer stays. */
 #define HEARD_SIZE_MAX 256
+/* Bytes a peer may leave in libzmq's hands, which itself bounds a frame, but neither how many a
+ * message has nor how many subscriptions a peer: at a sending end, in the whole life of a
+ * connection; */
+#define HEARD_MAX ((uint64_t)1024 * 1024)
+/* at a receiving end, of a message that is not whole yet; each frame of ours has such a header. */
+#define FRAME_HEADER_MAX 9
+#define UNFINISHED_MAX ((uint64_t)(WIRE_FRAMES_MAX + 1) * WIRE_FRAME_SIZE_MAX)
+#define SHORT_FRAME_MAX 255
+#define SHORT_FRAME_HEADER 2
 #define ENDPOINT_SIZE 256
 /* Monitor events are read once in so many sends and receives. */
 #define CALLS_PER_DRAIN 64
@@ -38,6 +47,7 @@ struct wire {
     void *socket;
     struct wire_monitor *monitor;
     struct peers *peers; /* NULL at the binding end */
+    bool sends;
     struct wire_metrics metrics;
     unsigned calls;
     char endpoint[ENDPOINT_SIZE]; /* where the binding end listens */
@@ -125,6 +135,7 @@ static struct wire *open_wire(const struct wire_row *row, bool sends) {
     if (wire == NULL)
         abort();
     wire->row = row;
+    wire->sends = sends;
     wire->metrics = make_metrics(row->name, sends);
     void *zmq_context = acquire_context();
     wire->socket = zmq_socket(zmq_context, socket_type(row->pattern, sends));
@@ -198,10 +209,39 @@ static void on_peer_changed(void *wire_of_peer, const char *endpoint, bool conne
                  LOG_STRING("endpoint", endpoint));
 }
 
+/* What libzmq may hold of one peer just now. When no message waits, what it holds is the beginning
+ * of one; else there may be as many as the row queues. */
+static uint64_t held_max(const struct wire *wire) {
+    int events = 0;
+    size_t size = sizeof(events);
+    if (wire->sends)
+        return HEARD_MAX;
+    if (zmq_getsockopt(wire->socket, ZMQ_EVENTS, &events, &size) == 0 && (events & ZMQ_POLLIN) == 0)
+        return UNFINISHED_MAX;
+    return (uint64_t)wire->row->high_water * WIRE_FRAMES_MAX *
+               (WIRE_FRAME_SIZE_MAX + FRAME_HEADER_MAX) +
+           UNFINISHED_MAX;
+}
+
+/* Cuts the connections of peers that have libzmq hold more than a peer of ours ever would. */
+static void cut_greedy(struct wire *wire) {
+    int descriptor = -1;
+    uint64_t held;
+    while ((held = wire_monitor_most_held(wire->monitor, &descriptor)) > 0 &&
+           held > held_max(wire)) { /* asked for after the count: nobody receives meanwhile */
+        wire_monitor_cut(wire->monitor, descriptor);
+        count_drop(STATUS_TOO_LARGE);
+        log_warning("a peer sent more than any of ours; its connection is cut",
+                    LOG_STRING("wire", wire->row->name), LOG_INT("bytes", held));
+    }
+}
+
 void wire_refresh(struct wire *wire) {
     gauge_set(wire->metrics.peers, wire_peer_count(wire));
     if (wire->peers != NULL)
         peers_poll(wire->peers, on_peer_changed, wire);
+    else
+        cut_greedy(wire);
 }
 
 void *wire_socket(struct wire *wire) {
@@ -293,9 +333,17 @@ static bool receive_frame(struct wire *wire, zmq_msg_t *frame) {
     do
         result = zmq_msg_recv(frame, wire->socket, ZMQ_DONTWAIT);
     while (result < 0 && errno == EINTR);
-    if (result < 0)
+    if (result < 0) {
         zmq_msg_close(frame);
-    return result >= 0;
+        return false;
+    }
+    int descriptor = wire->peers == NULL ? zmq_msg_get(frame, ZMQ_SRCFD) : -1;
+    size_t size = zmq_msg_size(frame);
+    if (descriptor >= 0)
+        wire_monitor_note_delivered(
+            wire->monitor, descriptor,
+            size + (size > SHORT_FRAME_MAX ? FRAME_HEADER_MAX : SHORT_FRAME_HEADER));
+    return true;
 }
 
 /* Reads a message that is too long to its end. */

@@ -1,11 +1,15 @@
-/* wire_monitor.c: who is connected to a socket, from libzmq's monitor events, without a thread. */
+/* wire_monitor.c: who is connected to a socket, and how much of what it sent libzmq holds, from
+ * libzmq's monitor events and the kernel's counts, without a thread. */
 #include "common/wire_monitor.h"
 
+#include <linux/tcp.h>
+#include <netinet/in.h>
 #include <stdatomic.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <xxhash.h>
 #include <zmq.h>
 
@@ -17,7 +21,10 @@
 /* An open connection. */
 struct connection {
     uint32_t descriptor;
-    uint64_t endpoint; /* hash of its address */
+    uint64_t endpoint;  /* hash of its address */
+    uint64_t cookie;    /* the kernel's name for its socket; 0: it has none */
+    uint64_t delivered; /* bytes of it that the socket's owner was given */
+    bool is_cut;
 };
 
 struct wire_monitor {
@@ -68,6 +75,13 @@ void wire_monitor_destroy(struct wire_monitor **monitor) {
     *monitor = NULL;
 }
 
+/* The kernel's name for the socket behind a descriptor, which libzmq may have closed since. */
+static uint64_t cookie_of(uint32_t descriptor) {
+    uint64_t cookie = 0;
+    socklen_t length = sizeof(cookie);
+    return getsockopt((int)descriptor, SOL_SOCKET, SO_COOKIE, &cookie, &length) == 0 ? cookie : 0;
+}
+
 static void add_connection(struct wire_monitor *monitor, const struct monitor_event *event) {
     if (monitor->count == monitor->capacity) {
         monitor->capacity = monitor->capacity == 0 ? 8 : monitor->capacity * 2;
@@ -76,8 +90,8 @@ static void add_connection(struct wire_monitor *monitor, const struct monitor_ev
         if (monitor->connections == NULL)
             abort();
     }
-    monitor->connections[monitor->count++] =
-        (struct connection){.descriptor = event->value, .endpoint = event->endpoint};
+    monitor->connections[monitor->count++] = (struct connection){
+        .descriptor = event->value, .endpoint = event->endpoint, .cookie = cookie_of(event->value)};
 }
 
 /* A connection went. Which ones of the open are handshaken is not known, only that no more can be
@@ -156,4 +170,57 @@ int wire_monitor_peer_count(const struct wire_monitor *monitor) {
 
 uint64_t wire_monitor_peers_lost(const struct wire_monitor *monitor) {
     return monitor->lost;
+}
+
+static struct connection *find_descriptor(struct wire_monitor *monitor, uint32_t descriptor) {
+    for (size_t i = 0; i < monitor->count; i++) {
+        if (monitor->connections[i].descriptor == descriptor)
+            return &monitor->connections[i];
+    }
+    return NULL;
+}
+
+void wire_monitor_note_delivered(struct wire_monitor *monitor, int descriptor, size_t bytes) {
+    struct connection *connection = find_descriptor(monitor, (uint32_t)descriptor);
+    if (connection == NULL) { /* its event may wait still */
+        wire_monitor_drain(monitor);
+        connection = find_descriptor(monitor, (uint32_t)descriptor);
+    }
+    if (connection != NULL)
+        connection->delivered += bytes;
+}
+
+/* Bytes that libzmq read from it and holds; 0 for what is no TCP connection, or none any more. */
+static uint64_t held_of(const struct connection *connection) {
+    struct tcp_info info = {0};
+    socklen_t length = sizeof(info);
+    int descriptor = (int)connection->descriptor, unread = 0;
+    if (connection->is_cut || connection->cookie == 0 ||
+        connection->cookie != cookie_of(connection->descriptor) ||
+        getsockopt(descriptor, IPPROTO_TCP, TCP_INFO, &info, &length) != 0 ||
+        ioctl(descriptor, FIONREAD, &unread) != 0)
+        return 0;
+    uint64_t elsewhere = (uint64_t)unread + connection->delivered;
+    return info.tcpi_bytes_received > elsewhere ? info.tcpi_bytes_received - elsewhere : 0;
+}
+
+uint64_t wire_monitor_most_held(struct wire_monitor *monitor, int *ret_descriptor) {
+    uint64_t most = 0;
+    for (size_t i = 0; i < monitor->count; i++) {
+        uint64_t held = held_of(&monitor->connections[i]);
+        if (held > most) {
+            most = held;
+            *ret_descriptor = (int)monitor->connections[i].descriptor;
+        }
+    }
+    return most;
+}
+
+void wire_monitor_cut(struct wire_monitor *monitor, int descriptor) {
+    struct connection *connection = find_descriptor(monitor, (uint32_t)descriptor);
+    if (connection == NULL || connection->is_cut)
+        return;
+    connection->is_cut = true;
+    if (connection->cookie == cookie_of(connection->descriptor))
+        (void)shutdown(descriptor, SHUT_RDWR);
 }

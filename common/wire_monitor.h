@@ -1,15 +1,18 @@
-/* wire_monitor.h: who is connected to a socket, from libzmq's monitor events, without a thread.
+/* wire_monitor.h: who is connected to a socket, and how much of what it sent libzmq holds, from
+ * libzmq's monitor events and the kernel's counts, without a thread.
  *
  * The events wait in an inproc queue until wire_monitor_drain reads them; a full queue would stop
  * libzmq's I/O thread, so the wire drains it as it sends and receives. A connection counts as a
  * peer from its handshake on. libzmq does not say which connection a handshake belongs to, so while
  * a stranger is connected that never finishes one, the count may lag behind a peer that left; it is
  * never too low. Owner: new/destroy. Threads: the wire's. Limits: MONITOR_QUEUE_MAX events wait.
- * Source: zmq_socket_monitor(3).
+ * Source: zmq_socket_monitor(3); tcp(7), TCP_INFO; socket(7), SO_COOKIE.
  */
 #ifndef SIEM_COMMON_WIRE_MONITOR_H
 #define SIEM_COMMON_WIRE_MONITOR_H
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #define MONITOR_QUEUE_MAX 100000
@@ -34,5 +37,15 @@ int wire_monitor_peer_count(const struct wire_monitor *monitor);
 
 /* Connections lost since the start, those that failed in the handshake not among them. */
 uint64_t wire_monitor_peers_lost(const struct wire_monitor *monitor);
+
+/* Notes that so many bytes of the connection with this descriptor are libzmq's no more. */
+void wire_monitor_note_delivered(struct wire_monitor *monitor, int descriptor, size_t bytes);
+
+/* The most that libzmq holds of any TCP connection, in bytes on the wire, and of which; 0: nothing,
+ * and no descriptor. What the kernel has not handed over yet is not among it. */
+uint64_t wire_monitor_most_held(struct wire_monitor *monitor, int *ret_descriptor);
+
+/* Ends that connection: libzmq finds it closed, and frees what it holds of it. */
+void wire_monitor_cut(struct wire_monitor *monitor, int descriptor);
 
 #endif
