@@ -4,7 +4,7 @@
 --           below, each batch with its long texts behind it. Before this text commit_script.c puts the tables key,
 --           day_field, incident_fields, severity_rank, status_rank and status_active, expanded from proto/*.def,
 --           and the modules each_part (commit_parts.lua), totals (commit_totals.lua), correlations
---           (correlation.lua, made of modules itself) and threats_into (commit_incidents.lua).
+--           (correlation.lua) and threats_into (commit_incidents.lua), both made of modules themselves.
 --   answer  of each batch {state, floor}, and for a committed batch with threats {"ok", floor, last seq of this publisher,
 --           {index, incident id, 1 when an alert was queued, topic, body, ...}, {index, group, incident id, 1
 --           when an alert was queued, ...}}: threats, and events that correlations made threats. The index of

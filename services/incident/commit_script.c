@@ -28,6 +28,14 @@ extern const char correlation_terms_lua[];
 extern const char correlation_time_lua[];
 extern const char correlation_trim_lua[];
 extern const char correlation_windows_lua[];
+extern const char incident_alerts_lua[];
+extern const char incident_episodes_lua[];
+extern const char incident_indices_lua[];
+extern const char incident_joining_lua[];
+extern const char incident_messages_lua[];
+extern const char incident_present_lua[];
+extern const char incident_rules_lua[];
+extern const char incident_store_lua[];
 
 static void write_severities(struct buffer *out) {
     buffer_append_text(out, TEXT("local severity_rank = {"));
@@ -79,8 +87,8 @@ static void write_module(struct buffer *out, const char *name, const char *lua) 
     buffer_append_text(out, TEXT("end)()\n"));
 }
 
-/* A module may use those before it. */
-static void write_correlation(struct buffer *out) {
+/* A file that is made of modules; each may use those before it. */
+static void write_correlations(struct buffer *out) {
     buffer_append_text(out, TEXT("local correlations = (function()\n"));
     write_module(out, "terms", correlation_terms_lua);
     write_module(out, "clock", correlation_time_lua);
@@ -95,6 +103,21 @@ static void write_correlation(struct buffer *out) {
     buffer_append_text(out, TEXT("end)()\n"));
 }
 
+/* The same. */
+static void write_incidents(struct buffer *out) {
+    buffer_append_text(out, TEXT("local threats_into = (function()\n"));
+    write_module(out, "present", incident_present_lua);
+    write_module(out, "rule_lists", incident_rules_lua);
+    write_module(out, "store", incident_store_lua);
+    write_module(out, "joining", incident_joining_lua);
+    write_module(out, "episodes", incident_episodes_lua);
+    write_module(out, "indices", incident_indices_lua);
+    write_module(out, "alerts", incident_alerts_lua);
+    write_module(out, "messages", incident_messages_lua);
+    buffer_append_text(out, text_of(commit_incidents_lua));
+    buffer_append_text(out, TEXT("end)()\n"));
+}
+
 static void write_modules(struct buffer *out) {
     keys_lua_table(out);
     day_lua_table(out);
@@ -104,8 +127,8 @@ static void write_modules(struct buffer *out) {
     write_threat_pairs(out);
     write_module(out, "each_part", commit_parts_lua);
     write_module(out, "totals", commit_totals_lua);
-    write_correlation(out);
-    write_module(out, "threats_into", commit_incidents_lua);
+    write_correlations(out);
+    write_incidents(out);
     write_module(out, "commit", commit_lua);
 }
 
