@@ -126,14 +126,20 @@ local function count_evicted(number)
     values.names_evicted = before + number
 end
 
-local function write_set(name, set, names_max)
-    local members, n = {}, 0
-    for member, score in pairs(set.scores) do
-        if type(score) == 'number' then
-            members[n + 1], members[n + 2] = score, member
+-- What is to be written of values by name: name and value side by side, or value and name; and how long that is.
+local function changes_of(values, name_at, value_at)
+    local changes, n = {}, 0
+    for name, value in pairs(values) do
+        if type(value) == 'number' then
+            changes[n + name_at], changes[n + value_at] = name, value
             n = n + 2
         end
     end
+    return changes, n
+end
+
+local function write_set(name, set, names_max)
+    local members, n = changes_of(set.scores, 2, 1)
     if n == 0 then return end
     each_part(members, 'ZADD', name)
     local evicted = set.held + set.new - (set.most or names_max)
@@ -145,13 +151,7 @@ local function write_set(name, set, names_max)
 end
 
 local function write_hash(name, hash, now_ms)
-    local changes, n = {}, 0
-    for field, value in pairs(hash.values) do
-        if type(value) == 'number' then
-            changes[n + 1], changes[n + 2] = field, value
-            n = n + 2
-        end
-    end
+    local changes, n = changes_of(hash.values, 1, 2)
     each_part(changes, 'HSET', name)
     if name == key.rule_hits then
         for i = 2, n, 2 do changes[i] = now_ms end
