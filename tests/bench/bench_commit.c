@@ -9,6 +9,7 @@
  * otherwise.
  */
 #include "tests/support/commit_fixture.h"
+#include "tests/support/made_correlations.h"
 
 #include <criterion/criterion.h>
 #include <poll.h>
@@ -25,45 +26,9 @@ static struct commit commits[GROUP_MAX];
 static struct oracle_group groups[GROUPS];
 static char keys[GROUPS][32];
 
-static const struct correlation count = {
-    .rule_id = TEXT_CONSTANT("count"),
-    .rule_title = TEXT_CONSTANT("Count"),
-    .level = SEVERITY_MEDIUM,
-    .incident = TEXT_CONSTANT("count"),
-    .kind = CORRELATION_EVENT_COUNT,
-    .timespan_ms = 300000,
-    .rule_count = 1,
-    .comparisons = {1, {{CORRELATION_GTE, 5}}},
-    .raises = true,
-    .late_by = 1,
-};
-
 static const struct correlation many = {
-    .rule_id = TEXT_CONSTANT("many"),
-    .rule_title = TEXT_CONSTANT("Many"),
-    .level = SEVERITY_MEDIUM,
-    .incident = TEXT_CONSTANT("many"),
-    .kind = CORRELATION_EVENT_COUNT,
-    .timespan_ms = 300000,
-    .rule_count = 1,
-    .comparisons = {1, {{CORRELATION_GTE, 500}}},
-    .raises = true,
-    .late_by = 1,
-};
-
-static const struct correlation ordered = {
-    .rule_id = TEXT_CONSTANT("ordered"),
-    .rule_title = TEXT_CONSTANT("Ordered"),
-    .level = SEVERITY_HIGH,
-    .incident = TEXT_CONSTANT("ordered"),
-    .kind = CORRELATION_TEMPORAL_ORDERED,
-    .timespan_ms = 600000,
-    .rule_count = 2,
-    .in_order = 2,
-    .comparisons = {1, {{CORRELATION_GTE, 2}}},
-    .raises = true,
-    .late_by = 1,
-};
+    MADE_CORRELATION("many", "Many", "many", MEDIUM, EVENT_COUNT, 300000, 1), MADE_RAISES,
+    .comparisons = MADE_AT_LEAST(500)};
 
 /* What the events of a batch contribute: how many of them, to how many groups. */
 struct shape {
@@ -88,13 +53,15 @@ static const struct shape shapes[] = {
     {"13 threats, 16 batches a call", NULL, 0, 13, 0, true, 0, 0, 16},
     {"13 contributions, 4096 groups, none fires", &many, 1, 13, GROUPS, false, 0, 0, 0},
     {"256 contributions, 4096 groups, none fires", &many, 1, 256, GROUPS, false, 0, 0, 0},
-    {"13 contributions, 50 groups, all fire", &count, 1, 13, 50, false, 0, 0, 0},
-    {"256 contributions, 4096 groups, most fire", &count, 1, 256, GROUPS, false, 0, 0, 0},
-    {"256 contributions, 1 group, fires", &count, 1, 256, 1, false, 0, 0, 0},
-    {"13 contributions, 4096 groups, first of an order", &ordered, 1, 13, GROUPS, false, 0, 0, 0},
-    {"256 contributions, 4096 groups, last of an order", &ordered, 2, 256, GROUPS, false, 0, 0, 0},
-    {"13 threats first, 243 last of an order, 16 a call", &ordered, 1, 256, GROUPS, true, 13, 0,
-     16},
+    {"13 contributions, 50 groups, all fire", &made_five, 1, 13, 50, false, 0, 0, 0},
+    {"256 contributions, 4096 groups, most fire", &made_five, 1, 256, GROUPS, false, 0, 0, 0},
+    {"256 contributions, 1 group, fires", &made_five, 1, 256, 1, false, 0, 0, 0},
+    {"13 contributions, 4096 groups, first of an order", &made_ordered, 1, 13, GROUPS, false, 0, 0,
+     0},
+    {"256 contributions, 4096 groups, last of an order", &made_ordered, 2, 256, GROUPS, false, 0, 0,
+     0},
+    {"13 threats first, 243 last of an order, 16 a call", &made_ordered, 1, 256, GROUPS, true, 13,
+     0, 16},
 };
 
 static double redis_seconds(void) {

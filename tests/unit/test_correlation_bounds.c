@@ -4,6 +4,7 @@
 #include "proto/keys.h"
 #include "services/incident/correlated_verdicts.h"
 #include "tests/support/commit_fixture.h"
+#include "tests/support/made_correlations.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>
@@ -19,88 +20,22 @@ static uint64_t seq;
 static char keys[GROUPS][32];
 static struct oracle_group groups[GROUPS];
 
-static const struct correlation five = {
-    .rule_id = TEXT_CONSTANT("five"),
-    .rule_title = TEXT_CONSTANT("Five of them"),
-    .level = SEVERITY_HIGH,
-    .tags = {1, {TEXT_CONSTANT("attack.t1110")}},
-    .incident = TEXT_CONSTANT("five"),
-    .event_type = EVENT_TYPE_LOGIN_FAILED,
-    .kind = CORRELATION_EVENT_COUNT,
-    .timespan_ms = 300000,
-    .rule_count = 1,
-    .comparisons = {1, {{CORRELATION_GTE, 5}}},
-    .raises = true,
-    .late_by = 1,
-};
-
 static const struct correlation distinct = {
-    .rule_id = TEXT_CONSTANT("distinct"),
-    .rule_title = TEXT_CONSTANT("Many distinct"),
-    .level = SEVERITY_MEDIUM,
-    .incident = TEXT_CONSTANT("distinct"),
-    .kind = CORRELATION_VALUE_COUNT,
-    .timespan_ms = 3600000,
-    .rule_count = 1,
-    .comparisons = {1, {{CORRELATION_GTE, 10}}},
-    .raises = true,
-    .late_by = 1,
-};
+    MADE_CORRELATION("distinct", "Many distinct", "distinct", MEDIUM, VALUE_COUNT, 3600000, 1),
+    MADE_RAISES, .comparisons = MADE_AT_LEAST(10)};
 
 static const struct correlation few = {
-    .rule_id = TEXT_CONSTANT("few"),
-    .rule_title = TEXT_CONSTANT("Few"),
-    .level = SEVERITY_LOW,
-    .incident = TEXT_CONSTANT("few"),
-    .kind = CORRELATION_EVENT_COUNT,
-    .timespan_ms = 60000,
-    .rule_count = 1,
-    .comparisons = {1, {{CORRELATION_LT, 3}}},
-    .raises = true,
-    .waits = true,
-    .late_by = 1,
-};
-
-static const struct correlation ordered = {
-    .rule_id = TEXT_CONSTANT("ordered"),
-    .rule_title = TEXT_CONSTANT("In order"),
-    .level = SEVERITY_CRITICAL,
-    .incident = TEXT_CONSTANT("ordered"),
-    .kind = CORRELATION_TEMPORAL_ORDERED,
-    .timespan_ms = 600000,
-    .rule_count = 2,
-    .in_order = 2,
-    .comparisons = {1, {{CORRELATION_GTE, 2}}},
-    .raises = true,
-    .late_by = 1,
-};
+    MADE_CORRELATION("few", "Few", "few", LOW, EVENT_COUNT, 60000, 1), MADE_RAISES,
+    .comparisons = MADE_COMPARISON(LT, 3), .waits = true};
 
 static const struct correlation three = {
-    .rule_id = TEXT_CONSTANT("three"),
-    .rule_title = TEXT_CONSTANT("Three of them"),
-    .level = SEVERITY_HIGH,
-    .incident = TEXT_CONSTANT("three"),
-    .kind = CORRELATION_TEMPORAL,
-    .timespan_ms = 600000,
-    .rule_count = 3,
-    .comparisons = {1, {{CORRELATION_GTE, 3}}},
-    .raises = true,
-    .late_by = 1,
-};
+    MADE_CORRELATION("three", "Three of them", "three", HIGH, TEMPORAL, 600000, 3), MADE_RAISES,
+    .comparisons = MADE_AT_LEAST(3)};
 
 static const struct correlation three_in_order = {
-    .rule_id = TEXT_CONSTANT("three_in_order"),
-    .rule_title = TEXT_CONSTANT("Three in order"),
-    .level = SEVERITY_HIGH,
-    .incident = TEXT_CONSTANT("three_in_order"),
-    .kind = CORRELATION_TEMPORAL_ORDERED,
-    .timespan_ms = 600000,
-    .rule_count = 3,
-    .in_order = 3,
-    .comparisons = {1, {{CORRELATION_GTE, 3}}},
-    .raises = true,
-    .late_by = 1,
-};
+    MADE_CORRELATION("three_in_order", "Three in order", "three_in_order", HIGH, TEMPORAL_ORDERED,
+                     600000, 3),
+    MADE_RAISES, MADE_IN_ORDER(3)};
 
 static void make_groups(const struct correlation *correlation) {
     for (uint32_t i = 0; i < GROUPS; i++) {
@@ -157,7 +92,7 @@ static int64_t incidents(void) {
 
 /* A flood of new groups does not wash away the one that is one contribution short. */
 Test(correlation_bounds, eviction_spares_groups_near_their_threshold) {
-    make_groups(&five);
+    make_groups(&made_five);
     for (int i = 0; i < 4; i++)
         commit_one(NOON + i, 0, 1);
     for (uint32_t group = 1; group < GROUPS; group++)
@@ -172,7 +107,7 @@ Test(correlation_bounds, eviction_spares_groups_near_their_threshold) {
 
 /* Every set of groups stays within the bound, whatever one batch brings. */
 Test(correlation_bounds, groups_are_bounded) {
-    make_groups(&five);
+    make_groups(&made_five);
     for (int round = 0; round < 6; round++) {
         made_batch_init(&batch, 0);
         for (uint32_t i = 0; i < BATCH_EVENTS_MAX; i++)
@@ -261,7 +196,7 @@ Test(correlation_bounds, repeated_rules_hide_no_others) {
 }
 
 Test(correlation_bounds, what_comes_too_late_is_counted) {
-    make_groups(&five);
+    make_groups(&made_five);
     commit_one(NOON, 0, 1);
     commit_one(NOON - fixture.limits.lateness_ms, 0, 1);
     cr_assert_eq(ledger("contributions_late"), 0);
@@ -271,7 +206,7 @@ Test(correlation_bounds, what_comes_too_late_is_counted) {
 
 /* Followers are kept for as long as a first contribution may be late, and no longer. */
 Test(correlation_bounds, followers_wait_for_the_first_and_are_forgotten) {
-    make_groups(&ordered);
+    make_groups(&made_ordered);
     commit_one(NOON + 1000, 0, 2);
     commit_one(NOON + 1000, 1, 2);
     cr_assert_eq(commit_fixture_number(&fixture, "EVAL return(#redis.call('KEYS','" K
@@ -290,7 +225,7 @@ Test(correlation_bounds, followers_wait_for_the_first_and_are_forgotten) {
 /* The event that completes a correlation is told, and only it. */
 Test(correlation_bounds, the_completing_event_is_told) {
     struct verdict verdicts[BATCH_EVENTS_MAX];
-    make_groups(&five);
+    make_groups(&made_five);
     made_batch_init(&batch, 0);
     for (int64_t i = 0; i < 4; i++)
         add(NOON + i, 0, 1, 0);
@@ -312,7 +247,7 @@ Test(correlation_bounds, the_completing_event_is_told) {
 /* A finding of its own and a correlation's: both are told, the graver one first. */
 Test(correlation_bounds, verdicts_are_joined) {
     struct verdict verdicts[BATCH_EVENTS_MAX];
-    make_groups(&five);
+    make_groups(&made_five);
     made_batch_init(&batch, 0);
     for (int64_t i = 0; i < 4; i++)
         add(NOON + i, 0, 1, 0);
@@ -340,7 +275,7 @@ Test(correlation_bounds, verdicts_are_joined) {
 
 /* Without its answer nobody can say what a batch's contributions came to: there is no verdict. */
 Test(correlation_bounds, a_lost_answer_is_no_verdict) {
-    make_groups(&five);
+    make_groups(&made_five);
     commit_one(NOON, 0, 1);
     made_batch_init(&batch, 0);
     add(NOON, 0, 1, 0);
@@ -383,10 +318,10 @@ Test(correlation_bounds, odd_keys_stop_it_before_it_writes) {
         uint32_t rule;
         const char *kind;
     } cases[] = {
-        {&five, 1, ""},
-        {&five, 1, ":groups"},
-        {&ordered, 2, ":followers"},
-        {&ordered, 2, ":followed"},
+        {&made_five, 1, ""},
+        {&made_five, 1, ":groups"},
+        {&made_ordered, 2, ":followers"},
+        {&made_ordered, 2, ":followed"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         commit_fixture_flush(&fixture);
@@ -417,7 +352,7 @@ Test(correlation_bounds, odd_keys_stop_it_before_it_writes) {
 /* P6: contributions of an event the batch has not: its bytes would be those of an earlier message.
  */
 Test(correlation_bounds, contributions_of_no_event_are_refused) {
-    make_groups(&five);
+    make_groups(&made_five);
     made_batch_init(&batch, 0);
     add(NOON, 0, 1, 0);
     add(NOON, 1, 1, 0);
