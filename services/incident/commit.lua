@@ -239,7 +239,8 @@ local function commit(batch, arguments, at)
             add = add, add_to_week = add_to_week, names = names, sums = sums, days = days, threats = threats,
             spans = spans, rules = rules, now_ms = now_ms, groups_max = correlation_groups_max,
             kept_days = statistics_days, publisher = publisher, rules_counted_max = RULES_COUNTED_MAX,
-            batch_name = lane and ('%s-%d'):format(lane, seq)})
+            batch_name = lane and ('%s-%d'):format(lane, seq),
+            due_from = seq, due_count = accepted}) -- without a lane these two say which groups are judged
     end
     local has_threats = #threats[1] > 0
     local answers, publisher_seq, correlated_answers

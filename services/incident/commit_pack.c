@@ -242,15 +242,15 @@ struct packed_batch commit_pack(struct commit_packer *packer, struct commit *com
 }
 
 struct packed_batch commit_pack_settle(struct commit_packer *packer, struct wall_time now,
-                                       uint64_t seq_known) {
+                                       struct settle_range range, uint64_t seq_known) {
     struct pack_scratch *scratch = &packer->scratch;
     scratch->threat_count = 0;
     msgpack_packer out;
     pack_begin(packer, &out);
     msgpack_pack_false(&out); /* no lane: no batch */
-    msgpack_pack_uint32(&out, 0);
+    msgpack_pack_uint32(&out, range.skip);
     pack_time(now, &out);
-    msgpack_pack_uint32(&out, 0);
+    msgpack_pack_uint32(&out, range.count);
     msgpack_pack_uint64(&out, seq_known);
     msgpack_pack_uint32(&out, 0);
     msgpack_pack_false(&out);

@@ -49,9 +49,15 @@ void commit_packer_destroy(struct commit_packer **packer);
 struct packed_batch commit_pack(struct commit_packer *packer, struct commit *commit,
                                 struct wall_time now, uint64_t seq_known);
 
+/* Which groups are judged, of those that have waited long enough, by how long. */
+struct settle_range {
+    uint32_t skip; /* so many of the first */
+    uint32_t count;
+};
+
 /* In place of a batch: that correlations which waited until `now` are judged; borrowed likewise. */
 struct packed_batch commit_pack_settle(struct commit_packer *packer, struct wall_time now,
-                                       uint64_t seq_known);
+                                       struct settle_range range, uint64_t seq_known);
 
 /* The limits for the script; borrowed, always the same. */
 struct text commit_pack_limits(const struct commit_packer *packer);

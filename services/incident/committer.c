@@ -19,9 +19,6 @@
 /* As commit.lua keeps it. */
 #define PUBLISHER_KEPT_S "86400"
 
-/* As correlation.lua judges them. */
-#define SETTLED_AT_ONCE 64
-
 /* Parts of the script's answer. */
 enum { ANSWER_STATE, ANSWER_FLOOR, ANSWER_SEQ };
 
@@ -430,14 +427,14 @@ static enum status count_due(struct committer *committer, struct wall_time now, 
 
 /* Runs the script without a batch; takes the answer's threats. */
 static enum status settle_once(struct committer *committer, struct wall_time now,
-                               struct commit *commit) {
+                               struct settle_range range, struct commit *commit) {
     SCOPED(redis_reply)
     struct redis_reply *reply = NULL;
     enum status status = load_library(committer);
     if (status != STATUS_OK)
         return status;
     begin_call(committer);
-    add_to_call(committer, commit_pack_settle(committer->packer, now, committer->last_seq));
+    add_to_call(committer, commit_pack_settle(committer->packer, now, range, committer->last_seq));
     status = send_call(committer, 1);
     committer->call_count = 0;
     if (status == STATUS_OK)
@@ -456,20 +453,21 @@ static enum status settle_once(struct committer *committer, struct wall_time now
     }
     counter_add(committer->errors, 1);
     committer->is_loaded = !redis_reply_is_noscript(reply);
-    if (redis_reply_count(reply) == 1)
-        return fail(committer, STATUS_REFUSED, redis_reply_text(redis_reply_at(reply, 0)));
-    return fail(committer, STATUS_REFUSED, redis_reply_text(reply));
+    struct text error =
+        redis_reply_text(redis_reply_count(reply) == 1 ? redis_reply_at(reply, 0) : reply);
+    bool is_ours = committer->is_loaded && redis_error_is_lasting(error);
+    return fail(committer, is_ours ? STATUS_POISON : STATUS_REFUSED, error);
 }
 
 enum status committer_settle(struct committer *committer, struct wall_time now,
-                             struct commit *commit, bool *ret_more) {
+                             struct settle_range range, struct commit *commit, bool *ret_more) {
     assert(commit->message.count == 0 && commit->reply == NULL);
     int64_t due = 0;
     enum status status = count_due(committer, now, &due);
-    if (status == STATUS_OK && due > 0)
-        status = settle_once(committer, now, commit);
+    if (status == STATUS_OK && due > range.skip)
+        status = settle_once(committer, now, range, commit);
     if (status == STATUS_OK)
-        *ret_more = due > SETTLED_AT_ONCE;
+        *ret_more = due > (int64_t)range.skip + range.count;
     return status;
 }
 

@@ -46,11 +46,12 @@ MUST_CHECK enum status committer_receive(struct committer *committer, struct com
 MUST_CHECK enum status committer_run(struct committer *committer, struct commit *const *group,
                                      size_t count);
 
-/* Judges the correlations that have waited until `now`, some at a time, when no call is under way.
- * `commit` is free, and then holds the threats they raised; `*ret_more` tells whether others wait.
- */
+/* Judges correlations that have waited until `now`, those in the range, when no call is under way.
+ * `commit` is free, and then holds the threats they raised; `*ret_more` tells whether others wait
+ * behind them. POISON: the script fails on one of them; nothing has changed. */
 MUST_CHECK enum status committer_settle(struct committer *committer, struct wall_time now,
-                                        struct commit *commit, bool *ret_more);
+                                        struct settle_range range, struct commit *commit,
+                                        bool *ret_more);
 
 /* Reads the last number this publisher used, which may be ahead of what we were told: an answer can
  * get lost; and keeps it from expiring. No call may be under way. */

@@ -36,7 +36,6 @@ local EVENT, LEVELS, ALWAYS, AT_ONCE, OUTAGE_MS, present =
 local has_followers, HEAD = terms.has_followers, windows.HEAD
 
 local DEFINITIONS_KEPT = 1024
-local SETTLED_AT_ONCE = 64      -- groups whose wait is over
 local PURGED_AT_ONCE = 64       -- groups whose time is over
 local DEPTH_MAX = 8             -- as contribution.h has it
 local EVICTION_SAMPLE = 128     -- groups, of the oldest, from which the farthest from firing go
@@ -102,10 +101,10 @@ local function take_batch(given)
     end
 end
 
--- Groups whose wait is over; what is left of one that is gone is forgotten.
+-- Groups whose wait is over, as many as commit.lua is told; what is left of one that is gone is forgotten.
 local function take_due()
-    for _, member in ipairs(call('ZRANGEBYSCORE', key.correlations_due, '-inf', present.now_ms, 'LIMIT', 0,
-                                 SETTLED_AT_ONCE)) do
+    for _, member in ipairs(call('ZRANGEBYSCORE', key.correlations_due, '-inf', present.now_ms, 'LIMIT',
+                                 present.tools.due_from, present.tools.due_count)) do
         local identity, field = member:sub(1, 16), member:sub(17)
         local packed = call('HGET', key.correlation:format(identity), field)
         local stored = packed and select(2, windows.unpack(packed))

@@ -20,8 +20,9 @@
 /* Under way, and as many as the next call holds. */
 #define HAND_MAX ((CALLS_MAX + 1) * GROUP_MAX)
 
-/* Calls of the script in a tick for correlations that waited. */
+/* Calls of the script in a tick for correlations that waited, and groups of one call. */
 #define SETTLE_ROUNDS 16
+#define SETTLED_AT_ONCE 64
 
 /* Calls of process_drain after the last work: the time the wires' own thread gets to send. */
 #define LAST_CALLS 2
@@ -37,7 +38,9 @@ struct process {
     size_t in_hand;
     size_t under_way; /* the first of them were sent */
     struct commit settled;
-    zmq_pollitem_t redis; /* watched; fd -1: none */
+    struct settle_range settling; /* what the next call judges */
+    bool settle_was_told;         /* that groups were passed over */
+    zmq_pollitem_t redis;         /* watched; fd -1: none */
     int tick_timer;
     bool is_stalled; /* after a failure: nothing is sent or read */
     int retry_timer; /* 0: none */
@@ -206,16 +209,48 @@ static int on_redis(zloop_t *loop, zmq_pollitem_t *item, void *context) {
     return 0;
 }
 
+/* The script fails on a group of the last call: those of it are judged one by one until it is
+ * found, and it is passed over until all others behind it had their turn. */
+static void pass_over(struct process *process) {
+    struct settle_range *settling = &process->settling;
+    if (settling->count > 1) {
+        settling->count = 1;
+        return;
+    }
+    settling->skip++;
+    settling->count = SETTLED_AT_ONCE;
+    if (!process->settle_was_told)
+        log_error("the commit script fails on a correlation's group; it is passed over, and tried "
+                  "again",
+                  LOG_STRING("error", committer_error(process->committer)));
+    process->settle_was_told = true;
+}
+
+/* One call of the script for correlations; whether others wait. */
+static enum status settle_some(struct process *process, bool *ret_more) {
+    struct settle_range *settling = &process->settling;
+    enum status status =
+        committer_settle(process->committer, clock_wall(), *settling, &process->settled, ret_more);
+    if (status == STATUS_OK)
+        out_threats_send(process->threats, &process->settled);
+    commit_release(&process->settled);
+    if (status == STATUS_POISON) {
+        pass_over(process);
+        return STATUS_OK;
+    }
+    if (status == STATUS_OK && !*ret_more) {
+        process->settle_was_told = process->settle_was_told && settling->skip > 0;
+        *settling = (struct settle_range){0, SETTLED_AT_ONCE};
+    }
+    return status;
+}
+
 /* Judges correlations that have waited long enough; a failure is tried again with the next tick. */
 static void settle_correlations(struct process *process) {
     enum status status = STATUS_OK;
     bool more = true;
-    for (int i = 0; status == STATUS_OK && more && i < SETTLE_ROUNDS; i++) {
-        status = committer_settle(process->committer, clock_wall(), &process->settled, &more);
-        if (status == STATUS_OK)
-            out_threats_send(process->threats, &process->settled);
-        commit_release(&process->settled);
-    }
+    for (int i = 0; status == STATUS_OK && more && i < SETTLE_ROUNDS; i++)
+        status = settle_some(process, &more);
     note_redis(process, status);
 }
 
@@ -284,6 +319,7 @@ struct process *process_new(zloop_t *loop, const struct process_options *options
     process->retry_ms = RETRY_FIRST_MS;
     process->redis.fd = -1;
     commit_init(&process->settled);
+    process->settling.count = SETTLED_AT_ONCE;
     for (size_t i = 0; i < HAND_MAX; i++) {
         commit_init(&process->commits[i]);
         process->hand[i] = &process->commits[i];

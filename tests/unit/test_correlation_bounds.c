@@ -16,6 +16,7 @@
 static struct commit_fixture fixture;
 static struct made_batch batch;
 static struct commit commit;
+static const struct settle_range all_due = {0, 64};
 static uint64_t seq;
 static char keys[GROUPS][32];
 static struct oracle_group groups[GROUPS];
@@ -297,12 +298,12 @@ Test(correlation_bounds, what_waited_is_judged_once) {
     struct wall_time now = clock_wall();
     bool more = true;
     commit_release(&commit);
-    cr_assert_eq(committer_settle(fixture.committer, now, &commit, &more), STATUS_OK);
+    cr_assert_eq(committer_settle(fixture.committer, now, all_due, &commit, &more), STATUS_OK);
     cr_assert_eq(incidents(), 0);
     now.ms += fixture.limits.lateness_ms + 60000;
     for (int round = 0; round < 2; round++) {
         struct committed_threat threat;
-        cr_assert_eq(committer_settle(fixture.committer, now, &commit, &more), STATUS_OK);
+        cr_assert_eq(committer_settle(fixture.committer, now, all_due, &commit, &more), STATUS_OK);
         cr_assert_eq(commit_threat(&commit, 0, &threat), round == 0);
         cr_assert_not(more);
         commit_release(&commit);

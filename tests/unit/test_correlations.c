@@ -80,6 +80,7 @@ static struct made_batch batch;
 static size_t
     starts[ORACLE_EVENTS_MAX + 1]; /* batch i is the events from starts[i] to starts[i + 1] */
 static struct commit commits[GROUP_MAX];
+static const struct settle_range all_due = {0, 64};
 
 static void chain(size_t inner, size_t outer, uint32_t rule, double value, size_t outer_key) {
     for (size_t key = 0; key < KEYS; key++) {
@@ -300,8 +301,8 @@ static void settle(void) {
         bool more = true;
         now.ms += 3 * LATENESS_MS;
         while (more) {
-            cr_assert_eq(committer_settle(fixture.committer, now, &commits[0], &more), STATUS_OK,
-                         "%s", committer_error(fixture.committer));
+            cr_assert_eq(committer_settle(fixture.committer, now, all_due, &commits[0], &more),
+                         STATUS_OK, "%s", committer_error(fixture.committer));
             commit_release(&commits[0]);
         }
     }

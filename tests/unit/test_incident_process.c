@@ -7,6 +7,7 @@
 #include "proto/wiring.h"
 #include "services/incident/process.h"
 #include "tests/support/commit_fixture.h"
+#include "tests/support/made_correlations.h"
 
 #include <criterion/criterion.h>
 #include <signal.h>
@@ -33,14 +34,14 @@ static const char *endpoint(char *out, size_t size, const char *name) {
     return out;
 }
 
-static void open_process(void) {
+static void open_process(struct commit_limits limits) {
     char a[96], b[96], c[96];
     const struct process_options options = {
         .redis_url = fixture.redis.url,
         .findings_listen = endpoint(a, sizeof(a), "findings"),
         .receipts_listen = endpoint(b, sizeof(b), "receipts"),
         .threats_listen = endpoint(c, sizeof(c), "threats"),
-        .limits = commit_fixture_limits(),
+        .limits = limits,
     };
     process = process_new(loop, &options);
     cr_assert_not_null(process);
@@ -57,7 +58,7 @@ static void start(void) {
     commit_fixture_start(&fixture, commit_fixture_limits());
     zsys_handler_set(NULL);
     loop = zloop_new();
-    open_process();
+    open_process(commit_fixture_limits());
     findings = wire_connect(wire_row(WIRE_FINDINGS), process_findings_endpoint(process), true);
     receipts = subscribe(WIRE_RECEIPTS, process_receipts_endpoint(process));
     threats = subscribe(WIRE_THREATS, process_threats_endpoint(process));
@@ -390,6 +391,47 @@ Test(incident_process, huge_verdicts) {
     await_receipt(has_range);
     cr_expect_eq(receipt.floor, 1);
     cr_expect_eq(receipt.batch_count, 0);
+}
+
+static bool is_nothing_due(void *context) {
+    (void)context;
+    return commit_fixture_number(&fixture, "ZCARD " K "correlations_due") == 0;
+}
+
+static bool has_threat(void *context) {
+    (void)context;
+    return commit_fixture_number(&fixture, "HGET " K "ledger threats") == 1;
+}
+
+/* P6: a correlation's group that waits, and that the script fails on, is first in the row for ever;
+ * those behind it are judged all the same, and the process does not say that Redis is away. */
+Test(incident_process, a_group_the_script_fails_on_holds_up_no_other) {
+    static const struct correlation few = {
+        MADE_CORRELATION("few", "Few", "few", LOW, EVENT_COUNT, 1, 1), MADE_RAISES,
+        .comparisons = MADE_COMPARISON(LT, 3), .waits = true};
+    static const struct oracle_group group = {
+        .correlation = &few, .key = TEXT_CONSTANT("1:a"), .details = TEXT_CONSTANT("too few")};
+    struct commit_limits limits = commit_fixture_limits();
+    limits.lateness_ms = 1500; /* nothing waits for long */
+    process_destroy(&process);
+    open_process(limits);
+    SCOPED(redis_reply)
+    struct redis_reply *wrong =
+        commit_fixture_ask(&fixture, "SET " K "correlation:0123456789abcdef wrong");
+    SCOPED(redis_reply)
+    struct redis_reply *due = commit_fixture_ask(
+        &fixture, "ZADD " K "correlations_due 1 0123456789abcdefxxxxxxxxxxxxxxxx");
+    struct made_event event = made_benign(NOON);
+    event.contribution_count = 1;
+    event.contributions[0] = (struct made_contribution){&group, 1, 0};
+    push_batch(0, &event, 1, 0);
+    turn_until(has_threat, NULL);
+    cr_expect(process_is_ready(process));
+    cr_expect_eq(commit_fixture_number(&fixture, "ZCARD " K "correlations_due"), 1);
+    SCOPED(redis_reply)
+    struct redis_reply *mended =
+        commit_fixture_ask(&fixture, "DEL " K "correlation:0123456789abcdef");
+    turn_until(is_nothing_due, NULL);
 }
 
 static bool is_drained(void *context) {
