@@ -26,7 +26,7 @@ void commit_release(struct commit *commit) {
     redis_reply_destroy(&commit->reply);
     buffer_reset(&commit->joined);
     memset(commit->quarantined, 0, sizeof(commit->quarantined));
-    commit->quarantined_count = 0;
+    commit->quarantined_count = commit->set_aside_count = 0;
     commit->judgement_count = 0;
     commit->state = COMMIT_OPEN;
     commit->has_floor = false;
@@ -118,26 +118,32 @@ enum status commit_take(struct commit *commit, struct wire_message *message) {
     return STATUS_OK;
 }
 
-void commit_quarantine(struct commit *commit, uint32_t index, enum status reason) {
+/* Quarantines an event; false when it was. */
+static bool quarantine(struct commit *commit, uint32_t index) {
     assert(index < commit->batch.head.count);
     if (commit->quarantined[index])
-        return;
-    count_drop(reason);
+        return false;
     commit->quarantined[index] = true;
     commit->quarantined_count++;
+    return true;
+}
+
+void commit_quarantine(struct commit *commit, uint32_t index, enum status reason) {
+    if (quarantine(commit, index))
+        count_drop(reason);
 }
 
 void commit_set_aside(struct commit *commit, bool all) {
     const struct contributions *contributions = commit->findings.contributions;
-    uint32_t before = commit->quarantined_count;
+    uint32_t contributed = contributions != NULL ? contributions->count : 0;
     for (uint32_t i = 0; i < commit->findings.entry_count; i++)
-        commit_quarantine(commit, commit->findings.entries[i].index, STATUS_POISON);
-    for (uint32_t i = 0; contributions != NULL && i < contributions->count; i++)
-        commit_quarantine(commit, contributions->items[i].event, STATUS_POISON);
-    if (!all && commit->quarantined_count > before)
+        commit->set_aside_count += quarantine(commit, commit->findings.entries[i].index);
+    for (uint32_t i = 0; i < contributed; i++)
+        commit->set_aside_count += quarantine(commit, contributions->items[i].event);
+    if (!all && commit->findings.entry_count + contributed > 0)
         return;
     for (uint32_t i = 0; i < commit->batch.head.count; i++)
-        commit_quarantine(commit, i, STATUS_POISON);
+        commit->set_aside_count += quarantine(commit, i);
     commit->findings.shadows = NULL;
 }
 

@@ -36,6 +36,7 @@ struct commit {
     struct judgement judgements[BATCH_EVENTS_MAX]; /* ascending index */
     bool quarantined[BATCH_EVENTS_MAX];            /* unread, or unreadable */
     uint32_t quarantined_count;
+    uint32_t set_aside_count; /* of these, by commit_set_aside() */
     enum commit_state state;
     bool has_floor; /* Redis told the floor */
     uint64_t floor; /* of its producer and epoch */
@@ -78,7 +79,8 @@ void commit_release(struct commit *commit);
 void commit_quarantine(struct commit *commit, uint32_t index, enum status reason);
 
 /* Quarantines the events that detectors found something in, or that correlations take; all of them
- * when there is none left of those, or `all`. */
+ * when there are none of those, or `all`. Once more changes nothing. They are counted with the
+ * reason when the batch is committed. */
 void commit_set_aside(struct commit *commit, bool all);
 
 /* True when it is known which incidents the batch's threats belong to: it was committed now, or

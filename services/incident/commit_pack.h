@@ -25,6 +25,7 @@ struct commit_limits {
     int64_t names_max;
     int64_t statistics_days;
     int64_t correlation_groups_max;
+    int64_t set_aside_after_ms;   /* of failing, for a batch that others are committed beside */
     const struct time_zone *zone; /* of the statistics' days; lives as long as the packer */
     const char *publisher;        /* the same */
 };

@@ -94,6 +94,7 @@ struct committer *committer_new(const char *redis_url, const struct commit_limit
     committer->script = redis_script_new_library(buffer_text(&committer->library.text),
                                                  text_of(committer->library.function));
     committer->packer = commit_packer_new(limits);
+    committer->failing.after_ms = limits->set_aside_after_ms;
     buffer_init(&committer->packed, CALL_SIZE_MAX + PACKED_SIZE_MAX);
     committer->publisher_key = key_name(KEY_PUBLISHER, limits->publisher);
     register_counters(committer);
@@ -202,21 +203,21 @@ bool committer_can_send(const struct committer *committer) {
 }
 
 /* What the script failed on before; NULL: it did not. */
-static const struct failing_batch *find_failing(const struct committer *committer,
+static const struct failing_batch *find_failing(struct committer *committer,
                                                 const struct commit *commit) {
     return committer->failing.count > 0
-               ? failing_batches_find(&committer->failing, &commit->batch.head)
+               ? failing_batches_find(&committer->failing, &commit->batch.head, clock_mono())
                : NULL;
 }
 
-/* Takes out of a batch what the script fails on, when it did so often enough. */
+/* Takes out of a batch what the script fails on, when it is the batch that is at fault. */
 static void mend(struct commit *commit, const struct failing_batch *failing) {
-    if (failing->failures < FAILURES_TO_SET_ASIDE)
+    if (failing->level == SET_ASIDE_NOTHING)
         return;
-    commit_set_aside(commit, failing->failures > FAILURES_TO_SET_ASIDE);
+    commit_set_aside(commit, failing->level == SET_ASIDE_ALL);
     log_error("the commit script fails on a batch again and again; events of it are quarantined",
               LOG_INT("epoch", failing->epoch), LOG_INT("seq", failing->seq),
-              LOG_INT("failures", failing->failures), LOG_INT("events", commit->quarantined_count));
+              LOG_INT("failures", failing->failures), LOG_INT("events", commit->set_aside_count));
 }
 
 /* Adds commits to the call being made, from the first on, as many as it holds; a batch on which the
@@ -269,6 +270,8 @@ static void count_answer(struct committer *committer, const struct commit *commi
     uint32_t quarantined = commit->state == COMMIT_DONE ? commit->quarantined_count : 0;
     counter_add(committer->events[commit->state], commit->batch.head.count - quarantined);
     counter_add(committer->events_quarantined, quarantined);
+    for (uint32_t i = 0; commit->state == COMMIT_DONE && i < commit->set_aside_count; i++)
+        count_drop(STATUS_POISON);
     if (commit->state == COMMIT_DUPLICATE)
         count_drop(STATUS_DUPLICATE);
     if (commit->state == COMMIT_REFUSED)
@@ -299,9 +302,9 @@ static void put_down(struct committer *committer, struct commit *commit, struct 
                      bool was_alone) {
     const struct batch_head *head = &commit->batch.head;
     if (was_alone)
-        (void)failing_batches_note(&committer->failing, head, committer->committed);
+        failing_batches_note(&committer->failing, head, committer->committed, clock_mono());
     else
-        failing_batches_suspect(&committer->failing, head);
+        failing_batches_suspect(&committer->failing, head, clock_mono());
     log_error("the commit script fails on a batch; left for its producer to send again",
               LOG_TEXT("error", error), LOG_INT("epoch", head->epoch), LOG_INT("seq", head->seq));
     count_drop(STATUS_REFUSED);

@@ -13,6 +13,10 @@
 #include "proto/keys.h"
 #include "services/incident/process.h"
 
+/* So long a batch fails, three times at least and while others are committed, before events of it
+ * are set aside. */
+#define SET_ASIDE_AFTER_MS 30000
+
 #define CONF_STRUCT struct incident_config
 
 struct incident_config {
@@ -46,6 +50,7 @@ static enum status start(struct service *service) {
                    .threats_kept = config.threats_kept,
                    .names_max = config.names_max,
                    .correlation_groups_max = config.correlation_groups_max,
+                   .set_aside_after_ms = SET_ASIDE_AFTER_MS,
                    .statistics_days = config.statistics_days,
                    .zone = zone},
     };
