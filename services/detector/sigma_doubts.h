@@ -5,8 +5,9 @@
  * Such a rule breaks nothing in the specification, so it loads, and is told among the warnings.
  * Items that are the same count as one fact, `neq` as its contrary, all others as independent: so
  * what is told is sure, and not everything is found. Owner: everything is borrowed; memory is of
- * the reader's arena. Threads: one. Errors: none. Limits: rules of more than DOUBTS_ITEMS_MAX
- * items, and conditions that need more than DOUBTS_STEPS_MAX steps, are not looked into.
+ * the reader's arena. Threads: one. Errors: none. Limits: DOUBTS_WORK_MAX bounds the time a rule
+ * takes, whatever its size, to some milliseconds; what is not certain by then is not told. Nor is
+ * the condition of a rule of more than DOUBTS_ITEMS_MAX different items looked into.
  */
 #ifndef SIEM_DETECTOR_SIGMA_DOUBTS_H
 #define SIEM_DETECTOR_SIGMA_DOUBTS_H
@@ -14,7 +15,9 @@
 #include "services/detector/sigma_add.h"
 
 #define DOUBTS_ITEMS_MAX 1024
-#define DOUBTS_STEPS_MAX 10000
+
+/* Visits of a condition's parts, and comparisons of items, for one rule. */
+#define DOUBTS_WORK_MAX 2000000
 
 /* Puts what there is to say of a rule, as it was written, onto the list of warnings. */
 void sigma_doubts_tell(struct sigma_adding *adding, const struct sigma_rule *rule);

@@ -1,4 +1,5 @@
 /* test_sigma_condition.c: the grammar of conditions, and of selections that are lists. */
+#include "common/clock.h"
 #include "tests/support/rule_bench.h"
 
 #include <criterion/criterion.h>
@@ -210,4 +211,32 @@ Test(sigma_condition, doubts_end_in_time) {
     cr_expect_eq(count_doubts("z and not z and", ""), 1);
     cr_expect_eq(count_doubts("", "and z and not z"), 1);
     cr_expect_eq(count_doubts("(not y or not z) and (y or not z) and (not y or z) and", ""), 0);
+}
+
+/* A selection of so many items that a condition names so often, and `behind`. */
+static struct rule_verdict judge_large(int items, int names, const char *behind) {
+    static char rule[65536];
+    size_t length = (size_t)snprintf(rule, sizeof rule,
+                                     "title: Large\nlogsource: {product: x}\ndetection:\n    s:\n");
+    for (int i = 0; i < items; i++)
+        length += (size_t)snprintf(rule + length, sizeof rule - length, "        f%d: v\n", i);
+    length += (size_t)snprintf(rule + length, sizeof rule - length, "    condition: s");
+    for (int i = 1; i < names; i++)
+        length += (size_t)snprintf(rule + length, sizeof rule - length, " and s");
+    cr_assert_lt(length + 64, sizeof rule);
+    snprintf(rule + length, sizeof rule - length, "%s\n", behind);
+    return rule_bench_judge(rule, NULL);
+}
+
+/* A large rule is doubted as long as that is quick, and takes no time when it is not: neither when
+ * the engine refuses it in the end, nor when it loads. */
+Test(sigma_condition, doubts_of_large_rules_end_in_time, .timeout = 100) {
+    struct mono_time began = clock_mono();
+    struct rule_verdict verdict = judge_large(800, 5000, "");
+    cr_expect(verdict.refused && strstr(verdict.reason, "60000 tests") != NULL, "%s",
+              verdict.reason);
+    cr_expect_eq(judge_large(2000, 20, " and not s").loaded, 1);
+    cr_expect_lt(clock_elapsed_ms(began), 20000);
+    cr_expect_eq(judge_large(300, 20, " and not s").warned, 1);
+    cr_expect_eq(judge_large(300, 20, " or not s").warned, 1);
 }
