@@ -4,7 +4,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-/* Whole numbers up to here are added exactly. */
+/* Values that are whole numbers up to here are added exactly. */
 #define EXACT_MAX 1e12
 
 /* The window at work: items[first] to items[end - 1]. */
@@ -139,7 +139,7 @@ static double value_at(const struct window *window, size_t place) {
 /* ---- what comes in and what goes out ---- */
 
 static void change_sum(struct window *window, double value, bool enters) {
-    bool is_exact = floor(value) == value && fabs(value) < EXACT_MAX;
+    bool is_exact = floor(value) == value && fabs(value) <= EXACT_MAX;
     if (is_exact)
         window->sum += enters ? value : -value;
     else
@@ -166,11 +166,10 @@ static void change(struct window *window, size_t at, bool enters) {
         change_rule(window, item, enters);
     else if (needs_ranks(window->correlation))
         change_rank(window, window->memory->ranks[at], enters);
+    else if (window->correlation->kind == CORRELATION_EVENT_COUNT)
+        window->sum += enters ? (double)item->weight : -(double)item->weight;
     else
-        change_sum(window,
-                   window->correlation->kind == CORRELATION_EVENT_COUNT ? (double)item->weight
-                                                                        : item->value,
-                   enters);
+        change_sum(window, item->value, enters);
 }
 
 /* ---- measures ---- */

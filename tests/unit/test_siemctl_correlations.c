@@ -2,6 +2,7 @@
  * commit in Redis is held against, too; in whatever order and by however many workers events come.
  */
 #include "services/detector/judge.h"
+#include "services/ingest/event_json.h"
 #include "services/siemctl/rules_correlations.h"
 #include "services/siemctl/rules_windows.h"
 #include "tests/scenarios/correlated.h"
@@ -185,6 +186,23 @@ Test(siemctl_correlations, all_of_them_are_judged_whoever_saw_the_events) {
         correlated_destroy(&oracle);
     }
     sigma_rules_destroy(&rules);
+}
+
+/* The greatest count an event may have counts, too. */
+Test(siemctl_correlations, no_weight_is_too_great) {
+    static const struct correlation correlation = {.kind = CORRELATION_EVENT_COUNT,
+                                                   .timespan_ms = 10,
+                                                   .rule_count = 1,
+                                                   .comparisons = {1, {{CORRELATION_GT, 2e12}}}};
+    struct rules_contribution items[] = {{.time_ms = 1, .weight = EVENT_COUNT_MAX},
+                                         {.time_ms = 2, .weight = EVENT_COUNT_MAX},
+                                         {.time_ms = 3, .weight = 1},
+                                         {.time_ms = 12, .weight = 1}};
+    struct rules_windows windows;
+    rules_windows_init(&windows);
+    cr_expect_eq(rules_windows_judge(&windows, &correlation, items, 4), 1);
+    cr_expect(items[2].fires);
+    rules_windows_fini(&windows);
 }
 
 Test(siemctl_correlations, what_finds_no_room_is_counted) {
