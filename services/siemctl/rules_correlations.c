@@ -159,15 +159,21 @@ static uint32_t keep_group(struct rules_correlations *all, const struct contribu
 
 /* ---- contributions ---- */
 
+/* Room for one more; without any it is left out, and its group is not kept for it. */
+static bool take_room(struct rules_correlations *all) {
+    if (all->room == 0) {
+        all->left_out++;
+        return false;
+    }
+    all->room--;
+    return true;
+}
+
+/* Adds what there is room for. */
 static void contribute(struct rules_correlations *all, struct rules_contribution item) {
     uint32_t index = all->groups[item.group].correlation;
     const struct correlation *correlation = &all->rules->correlations[index].correlation;
     struct list *list = &all->lists[correlation->depth];
-    if (all->room == 0) {
-        all->left_out++;
-        return;
-    }
-    all->room--;
     if (list->count == list->capacity) {
         list->capacity = list->capacity + list->capacity / 2 + 64;
         list->items = resize(list->items, list->capacity, sizeof *list->items);
@@ -187,6 +193,8 @@ void rules_correlations_add(struct rules_correlations *correlations,
             undated = given->event;
             continue;
         }
+        if (!take_room(correlations))
+            continue;
         contribute(correlations, (struct rules_contribution){
                                      .time_ms = time->time_ms,
                                      .weight = time->count,
@@ -215,13 +223,16 @@ static uint32_t take_group(struct rules_correlations *all, const struct rules_co
 
 void rules_correlations_merge(struct rules_correlations *correlations,
                               struct rules_correlations *other) {
-    uint32_t *places = allocate(other->group_count + 1, sizeof *places);
-    for (uint32_t i = 0; i < other->group_count; i++)
-        places[i] = take_group(correlations, other, i);
+    uint32_t *places = allocate(other->group_count + 1, sizeof *places); /* plus 1; 0: not yet */
     for (size_t depth = 0; depth <= CORRELATION_DEPTH_MAX; depth++) {
         struct list *list = &other->lists[depth];
         for (size_t i = 0; i < list->count; i++) {
-            list->items[i].group = places[list->items[i].group];
+            uint32_t *place = &places[list->items[i].group];
+            if (!take_room(correlations))
+                continue;
+            if (*place == 0)
+                *place = take_group(correlations, other, list->items[i].group) + 1;
+            list->items[i].group = *place - 1;
             contribute(correlations, list->items[i]);
         }
         free(list->items);
@@ -239,13 +250,14 @@ void rules_correlations_merge(struct rules_correlations *correlations,
 static void pass_on(struct rules_correlations *all, const struct rules_contribution *item) {
     const struct group *group = &all->groups[item->group];
     for (uint32_t i = 0; item->fires && i < group->parent_count; i++)
-        contribute(all, (struct rules_contribution){
-                            .time_ms = item->time_ms,
-                            .weight = 1,
-                            .value = group->parents[i].value,
-                            .group = group->parents[i].group,
-                            .rule = (uint16_t)group->parents[i].rule,
-                        });
+        if (take_room(all))
+            contribute(all, (struct rules_contribution){
+                                .time_ms = item->time_ms,
+                                .weight = 1,
+                                .value = group->parents[i].value,
+                                .group = group->parents[i].group,
+                                .rule = (uint16_t)group->parents[i].rule,
+                            });
 }
 
 static void judge_group(struct rules_correlations *all, struct rules_windows *windows,
@@ -288,7 +300,8 @@ struct rules_correlations_sums
 rules_correlations_sums(const struct rules_correlations *correlations) {
     const struct sigma_rules *rules = correlations->rules;
     struct rules_correlations_sums sums = {.undated = correlations->undated,
-                                           .left_out = correlations->left_out};
+                                           .left_out = correlations->left_out,
+                                           .groups = correlations->group_count};
     for (size_t i = 0; i < rules->correlation_count; i++) {
         const struct sigma_correlation *correlation = &rules->correlations[i];
         sums.tried += correlation->is_linked && correlation->mode != SIGMA_MODE_DISABLED;

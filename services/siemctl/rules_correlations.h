@@ -4,14 +4,17 @@
  * All contributions are kept, then judged group by group (rules_windows.h), those of a correlation
  * before those of the ones that refer to it. Owner: new/destroy; borrows the rules. Threads: one at
  * a time each; merging is for sums over threads. Errors: none. Limits: so many contributions as it
- * is made with; those beyond are left out and counted.
+ * is made with; those beyond are left out and counted. A group's values are kept once, when one of
+ * its contributions is or a group that leads to it is: so the contributions bound that memory, too.
+ * Whoever merges holds the groups of both until the other one is destroyed.
  */
 #ifndef SIEM_SIEMCTL_RULES_CORRELATIONS_H
 #define SIEM_SIEMCTL_RULES_CORRELATIONS_H
 
 #include "services/detector/sigma_rules.h"
 
-/* Contributions of a backtest, at 32 bytes. */
+/* Contributions of a backtest, at 32 bytes, and up to twice that while a list grows or is sorted. A
+ * group is some 150 bytes and its values more. */
 #define RULES_CONTRIBUTIONS_MAX 16000000
 
 /* When an event was. */
@@ -32,6 +35,7 @@ struct rules_correlations_sums {
     size_t fired;
     uint64_t undated;  /* events without a time that matched what some correlation refers to */
     uint64_t left_out; /* contributions there was no room for */
+    size_t groups;     /* whose values are kept */
 };
 
 struct rules_correlations;

@@ -215,3 +215,22 @@ Test(siemctl_correlations, what_finds_no_room_is_counted) {
     rules_correlations_destroy(&small);
     sigma_rules_destroy(&rules);
 }
+
+/* Values of a group are kept for what there is room for, and what that leads to; so a merge takes
+ * no others. */
+Test(siemctl_correlations, groups_without_room_take_no_memory) {
+    struct sigma_rules *rules = load_rules();
+    struct rules_correlations *all = rules_correlations_new(rules, 1);
+    struct rules_correlations *worker = rules_correlations_new(rules, 5);
+    state = 1;
+    judge_events(rules, NULL, &worker, 1, 400);
+    cr_expect_leq(rules_correlations_sums(worker).groups, 2 * 5);
+    uint64_t left_out = rules_correlations_sums(worker).left_out;
+    cr_expect_gt(left_out, 0);
+    rules_correlations_merge(all, worker);
+    cr_expect_leq(rules_correlations_sums(all).groups, 2 * 1);
+    cr_expect_eq(rules_correlations_sums(all).left_out, left_out + 4);
+    rules_correlations_destroy(&worker);
+    rules_correlations_destroy(&all);
+    sigma_rules_destroy(&rules);
+}
