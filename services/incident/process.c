@@ -24,6 +24,10 @@
 #define SETTLE_ROUNDS 16
 #define SETTLED_AT_ONCE 64
 
+/* Ticks, besides one for each group that is passed over, until those have their turn again though
+ * others wait still. */
+#define PASSED_OVER_TICKS 5
+
 /* Calls of process_drain after the last work: the time the wires' own thread gets to send. */
 #define LAST_CALLS 2
 
@@ -39,6 +43,7 @@ struct process {
     size_t under_way; /* the first of them were sent */
     struct commit settled;
     struct settle_range settling; /* what the next call judges */
+    uint32_t settle_ticks;        /* for which groups have been passed over */
     bool settle_was_told;         /* that groups were passed over */
     zmq_pollitem_t redis;         /* watched; fd -1: none */
     int tick_timer;
@@ -210,7 +215,9 @@ static int on_redis(zloop_t *loop, zmq_pollitem_t *item, void *context) {
 }
 
 /* The script fails on a group of the last call: those of it are judged one by one until it is
- * found, and it is passed over until all others behind it had their turn. */
+ * found, and it is passed over until all others behind it had their turn. While others come without
+ * end that is for some ticks, as groups that came to be due in front of it move it back in the row
+ * and are passed over in its place. */
 static void pass_over(struct process *process) {
     struct settle_range *settling = &process->settling;
     if (settling->count > 1) {
@@ -224,6 +231,12 @@ static void pass_over(struct process *process) {
                   "again",
                   LOG_STRING("error", committer_error(process->committer)));
     process->settle_was_told = true;
+}
+
+/* The next call begins with the first again, whether they were passed over or not. */
+static void settle_from_the_first(struct process *process) {
+    process->settling = (struct settle_range){0, SETTLED_AT_ONCE};
+    process->settle_ticks = 0;
 }
 
 /* One call of the script for correlations; whether others wait. */
@@ -240,7 +253,7 @@ static enum status settle_some(struct process *process, bool *ret_more) {
     }
     if (status == STATUS_OK && !*ret_more) {
         process->settle_was_told = process->settle_was_told && settling->skip > 0;
-        *settling = (struct settle_range){0, SETTLED_AT_ONCE};
+        settle_from_the_first(process);
     }
     return status;
 }
@@ -249,6 +262,9 @@ static enum status settle_some(struct process *process, bool *ret_more) {
 static void settle_correlations(struct process *process) {
     enum status status = STATUS_OK;
     bool more = true;
+    if (process->settling.skip > 0 &&
+        ++process->settle_ticks > PASSED_OVER_TICKS + process->settling.skip)
+        settle_from_the_first(process);
     for (int i = 0; status == STATUS_OK && more && i < SETTLE_ROUNDS; i++)
         status = settle_some(process, &more);
     note_redis(process, status);
@@ -319,7 +335,7 @@ struct process *process_new(zloop_t *loop, const struct process_options *options
     process->retry_ms = RETRY_FIRST_MS;
     process->redis.fd = -1;
     commit_init(&process->settled);
-    process->settling.count = SETTLED_AT_ONCE;
+    settle_from_the_first(process);
     for (size_t i = 0; i < HAND_MAX; i++) {
         commit_init(&process->commits[i]);
         process->hand[i] = &process->commits[i];

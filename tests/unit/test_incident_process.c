@@ -434,6 +434,44 @@ Test(incident_process, a_group_the_script_fails_on_holds_up_no_other) {
     turn_until(is_nothing_due, NULL);
 }
 
+/* Of many that are due all of the time, some were judged. */
+static bool has_begun(void *context) {
+    return commit_fixture_number(&fixture, "ZCARD " K "correlations_due") <
+           *(const int64_t *)context;
+}
+
+static bool is_front_judged(void *context) {
+    (void)context;
+    return commit_fixture_number(&fixture, "ZCOUNT " K "correlations_due -inf 1") == 0;
+}
+
+/* P6: what is passed over is the first in the row, be it that group or one that came to be due in
+ * front of it: it has its turn again, though others wait without end. */
+Test(incident_process, what_was_passed_over_has_its_turn_again) {
+    /* One word: tabs. */
+    static const char many[] = "for\ti=2,ARGV[1]\tdo\tredis.call('ZADD',KEYS[1],i,"
+                               "string.format('fedcba9876543210%016d',i))\tend";
+    int64_t waiting = 16000;
+    SCOPED(redis_reply)
+    struct redis_reply *wrong =
+        commit_fixture_ask(&fixture, "SET " K "correlation:0123456789abcdef wrong");
+    SCOPED(redis_reply)
+    struct redis_reply *due =
+        commit_fixture_ask(&fixture, "ZADD " K "correlations_due 1 0123456789abcdef%s", "x");
+    SCOPED(redis_reply)
+    struct redis_reply *others =
+        commit_fixture_ask(&fixture, "EVAL %s 1 " K "correlations_due %d", many, (int)waiting);
+    turn_until(has_begun, &waiting);
+    SCOPED(redis_reply)
+    struct redis_reply *front =
+        commit_fixture_ask(&fixture, "ZADD " K "correlations_due 0 fedcba9876543210%s", "x");
+    SCOPED(redis_reply)
+    struct redis_reply *mended =
+        commit_fixture_ask(&fixture, "DEL " K "correlation:0123456789abcdef");
+    turn_until(is_front_judged, NULL);
+    cr_expect_gt(commit_fixture_number(&fixture, "ZCARD " K "correlations_due"), 0);
+}
+
 static bool is_drained(void *context) {
     (void)context;
     return process_drain(process);
