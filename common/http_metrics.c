@@ -69,8 +69,8 @@ static struct counter *refusal_counter(int code) {
     else
         snprintf(labels, sizeof labels, "status=\"%dxx\"", code / 100 % 10);
     counter = counter_new("http_refusals_total", labels,
-                          "Answers around the routes, to what came to be no request of theirs: "
-                          "malformed, too late, too large, one connection too many");
+                          "Answers that end a connection, in place of any of a route: "
+                          "malformed, too slow, too large, one connection too many");
     atomic_store_explicit(place, counter, memory_order_release);
     return counter;
 }
