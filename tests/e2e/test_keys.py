@@ -15,6 +15,7 @@ EVENT = {"event_type": "login_success", "username": "ann"}
 NO_KEY = b'{"detail":"API Key is missing. Please provide \'X-API-Key\' header."}'
 WRONG_KEY = b'{"detail":"Invalid API Key. Access denied."}'
 REVOKED = 5  # keys, to see how long that usually takes
+REVOKED_SECONDS_MAX = 10.0  # any of them, whatever else has the machine
 
 
 @pytest.fixture(scope="module")
@@ -102,9 +103,10 @@ def test_a_revoked_key_is_refused_everywhere_within_a_second(pipeline):
         assert siemctl(pipeline, "revoke", id_of(token))[0] == 0
         revoked_at = time.monotonic()
         for api in apis:
-            wait_until(lambda: api.log(EVENT, wait=False).status == 403, "refused")
+            wait_until(lambda: api.log(EVENT, wait=False).status == 403, "refused", seconds=REVOKED_SECONDS_MAX)
         took.append(time.monotonic() - revoked_at)
     assert median(took) < 1.0, f"whatever else has the machine for a moment: {took}"
+    assert max(took) < REVOKED_SECONDS_MAX, took
     assert apis[1].log(EVENT).body == WRONG_KEY
     assert listed(pipeline)[id_of(token)]["state"] == "revoked"
     assert siemctl(pipeline, "revoke", token)[1] == f"{id_of(token)} was revoked already\n"
