@@ -3,9 +3,9 @@
 #include "common/clock.h"
 #include "common/counters.h"
 #include "common/wire.h"
+#include "tests/support/wire_fixture.h"
 
 #include <criterion/criterion.h>
-#include <netinet/in.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,79 +13,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define DEADLINE_MS 60000
-
-static const struct wire_row pause_row = {"TEST", WIRE_PUSH_PULL, "tcp://127.0.0.1:*", 4,
-                                          WIRE_PAUSE};
 static const struct wire_row drop_row = {"TEST", WIRE_PUSH_PULL, "tcp://127.0.0.1:*", 4, WIRE_DROP};
-static const struct wire_row topic_row = {"TEST", WIRE_PUB_SUB, "tcp://127.0.0.1:*", 100,
-                                          WIRE_DROP};
-
-/* Goes on until a condition holds; fails when it does not in time. */
-#define WAIT_FOR(condition)                                                                        \
-    do {                                                                                           \
-        struct mono_time begun_ = clock_mono();                                                    \
-        while (!(condition)) {                                                                     \
-            cr_assert_lt(clock_elapsed_ms(begun_), DEADLINE_MS, "waited in vain: %s", #condition); \
-            poll(NULL, 0, 2);                                                                      \
-        }                                                                                          \
-    } while (0)
-
-static enum status send_words(struct wire *wire, const char *first, const char *second) {
-    zmq_msg_t frames[2];
-    int count = second != NULL ? 2 : 1;
-    wire_frame_copy(&frames[0], (struct bytes){(const uint8_t *)first, strlen(first)});
-    if (second != NULL)
-        wire_frame_copy(&frames[1], (struct bytes){(const uint8_t *)second, strlen(second)});
-    enum status status = wire_send(wire, frames, count);
-    for (int i = 0; status != STATUS_OK && i < count; i++) {
-        cr_assert_eq(zmq_msg_size(&frames[i]), strlen(i == 0 ? first : second),
-                     "nothing was taken");
-        zmq_msg_close(&frames[i]);
-    }
-    return status;
-}
-
-static bool frame_is(zmq_msg_t *frame, const char *word) {
-    struct bytes bytes = wire_frame_bytes(frame);
-    return bytes.length == strlen(word) && memcmp(bytes.data, word, bytes.length) == 0;
-}
-
-/* Receives one message of two frames, waiting for it. */
-static void expect_words(struct wire *wire, const char *first, const char *second) {
-    struct wire_message message;
-    WAIT_FOR(wire_receive(wire, &message) == STATUS_OK);
-    cr_assert_eq(message.count, second != NULL ? 2 : 1);
-    cr_assert(frame_is(&message.frames[0], first));
-    cr_assert(second == NULL || frame_is(&message.frames[1], second));
-    wire_message_close(&message);
-}
-
-static uint64_t drops(enum status reason) {
-    char labels[64];
-    snprintf(labels, sizeof(labels), "reason=\"%s\"", status_reason(reason));
-    return counter_read(counter_new("siem_drops_total", labels, "things dropped, by reason"));
-}
-
-struct pair {
-    struct wire *binder;
-    struct wire *connector;
-};
-
-static struct pair open_pair(const struct wire_row *row, bool binder_sends) {
-    struct pair pair;
-    pair.binder = wire_bind(row, NULL, binder_sends);
-    cr_assert_not_null(pair.binder);
-    pair.connector = wire_connect(row, wire_endpoint(pair.binder), !binder_sends);
-    cr_assert_not_null(pair.connector);
-    WAIT_FOR(wire_peer_count(pair.binder) == 1 && wire_peer_count(pair.connector) == 1);
-    return pair;
-}
-
-static void close_pair(struct pair *pair) {
-    wire_destroy(&pair->binder);
-    wire_destroy(&pair->connector);
-}
 
 Test(wire, carries_messages_of_one_and_two_frames) {
     struct pair pair = open_pair(&pause_row, true);
@@ -212,120 +140,6 @@ Test(wire, a_frame_above_its_bound_costs_the_peer_its_connection_and_us_nothing)
     free(large);
     close_stranger(&stranger);
     wire_destroy(&wire);
-}
-
-static int connect_plainly(const char *endpoint) {
-    struct sockaddr_in address = {.sin_family = AF_INET};
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    address.sin_port = htons((uint16_t)strtol(strrchr(endpoint, ':') + 1, NULL, 10));
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    cr_assert_eq(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
-    return fd;
-}
-
-/* Connects as a PUSH socket does that speaks ZMTP 3.0, by hand: libzmq itself sends no message that
- * has no end. */
-static int connect_by_hand(const char *endpoint) {
-    static const char ready[] = "\4\x1a\5READY\13Socket-Type\0\0\0\4PUSH";
-    uint8_t hello[64 + sizeof(ready) - 1] = {0xff, [9] = 0x7f, [10] = 3};
-    memcpy(hello + 12, "NULL", 4);
-    memcpy(hello + 64, ready, sizeof(ready) - 1);
-    int fd = connect_plainly(endpoint);
-    cr_assert_eq(send(fd, hello, sizeof(hello), MSG_NOSIGNAL), (ssize_t)sizeof(hello));
-    return fd;
-}
-
-/* Sends a frame that more are to follow; false when the connection has ended. */
-static bool send_part(int fd) {
-    static uint8_t frame[9 + 65536] = {3, 0, 0, 0, 0, 0, 1, 0, 0}; /* long, more */
-    for (size_t sent = 0; sent < sizeof(frame);) {
-        ssize_t count = send(fd, frame + sent, sizeof(frame) - sent, MSG_NOSIGNAL);
-        if (count <= 0)
-            return false;
-        sent += (size_t)count;
-    }
-    return true;
-}
-
-/* Refreshes until a connection was lost. */
-static bool is_cut(struct wire *wire) {
-    wire_refresh(wire);
-    return wire_peers_lost(wire) > 0;
-}
-
-Test(wire, a_message_that_never_ends_costs_the_peer_its_connection) {
-    struct pair pair = open_pair(&pause_row, false);
-    int hostile = connect_by_hand(wire_endpoint(pair.binder));
-    WAIT_FOR(wire_peer_count(pair.binder) == 2);
-    uint64_t before = drops(STATUS_TOO_LARGE);
-    int parts = 0;
-    while (!is_cut(pair.binder)) {
-        cr_assert_lt(parts, 1000, "60 MiB came, and nobody minded");
-        parts += send_part(hostile);
-    }
-    cr_expect_gt(parts, 2 * 16, "a message of two frames may be as large");
-    cr_expect_eq(drops(STATUS_TOO_LARGE), before + 1);
-    WAIT_FOR(send_words(pair.connector, "still", "here") == STATUS_OK);
-    expect_words(pair.binder, "still", "here");
-    close(hostile);
-    close_pair(&pair);
-}
-
-Test(wire, endless_subscriptions_cost_the_peer_its_connection) {
-    struct pair pair = open_pair(&topic_row, true);
-    WAIT_FOR(wire_peer_count(pair.binder) == 1);
-    void *context = zmq_ctx_new(), *hostile = zmq_socket(context, ZMQ_SUB);
-    int none = 0, all = 100000;
-    zmq_setsockopt(hostile, ZMQ_LINGER, &none, sizeof(none));
-    zmq_setsockopt(hostile, ZMQ_SNDHWM, &all, sizeof(all));
-    uint64_t before = drops(STATUS_TOO_LARGE);
-    for (int i = 0; i < 6000; i++) {
-        char topic[200];
-        memset(topic, 'x', sizeof(topic));
-        memcpy(topic, &i, sizeof(i));
-        cr_assert_eq(zmq_setsockopt(hostile, ZMQ_SUBSCRIBE, topic, sizeof(topic)), 0);
-    }
-    cr_assert_eq(zmq_connect(hostile, wire_endpoint(pair.binder)), 0);
-    WAIT_FOR(send_words(pair.binder, "b", NULL) == STATUS_OK && is_cut(pair.binder));
-    zmq_close(hostile);
-    zmq_ctx_term(context);
-    cr_expect_geq(drops(STATUS_TOO_LARGE), before + 1);
-    cr_assert_eq(zmq_setsockopt(wire_socket(pair.connector), ZMQ_SUBSCRIBE, "a", 1), 0);
-    struct wire_message message;
-    WAIT_FOR(send_words(pair.binder, "a", "b") == STATUS_OK &&
-             wire_receive(pair.connector, &message) == STATUS_OK);
-    wire_message_close(&message);
-    close_pair(&pair);
-}
-
-/* As much as ever may be on its way, and a good deal in all: nobody is cut over it. */
-Test(wire, what_a_busy_peer_sends_is_not_too_much) {
-    enum { ROUNDS = 12 };
-    struct pair pair = open_pair(&pause_row, false);
-    WAIT_FOR(wire_peer_count(pair.binder) == 1);
-    static uint8_t bytes[WIRE_FRAME_SIZE_MAX];
-    uint64_t before = drops(STATUS_TOO_LARGE);
-    for (int round = 0; round < ROUNDS; round++) {
-        int sent = 0, received = 0;
-        zmq_msg_t frames[2];
-        struct wire_message message;
-        do {
-            wire_frame_copy(&frames[0], (struct bytes){bytes, sizeof(bytes)});
-            wire_frame_copy(&frames[1], (struct bytes){bytes, sizeof(bytes)});
-            wire_refresh(pair.binder);
-        } while (wire_send(pair.connector, frames, 2) == STATUS_OK && ++sent);
-        zmq_msg_close(&frames[0]);
-        zmq_msg_close(&frames[1]);
-        while (received < sent) {
-            WAIT_FOR(wire_receive(pair.binder, &message) == STATUS_OK);
-            wire_message_close(&message);
-            wire_refresh(pair.binder);
-            received++;
-        }
-    }
-    cr_expect_eq(drops(STATUS_TOO_LARGE), before);
-    cr_expect_eq(wire_peers_lost(pair.binder), 0);
-    close_pair(&pair);
 }
 
 Test(wire, a_frame_we_made_too_large_is_refused_before_it_cuts_a_connection) {
