@@ -2,6 +2,7 @@
  */
 #include "common/wire.h"
 
+#include "common/clock.h"
 #include "common/counters.h"
 #include "common/log.h"
 #include "common/peers.h"
@@ -24,8 +25,8 @@
  * for as long as the peer stays. */
 #define HEARD_SIZE_MAX 256
 /* Bytes a peer may leave in libzmq's hands, which itself bounds a frame, but neither how many a
- * message has nor how many subscriptions a peer: at a sending end, in the whole life of a
- * connection; */
+ * message has nor how many subscriptions a peer; heartbeats are not among them. At a sending end,
+ * in the whole life of a connection; */
 #define HEARD_MAX ((uint64_t)1024 * 1024)
 /* at a receiving end, of a message that is not whole yet; each frame of ours has such a header. */
 #define FRAME_HEADER_MAX 9
@@ -152,6 +153,9 @@ static struct wire *open_wire(const struct wire_row *row, bool sends) {
 }
 
 struct wire *wire_bind(const struct wire_row *row, const char *endpoint, bool sends) {
+    /* libzmq drops unread what a SUB socket has not subscribed to: it would be held against a peer.
+     */
+    assert(sends || row->pattern == WIRE_PUSH_PULL);
     const char *wanted = endpoint != NULL ? endpoint : row->endpoint;
     struct wire *wire = open_wire(row, sends);
     if (wire == NULL)
@@ -225,15 +229,17 @@ static uint64_t held_max(const struct wire *wire) {
 
 /* Cuts the connections of peers that have libzmq hold more than a peer of ours ever would. */
 static void cut_greedy(struct wire *wire) {
-    int descriptor = -1;
-    uint64_t held;
-    while ((held = wire_monitor_most_held(wire->monitor, &descriptor)) > 0 &&
-           held > held_max(wire)) { /* asked for after the count: nobody receives meanwhile */
-        wire_monitor_cut(wire->monitor, descriptor);
+    uint64_t most = wire_monitor_count_held(wire->monitor, clock_mono());
+    if (most == 0)
+        return;
+    /* What may be held is asked for after the count: nobody receives meanwhile. */
+    int cut = wire_monitor_cut_above(wire->monitor, held_max(wire));
+    for (int i = 0; i < cut; i++)
         count_drop(STATUS_TOO_LARGE);
-        log_warning("a peer sent more than any of ours; its connection is cut",
-                    LOG_STRING("wire", wire->row->name), LOG_INT("bytes", held));
-    }
+    if (cut > 0)
+        log_warning("peers sent more than any of ours; their connections are cut",
+                    LOG_STRING("wire", wire->row->name), LOG_INT("peers", cut),
+                    LOG_INT("most_bytes", most));
 }
 
 void wire_refresh(struct wire *wire) {

@@ -11,6 +11,8 @@
 #ifndef SIEM_COMMON_WIRE_MONITOR_H
 #define SIEM_COMMON_WIRE_MONITOR_H
 
+#include "common/clock.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -41,11 +43,14 @@ uint64_t wire_monitor_peers_lost(const struct wire_monitor *monitor);
 /* Notes that so many bytes of the connection with this descriptor are libzmq's no more. */
 void wire_monitor_note_delivered(struct wire_monitor *monitor, int descriptor, size_t bytes);
 
-/* The most that libzmq holds of any TCP connection, in bytes on the wire, and of which; 0: nothing,
- * and no descriptor. What the kernel has not handed over yet is not among it. */
-uint64_t wire_monitor_most_held(struct wire_monitor *monitor, int *ret_descriptor);
+/* Counts what libzmq holds of each TCP connection, in bytes on the wire; returns the most of one.
+ * What the kernel has not handed over yet is not among it, nor what heartbeats may have been in the
+ * time that it stands, which libzmq neither keeps nor delivers. Rather too little than too much: a
+ * descriptor's next connection may be credited with what was delivered of the one before. */
+uint64_t wire_monitor_count_held(struct wire_monitor *monitor, struct mono_time now);
 
-/* Ends that connection: libzmq finds it closed, and frees what it holds of it. */
-void wire_monitor_cut(struct wire_monitor *monitor, int descriptor);
+/* Ends the connections of which that count found more than `max`, and returns how many: libzmq
+ * finds them closed, and frees what it holds of them. */
+int wire_monitor_cut_above(struct wire_monitor *monitor, uint64_t max);
 
 #endif
