@@ -415,6 +415,9 @@ Test(incident_process, a_group_the_script_fails_on_holds_up_no_other) {
     limits.lateness_ms = 1500; /* nothing waits for long */
     process_destroy(&process);
     open_process(limits);
+    /* Anew: what is sent on a connection to the one before may be lost. */
+    wire_destroy(&findings);
+    findings = wire_connect(wire_row(WIRE_FINDINGS), process_findings_endpoint(process), true);
     SCOPED(redis_reply)
     struct redis_reply *wrong =
         commit_fixture_ask(&fixture, "SET " K "correlation:0123456789abcdef wrong");
