@@ -32,9 +32,9 @@ uint8_t *buffer_reserve(struct buffer *buffer, size_t length);
 
 /* Appends bytes; borrows them. */
 static inline void buffer_append(struct buffer *buffer, const void *data, size_t length) {
-    uint8_t *room = length <= buffer->capacity - buffer->length && !buffer->overflow
-                        ? buffer->data + buffer->length
-                        : buffer_reserve(buffer, length);
+    bool has_room =
+        buffer->data != NULL && !buffer->overflow && length <= buffer->capacity - buffer->length;
+    uint8_t *room = has_room ? buffer->data + buffer->length : buffer_reserve(buffer, length);
     if (room == NULL || length == 0)
         return;
     memcpy(room, data, length);
