@@ -158,7 +158,7 @@ static struct formula *of_expression(struct facts *facts, const struct correlati
                                               count);
         formula->fact = count == 0 ? item - 1u : 0;
         top -= count;
-        for (size_t k = 0; k < count; k++)
+        for (size_t k = 0; k < formula->count; k++)
             formula->children[k] = stack[top + k];
         stack[top++] = formula;
     }

@@ -34,7 +34,7 @@ struct commit {
     struct buffer joined; /* memory of joined details */
     uint32_t judgement_count;
     struct judgement judgements[BATCH_EVENTS_MAX]; /* ascending index */
-    bool quarantined[BATCH_EVENTS_MAX];            /* unread, or unreadable */
+    bool quarantined[BATCH_EVENTS_MAX];            /* unread, unreadable, or set aside */
     uint32_t quarantined_count;
     uint32_t set_aside_count; /* of these, by commit_set_aside() */
     enum commit_state state;

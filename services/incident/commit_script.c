@@ -87,34 +87,33 @@ static void write_module(struct buffer *out, const char *name, const char *lua) 
     buffer_append_text(out, TEXT("end)()\n"));
 }
 
-/* A file that is made of modules; each may use those before it. */
-static void write_correlations(struct buffer *out) {
-    buffer_append_text(out, TEXT("local correlations = (function()\n"));
-    write_module(out, "terms", correlation_terms_lua);
-    write_module(out, "clock", correlation_time_lua);
-    write_module(out, "windows", correlation_windows_lua);
-    write_module(out, "measures", correlation_measures_lua);
-    write_module(out, "groups", correlation_groups_lua);
-    write_module(out, "append", correlation_append_lua);
-    write_module(out, "fire", correlation_fire_lua);
-    write_module(out, "trim", correlation_trim_lua);
-    write_module(out, "followers", correlation_followers_lua);
-    buffer_append_text(out, text_of(correlation_lua));
-    buffer_append_text(out, TEXT("end)()\n"));
-}
+struct module {
+    const char *name, *lua;
+};
 
-/* The same. */
-static void write_incidents(struct buffer *out) {
-    buffer_append_text(out, TEXT("local threats_into = (function()\n"));
-    write_module(out, "present", incident_present_lua);
-    write_module(out, "rule_lists", incident_rules_lua);
-    write_module(out, "store", incident_store_lua);
-    write_module(out, "joining", incident_joining_lua);
-    write_module(out, "episodes", incident_episodes_lua);
-    write_module(out, "indices", incident_indices_lua);
-    write_module(out, "alerts", incident_alerts_lua);
-    write_module(out, "messages", incident_messages_lua);
-    buffer_append_text(out, text_of(commit_incidents_lua));
+/* Each may use those before it. */
+static const struct module correlation_modules[] = {
+    {"terms", correlation_terms_lua},         {"clock", correlation_time_lua},
+    {"windows", correlation_windows_lua},     {"measures", correlation_measures_lua},
+    {"groups", correlation_groups_lua},       {"append", correlation_append_lua},
+    {"fire", correlation_fire_lua},           {"trim", correlation_trim_lua},
+    {"followers", correlation_followers_lua},
+};
+
+static const struct module incident_modules[] = {
+    {"present", incident_present_lua},   {"rule_lists", incident_rules_lua},
+    {"store", incident_store_lua},       {"joining", incident_joining_lua},
+    {"episodes", incident_episodes_lua}, {"indices", incident_indices_lua},
+    {"alerts", incident_alerts_lua},     {"messages", incident_messages_lua},
+};
+
+/* A file that is made of modules, which are seen in it alone. */
+static void write_composed(struct buffer *out, const char *name, const char *lua,
+                           const struct module *modules, size_t count) {
+    buffer_printf(out, "local %s = (function()\n", name);
+    for (size_t i = 0; i < count; i++)
+        write_module(out, modules[i].name, modules[i].lua);
+    buffer_append_text(out, text_of(lua));
     buffer_append_text(out, TEXT("end)()\n"));
 }
 
@@ -127,8 +126,10 @@ static void write_modules(struct buffer *out) {
     write_threat_pairs(out);
     write_module(out, "each_part", commit_parts_lua);
     write_module(out, "totals", commit_totals_lua);
-    write_correlations(out);
-    write_incidents(out);
+    write_composed(out, "correlations", correlation_lua, correlation_modules,
+                   sizeof correlation_modules / sizeof correlation_modules[0]);
+    write_composed(out, "threats_into", commit_incidents_lua, incident_modules,
+                   sizeof incident_modules / sizeof incident_modules[0]);
     write_module(out, "commit", commit_lua);
 }
 
