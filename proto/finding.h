@@ -34,6 +34,15 @@
 #define FINDING_ITEMS_LEVEL 1
 #define FINDING_ITEMS_LIST FINDING_TAGS_MAX
 
+/* The most bytes of a finding: its texts, cut, and their heads. */
+enum {
+    FINDING_PACKED_MAX = 16
+#define FIELD(name, type, need, unit, meaning)                                                     \
+    +((FINDING_LIMIT_##name + 3) * FINDING_ITEMS_##type) + 3
+#include "proto/finding.def"
+#undef FIELD
+};
+
 struct text_list {
     uint32_t count;
     struct text items[FINDING_TAGS_MAX];
@@ -76,6 +85,7 @@ struct shadow_hits {
 };
 
 struct contributions;
+struct packed_findings;
 
 /* Encoding streams: begin, one call per event with findings (ascending index), end.  The frame's
  * counts are patched at the end. */
@@ -98,10 +108,10 @@ void findings_encoder_fini(struct findings_encoder *encoder);
 /* Empties it for the next batch. */
 void findings_encoder_begin(struct findings_encoder *encoder);
 
-/* One event's findings, the gravest first; ones the frame has no room for are dropped and counted,
- * never the first. */
+/* One event's findings (packed_findings.h), the gravest first, the first `count` of them; ones the
+ * frame has no room for are dropped and counted, never the first. */
 void findings_encoder_add(struct findings_encoder *encoder, uint32_t index,
-                          const struct finding *findings, size_t count);
+                          const struct packed_findings *findings, size_t count);
 
 /* One event that was skipped because detectors died over it. */
 void findings_encoder_quarantine(struct findings_encoder *encoder, uint32_t index);

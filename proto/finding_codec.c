@@ -23,6 +23,7 @@
 #include "common/utf8.h"
 #include "proto/contribution.h"
 #include "proto/finding_list.h"
+#include "proto/packed_findings.h"
 
 #include <assert.h>
 #include <inttypes.h>
@@ -35,14 +36,9 @@
 #define SHADOWS_SIZE_MAX (SHADOW_HITS_MAX * (FINDING_LIMIT_rule_id + 8) + 8)
 #define ENTRIES_SIZE_MAX (FINDINGS_SIZE_MAX - HEAD_SIZE_MAX)
 
-/* The most bytes an entry of one finding takes: its cut texts, and the heads around them. */
-enum {
-    BOUND_ENTRY = 16
-#define FIELD(name, type, need, unit, meaning)                                                     \
-    +((FINDING_LIMIT_##name + 3) * FINDING_ITEMS_##type) + 3
-#include "proto/finding.def"
-#undef FIELD
-};
+/* The most bytes in front of an entry's findings, and of an entry of one. */
+#define ENTRY_HEAD_MAX 16
+#define BOUND_ENTRY (ENTRY_HEAD_MAX + FINDING_PACKED_MAX)
 
 static_assert(BATCH_EVENTS_MAX * BOUND_ENTRY < ENTRIES_SIZE_MAX, "a finding's limits are too wide");
 
@@ -75,28 +71,22 @@ void findings_encoder_begin(struct findings_encoder *encoder) {
     encoder->shadows = NULL;
 }
 
-static void pack_entry(struct buffer *entries, uint32_t index, const struct finding *findings,
-                       size_t count) {
-    msgpack_packer packer;
-    msgpack_packer_to_buffer(&packer, entries);
-    msgpack_pack_array(&packer, 2);
-    msgpack_pack_uint32(&packer, index);
-    finding_list_pack(&packer, findings, count);
-}
-
 void findings_encoder_add(struct findings_encoder *encoder, uint32_t index,
-                          const struct finding *findings, size_t count) {
-    assert(index >= encoder->next_index && index < BATCH_EVENTS_MAX);
-    assert(count > 0 && count <= FINDINGS_PER_EVENT_MAX);
+                          const struct packed_findings *findings, size_t count) {
     struct buffer *entries = &encoder->entries;
-    size_t start = entries->length;
-    pack_entry(entries, index, findings, count);
-    while (entries->length > entries_bound(index)) {
+    struct bytes bytes = packed_findings_first(findings, count);
+    msgpack_packer packer;
+    assert(index >= encoder->next_index && index < BATCH_EVENTS_MAX && count > 0);
+    msgpack_packer_to_buffer(&packer, entries);
+    while (entries->length + ENTRY_HEAD_MAX + bytes.length > entries_bound(index)) {
         assert(count > 1);
-        entries->length = start;
-        pack_entry(entries, index, findings, --count);
+        bytes = packed_findings_first(findings, --count);
         count_drop(STATUS_TOO_LARGE);
     }
+    msgpack_pack_array(&packer, 2);
+    msgpack_pack_uint32(&packer, index);
+    msgpack_pack_array(&packer, count);
+    buffer_append(entries, bytes.data, bytes.length);
     encoder->entry_count++;
     encoder->next_index = index + 1;
 }

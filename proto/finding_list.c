@@ -2,6 +2,9 @@
 #include "proto/finding_list.h"
 
 #include "common/utf8.h"
+#include "proto/packed_findings.h"
+
+#include <assert.h>
 
 /* Elements of a finding. */
 enum {
@@ -20,6 +23,28 @@ static void pack_texts(msgpack_packer *packer, const struct text_list *list, siz
 #define PACK_TEXT(packer, value, limit) msgpack_pack_text(packer, utf8_cut(value, limit))
 #define PACK_LEVEL(packer, value, limit) msgpack_pack_uint8(packer, (uint8_t)(value))
 #define PACK_LIST(packer, value, limit) pack_texts(packer, &(value), limit)
+
+static_assert(FIELD_group_key == FIELD_COUNT - 1, "a form ends with the group key");
+
+void finding_form_make(const struct finding *finding, bool has_own_details, struct buffer *out,
+                       struct finding_form *ret_form) {
+    size_t before = 0;
+    msgpack_packer to_buffer, *packer = &to_buffer;
+    msgpack_packer_to_buffer(packer, out);
+    msgpack_pack_array(packer, FIELD_COUNT);
+#define FIELD(name, type, need, unit, meaning)                                                     \
+    if (FIELD_##name == FIELD_details && has_own_details)                                          \
+        before = out->length;                                                                      \
+    else if (FIELD_##name != FIELD_group_key)                                                      \
+        PACK_##type(packer, finding->name, FINDING_LIMIT_##name);
+#include "proto/finding.def"
+#undef FIELD
+    before = has_own_details ? before : out->length;
+    *ret_form = (struct finding_form){.bytes = out->data,
+                                      .before = (uint32_t)before,
+                                      .between = (uint32_t)(out->length - before),
+                                      .has_own_details = has_own_details};
+}
 
 void finding_list_pack(msgpack_packer *packer, const struct finding *findings, size_t count) {
     msgpack_pack_array(packer, count);

@@ -9,7 +9,7 @@ struct judge {
     const struct sigma_rules *ruleset;
     struct fields *fields;
     struct sigma_runner *runner;
-    struct finding findings[FINDINGS_PER_EVENT_MAX];
+    struct packed_findings findings;
     uint32_t rules[FINDINGS_PER_EVENT_MAX];
     struct contribution_list *contributions;
     struct logsource logsource; /* of the event judged last */
@@ -24,6 +24,7 @@ struct judge *judge_new(const struct sigma_rules *rules) {
     judge->fields = fields_new();
     judge->runner = sigma_runner_new(rules->engine);
     judge->contributions = contribution_list_new(rules);
+    packed_findings_init(&judge->findings);
     return judge;
 }
 
@@ -33,6 +34,7 @@ void judge_destroy(struct judge **judge) {
     fields_destroy(&(*judge)->fields);
     sigma_runner_destroy(&(*judge)->runner);
     contribution_list_destroy(&(*judge)->contributions);
+    packed_findings_fini(&(*judge)->findings);
     free(*judge);
     *judge = NULL;
 }
@@ -54,18 +56,19 @@ static struct text make_group_key(const struct sigma_loaded_rule *rule, struct f
     return (struct text){out, length};
 }
 
-static void make_finding(const struct sigma_loaded_rule *rule, struct fields *fields,
-                         struct finding *ret_finding) {
-    *ret_finding = rule->finding;
-    ret_finding->details = sentence_fill(&rule->details, fields, &fields->arena);
-    ret_finding->group_key = make_group_key(rule, fields);
+static void add_finding(struct judge *judge, const struct sigma_loaded_rule *rule) {
+    struct fields *fields = judge->fields;
+    struct text details = {NULL, 0};
+    if (rule->form.has_own_details)
+        details = sentence_fill(&rule->details, fields, &fields->arena);
+    packed_findings_add(&judge->findings, &rule->form, details, make_group_key(rule, fields));
 }
 
 struct judgement judge_event(struct judge *judge, const struct enrichments *enrichments,
                              const struct event *event) {
     const struct sigma_rules *rules = judge->ruleset;
     struct fields *fields = judge->fields;
-    struct judgement judgement = {.findings = judge->findings, .rules = judge->rules};
+    struct judgement judgement = {.findings = &judge->findings, .rules = judge->rules};
     fields_load(fields, rules->names, event);
     if (enrichments->time != NULL)
         enrich_time_apply(enrichments->time, event, fields);
@@ -77,6 +80,9 @@ struct judgement judge_event(struct judge *judge, const struct enrichments *enri
     size_t count = sigma_runner_run(judge->runner, fields, &judge->logsource, &matched);
     judgement.matched_count = count;
     judgement.matched = matched;
+    packed_findings_clear(&judge->findings);
+    for (size_t i = 0; i < count; i++)
+        __builtin_prefetch(&rules->rules[matched[i]]);
     for (size_t i = 0; i < count; i++) {
         const struct sigma_loaded_rule *rule = &rules->rules[matched[i]];
         if (rule->mode == SIGMA_MODE_SHADOW)
@@ -90,7 +96,8 @@ struct judgement judge_event(struct judge *judge, const struct enrichments *enri
             continue;
         }
         judge->rules[judgement.count] = matched[i];
-        make_finding(rule, fields, &judge->findings[judgement.count++]);
+        judgement.count++;
+        add_finding(judge, rule);
     }
     return judgement;
 }

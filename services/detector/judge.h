@@ -25,7 +25,7 @@ struct enrichments {
 
 struct judgement {
     size_t count;
-    const struct finding *findings;
+    const struct packed_findings *findings;
     const uint32_t *rules; /* of each finding: the rule's index in the set */
     uint32_t dropped;      /* further rules that matched */
     size_t matched_count;

@@ -10,9 +10,6 @@
 #include <assert.h>
 #include <stdlib.h>
 
-/* A finding's bytes beside its texts, at most. */
-#define FINDING_OVERHEAD (64 + 3 * FINDING_TAGS_MAX)
-
 struct judge_batch {
     struct text detector;
     struct scratch_page *page;
@@ -87,25 +84,14 @@ void judge_batch_use(struct judge_batch *judge, const struct sigma_rules *rules,
     shadow_counts_use(judge->shadows, rules);
 }
 
-/* The most bytes a finding takes in the frame. */
-static size_t finding_size(const struct finding *finding) {
-    size_t size = FINDING_OVERHEAD + finding->rule_id.length + finding->rule_title.length +
-                  finding->details.length + finding->incident.length + finding->group_key.length;
-    for (uint32_t i = 0; i < finding->tags.count; i++)
-        size += finding->tags.items[i].length;
-    return size;
-}
+static_assert(FINDING_PACKED_MAX <= FINDING_SIZE_MAX, "each event has room for a finding");
 
 /* Findings, from the gravest on, that fit into `room`; takes from it what they use. */
 static size_t count_fitting(const struct judgement *judgement, size_t *room) {
-    size_t count = 0;
-    while (count < judgement->count) {
-        size_t size = finding_size(&judgement->findings[count]);
-        if (size > *room)
-            break;
-        *room -= size;
-        count++;
-    }
+    size_t count = judgement->count;
+    while (count > 0 && packed_findings_first(judgement->findings, count).length > *room)
+        count--;
+    *room -= packed_findings_first(judgement->findings, count).length;
     return count;
 }
 

@@ -58,6 +58,13 @@ struct sentence sentence_of_words(struct text words, struct arena *arena) {
     return (struct sentence){parts.count, parts.items};
 }
 
+bool sentence_is_constant(const struct sentence *sentence) {
+    for (size_t i = 0; i < sentence->count; i++)
+        if (sentence->parts[i].words.data == NULL)
+            return false;
+    return true;
+}
+
 /* Appends a text, cut at `limit` bytes; true when it was cut. */
 static bool append_cut(char *out, size_t *length, struct text text, size_t limit) {
     struct text cut = utf8_cut(text, limit);

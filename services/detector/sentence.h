@@ -28,6 +28,9 @@ struct sentence {
 MUST_CHECK enum status sentence_compile(struct text text, struct arena *arena,
                                         struct field_names *names, struct sentence *ret_sentence);
 
+/* True when the sentence is the same for every event. */
+bool sentence_is_constant(const struct sentence *sentence);
+
 /* A sentence that is the same for every event. */
 struct sentence sentence_of_words(struct text words, struct arena *arena);
 

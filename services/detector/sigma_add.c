@@ -35,6 +35,20 @@ static void copy_head(struct sigma_rules *rules, const struct sigma_rule *rule,
                                            copy_text(rules, rule->logsource.service)};
 }
 
+/* Packs what is the same in all findings of the rule. */
+static void make_form(struct sigma_rules *rules, struct sigma_loaded_rule *loaded) {
+    struct buffer bytes;
+    bool has_own_details = !sentence_is_constant(&loaded->details);
+    buffer_init(&bytes, FINDING_PACKED_MAX);
+    if (!has_own_details)
+        loaded->finding.details = sentence_fill(&loaded->details, NULL, &rules->arena);
+    finding_form_make(&loaded->finding, has_own_details, &bytes, &loaded->form);
+    uint8_t *copy = arena_alloc(&rules->arena, bytes.length);
+    memcpy(copy, bytes.data, bytes.length);
+    loaded->form.bytes = copy;
+    buffer_fini(&bytes);
+}
+
 static enum status compile_siem(struct sigma_rules *rules, const struct sigma_rule *rule,
                                 struct sigma_loaded_rule *loaded, struct sigma_error *error) {
     if (rule->details.data == NULL)
@@ -107,6 +121,7 @@ static enum status take_rule(struct sigma_adding *adding, const struct sigma_nod
         status = sigma_explanations_add(rules->explanations, rule, &target, adding->reader.error);
     if (status == STATUS_OK) {
         copy_head(rules, rule, loaded);
+        make_form(rules, loaded);
         rules->count++;
     }
     return status;

@@ -14,6 +14,7 @@
 #define SIEM_DETECTOR_SIGMA_RULES_H
 
 #include "common/buffer.h"
+#include "proto/packed_findings.h"
 #include "services/detector/raw_log.h"
 #include "services/detector/sentence.h"
 #include "services/detector/sigma_correlation.h"
@@ -34,19 +35,20 @@ struct sigma_settings {
 };
 
 struct sigma_loaded_rule {
-    struct finding
-        finding;        /* what it says of an event; details and group_key are each event's own */
-    struct text name;   /* for references; null: none */
-    struct text status; /* as its author calls its maturity; null: none */
     enum sigma_mode mode;
-    struct logsource logsource;
-    const struct sigma_expression *program;
-    struct sentence details;
-    size_t group_by_count;
-    uint32_t group_by[SIGMA_GROUP_BY_MAX];
     bool is_silent; /* it only contributes to correlations */
     uint32_t link_count;
     const struct sigma_link *links; /* what it contributes */
+    struct finding_form form;       /* what it says of an event */
+    struct sentence details;
+    size_t group_by_count;
+    uint32_t group_by[SIGMA_GROUP_BY_MAX];
+    struct finding finding; /* the same, for people; group_key and, where they are each event's
+                               own, details are null */
+    struct text name;       /* for references; null: none */
+    struct text status;     /* as its author calls its maturity; null: none */
+    struct logsource logsource;
+    const struct sigma_expression *program;
     const char *file;
     int line;
 };

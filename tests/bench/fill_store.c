@@ -11,6 +11,7 @@
 #include "common/redis_client.h"
 #include "common/scoped.h"
 #include "services/incident/committer.h"
+#include "tests/support/pack_findings.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -28,6 +29,7 @@ struct filler {
     uint64_t random;
     struct committer *committer;
     struct findings_encoder encoder;
+    struct packed_findings packed;
     struct batch_head head;
 };
 
@@ -82,7 +84,8 @@ static void add_event(struct filler *filler, uint32_t index, struct buffer *even
     enum severity level =
         roll(filler) < 0.01 ? SEVERITY_CRITICAL : (enum severity)(1 + (int)(roll(filler) * 3));
     struct finding finding = finding_of(level, group);
-    findings_encoder_add(&filler->encoder, index, &finding, 1);
+    pack_findings(&filler->packed, &finding, 1);
+    findings_encoder_add(&filler->encoder, index, &filler->packed, 1);
 }
 
 /* The next batch, as the wire would bring it. */
@@ -189,8 +192,10 @@ int main(int argc, char **argv) {
     if (filler.committer == NULL || redis == NULL)
         return EXIT_FAILURE;
     findings_encoder_init(&filler.encoder);
+    packed_findings_init(&filler.packed);
     fill(&filler, redis);
     findings_encoder_fini(&filler.encoder);
+    packed_findings_fini(&filler.packed);
     committer_destroy(&filler.committer);
     redis_client_destroy(&redis);
     time_zone_destroy(&utc);

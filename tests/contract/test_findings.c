@@ -1,19 +1,24 @@
 /* test_findings.c: what detectors say to incident processes: findings and crash reports. */
 #include "golden.h"
 #include "samples.h"
+#include "tests/support/pack_findings.h"
 
 #include <criterion/criterion.h>
 
 Test(findings, findings_are_encoded_as_golden) {
     struct findings_encoder encoder;
-    findings_encoder_init(&encoder);
+    struct packed_findings packed;
     struct buffer out;
+    findings_encoder_init(&encoder);
+    packed_findings_init(&packed);
     buffer_init(&out, FINDINGS_SIZE_MAX);
     for (int round = 0; round < 2; round++) { /* the encoder is as new after each begin */
         findings_encoder_begin(&encoder);
-        findings_encoder_add(&encoder, 0, sample_findings, 2);
+        pack_findings(&packed, sample_findings, 2);
+        findings_encoder_add(&encoder, 0, &packed, 2);
         findings_encoder_quarantine(&encoder, 7);
-        findings_encoder_add(&encoder, 255, &sample_findings[1], 1);
+        pack_findings(&packed, &sample_findings[1], 1);
+        findings_encoder_add(&encoder, 255, &packed, 1);
         buffer_reset(&out);
         findings_encoder_end(&encoder, &sample_findings_head, &out);
         golden_expect("findings", buffer_bytes(&out));
@@ -23,6 +28,7 @@ Test(findings, findings_are_encoded_as_golden) {
     findings_encoder_end(&encoder, &sample_findings_head, &out);
     golden_expect("findings_none", buffer_bytes(&out));
     buffer_fini(&out);
+    packed_findings_fini(&packed);
     findings_encoder_fini(&encoder);
 }
 

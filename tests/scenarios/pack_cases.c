@@ -80,6 +80,7 @@ static bool is_about(struct text title, const char *class) {
 }
 
 struct run {
+    const struct sigma_rules *rules;
     struct judge *judge;
     struct table *table;
     bool prints; /* what was missed, and false alarms */
@@ -96,7 +97,7 @@ static void run_case(yajl_val root, void *context) {
     struct judgement judgement = judge_event(run->judge, &none, &event);
     bool found = false;
     for (size_t i = 0; i < judgement.count; i++)
-        found |= is_about(judgement.findings[i].rule_title, group->class);
+        found |= is_about(run->rules->rules[judgement.rules[i]].finding.rule_title, group->class);
     group->total++;
     group->found += found;
     group->flagged += judgement.count > 0;
@@ -154,7 +155,7 @@ int main(int argc, char **argv) {
     sigma_rules_finish(rules);
     struct judge *judge = judge_new(rules);
     for (size_t i = 0; i < sizeof suites / sizeof suites[0]; i++) {
-        struct run run = {judge, &table, argc > 3 && strcmp(argv[3], suites[i]) == 0};
+        struct run run = {rules, judge, &table, argc > 3 && strcmp(argv[3], suites[i]) == 0};
         is_there |= run_suite(&run, argv[2], suites[i]);
     }
     judge_destroy(&judge);

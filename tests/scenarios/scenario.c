@@ -3,6 +3,7 @@
 
 #include "services/detector/file_text.h"
 #include "tests/scenarios/correlated.h"
+#include "tests/support/pack_findings.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -130,6 +131,7 @@ struct run {
     struct event_reader *reader;
     struct judge *judge;
     struct correlated *correlated;
+    struct msgpack_frame frame; /* the findings of an event */
     size_t differences;
 };
 
@@ -147,24 +149,25 @@ static struct text aspect_of(const struct finding *finding, const char *list) {
 }
 
 static void print_difference(struct run *run, size_t line, const char *list, yajl_val expected,
-                             const struct judgement *judgement) {
+                             const struct finding *findings, size_t count) {
     run->differences++;
     printf("  %s, line %zu: %s differ\n    expected:", name_of(run->scenario), line, list);
     for (size_t i = 0; i < length_of(expected); i++)
         printf(" [%s]", text_at(expected, i));
     printf("\n    found:   ");
-    for (size_t i = 0; i < judgement->count; i++)
-        printf(" [%.*s]", TEXT_ARG(aspect_of(&judgement->findings[i], list)));
+    for (size_t i = 0; i < count; i++)
+        printf(" [%.*s]", TEXT_ARG(aspect_of(&findings[i], list)));
     printf("\n");
 }
 
 static void compare_list(struct run *run, size_t line, const char *list, yajl_val expected,
                          const struct judgement *judgement) {
+    const struct finding *findings = unpack_findings(judgement->findings, &run->frame);
     bool same = length_of(expected) == judgement->count;
     for (size_t i = 0; same && i < judgement->count; i++)
-        same = text_is(aspect_of(&judgement->findings[i], list), text_at(expected, i));
+        same = text_is(aspect_of(&findings[i], list), text_at(expected, i));
     if (!same)
-        print_difference(run, line, list, expected, judgement);
+        print_difference(run, line, list, expected, findings, judgement->count);
 }
 
 /* True when the scenario says it covers the file. */
@@ -304,6 +307,7 @@ size_t scenario_run(const struct scenario *scenario, const struct sigma_rules *r
                       .seen = seen,
                       .enrichments = {time, reputation},
                       .differences = time == NULL || reputation == NULL};
+    msgpack_frame_init(&run.frame);
     if (run.differences == 0) {
         run.reader = event_reader_new();
         run.judge = judge_new(run.rules);
@@ -313,6 +317,7 @@ size_t scenario_run(const struct scenario *scenario, const struct sigma_rules *r
     judge_destroy(&run.judge);
     correlated_destroy(&run.correlated);
     event_reader_destroy(&run.reader);
+    msgpack_frame_fini(&run.frame);
     enrich_reputation_destroy(&reputation);
     enrich_time_destroy(&time);
     return run.differences;

@@ -1,6 +1,8 @@
 /* batch_maker.c: FINDINGS messages made from a few words. */
 #include "tests/support/batch_maker.h"
 
+#include "tests/support/pack_findings.h"
+
 #include <criterion/criterion.h>
 
 struct made_event made_benign(int64_t time_ms) {
@@ -124,19 +126,23 @@ static const struct contributions *list_contributions(const struct made_batch *b
 
 static void encode_findings(const struct made_batch *batch, struct buffer *out) {
     struct findings_encoder encoder;
+    struct packed_findings packed;
     findings_encoder_init(&encoder);
+    packed_findings_init(&packed);
     findings_encoder_begin(&encoder);
     for (uint32_t i = 0; i < batch->count; i++) {
         const struct made_event *made = &batch->events[i];
+        pack_findings(&packed, made->findings, made->finding_count);
         if (made->is_quarantined)
             findings_encoder_quarantine(&encoder, i);
         else if (made->finding_count > 0)
-            findings_encoder_add(&encoder, i, made->findings, made->finding_count);
+            findings_encoder_add(&encoder, i, &packed, made->finding_count);
     }
     findings_encoder_contribute(&encoder, list_contributions(batch));
     const struct findings_head head = {.generation = 1, .detector = TEXT("made")};
     findings_encoder_end(&encoder, &head, out);
     findings_encoder_fini(&encoder);
+    packed_findings_fini(&packed);
 }
 
 struct wire_message made_batch_message(const struct made_batch *batch) {

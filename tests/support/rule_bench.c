@@ -2,12 +2,24 @@
 #include "tests/support/rule_bench.h"
 
 #include "tests/support/event_reader.h"
+#include "tests/support/pack_findings.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
 static void copy_text(char *out, size_t size, struct text text) {
     snprintf(out, size, "%.*s", TEXT_ARG(text));
+}
+
+static void copy_first(const struct packed_findings *findings, struct rule_verdict *verdict) {
+    struct msgpack_frame frame;
+    msgpack_frame_init(&frame);
+    const struct finding *first = unpack_findings(findings, &frame);
+    copy_text(verdict->details, sizeof verdict->details, first->details);
+    copy_text(verdict->group_key, sizeof verdict->group_key, first->group_key);
+    copy_text(verdict->incident, sizeof verdict->incident, first->incident);
+    verdict->level = first->level;
+    msgpack_frame_fini(&frame);
 }
 
 static void judge_document(const struct sigma_rules *rules, const char *document,
@@ -21,13 +33,8 @@ static void judge_document(const struct sigma_rules *rules, const char *document
         abort();
     struct judgement judgement = judge_event(judge, &none, event);
     verdict->found = judgement.count;
-    if (judgement.count > 0) {
-        const struct finding *first = &judgement.findings[0];
-        copy_text(verdict->details, sizeof verdict->details, first->details);
-        copy_text(verdict->group_key, sizeof verdict->group_key, first->group_key);
-        copy_text(verdict->incident, sizeof verdict->incident, first->incident);
-        verdict->level = first->level;
-    }
+    if (judgement.count > 0)
+        copy_first(judgement.findings, verdict);
     judge_destroy(&judge);
     event_reader_destroy(&reader);
 }

@@ -1,8 +1,8 @@
 /* test_codecs.c: the codecs at their bounds: largest events, fullest batches, most findings. */
 #include "common/counters.h"
 #include "proto/batch.h"
-#include "proto/finding.h"
 #include "proto/receipt.h"
+#include "tests/support/pack_findings.h"
 
 #include <criterion/criterion.h>
 
@@ -173,11 +173,14 @@ Test(codecs, the_fullest_findings_fit_the_wire_and_lose_no_events_first_finding)
     struct finding findings[FINDINGS_PER_EVENT_MAX];
     for (int i = 0; i < FINDINGS_PER_EVENT_MAX; i++)
         findings[i] = long_finding(text, size);
+    struct packed_findings packed;
+    packed_findings_init(&packed);
+    pack_findings(&packed, findings, FINDINGS_PER_EVENT_MAX);
     struct findings_encoder encoder;
     findings_encoder_init(&encoder);
     findings_encoder_begin(&encoder);
     for (uint32_t i = 0; i < BATCH_EVENTS_MAX; i++)
-        findings_encoder_add(&encoder, i, findings, FINDINGS_PER_EVENT_MAX);
+        findings_encoder_add(&encoder, i, &packed, FINDINGS_PER_EVENT_MAX);
     struct buffer out;
     buffer_init(&out, FINDINGS_SIZE_MAX);
     struct findings_head head = {UINT64_MAX, {text, size}};
@@ -201,6 +204,7 @@ Test(codecs, the_fullest_findings_fit_the_wire_and_lose_no_events_first_finding)
     msgpack_frame_fini(&frame);
     buffer_fini(&out);
     findings_encoder_fini(&encoder);
+    packed_findings_fini(&packed);
     free(text);
 }
 

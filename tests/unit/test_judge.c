@@ -42,7 +42,8 @@ Test(judge, findings_come_gravest_first_then_by_id_and_not_more_than_fit) {
     cr_assert_eq(judgement.count, FINDINGS_PER_EVENT_MAX);
     cr_assert_eq(judgement.dropped, 30 - FINDINGS_PER_EVENT_MAX);
     for (size_t i = 1; i < judgement.count; i++) {
-        const struct finding *before = &judgement.findings[i - 1], *next = &judgement.findings[i];
+        const struct finding *before = &rules->rules[judgement.rules[i - 1]].finding;
+        const struct finding *next = &rules->rules[judgement.rules[i]].finding;
         cr_expect(
             before->level > next->level ||
             (before->level == next->level && text_compare(before->rule_id, next->rule_id) < 0));
