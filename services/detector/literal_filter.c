@@ -1,6 +1,10 @@
 /* literal_filter.c: looks at stretches of a text, and compares literals where they may be. */
 #include "services/detector/literal_filter_parts.h"
 
+/* The last bytes of a text, or all of a short one, are copied: behind them are some that can be
+ * read. */
+#define LAST_MAX 128
+
 /* A search of a text. */
 struct search {
     const struct literal_filter *filter;
@@ -14,23 +18,21 @@ static inline bool stands_at(const struct search *search, const struct literal_e
                              size_t place) {
     struct text text = search->text;
     return place >= entry->before && entry->length <= text.length - place + entry->before &&
-           memcmp(text.data + place - entry->before, search->filter->texts + entry->text,
-                  entry->length) == 0;
+           memcmp(text.data + place - entry->before, entry->text, entry->length) == 0;
 }
 
-/* Compares the literals that have a key with the text, in which it stands at a place; false when
- * there are no tries left. */
+/* Compares the literals in a key's list with the text, in which the key stands at a place; false
+ * when there are no tries left. */
 static bool try_key(struct search *search, uint64_t key, size_t place) {
     const struct literal_filter *filter = search->filter;
-    uint32_t number = *find_slot(filter, key);
-    for (; number != 0 && number <= filter->entry_count; number++) {
-        const struct literal_entry *entry = &filter->entries[number];
-        if (entry->key != key)
-            break;
+    const uint32_t *list = &filter->lists[list_of(filter, key)];
+    for (uint32_t at = list[0], end = list[1]; at < end;) {
+        const struct literal_entry *entry = entry_at(filter, at);
         if (search->tries-- == 0)
             return false;
-        if (!hit_set_has(search->hits, entry->number) && stands_at(search, entry, place))
+        if (stands_at(search, entry, place))
             (void)hit_set_add(search->hits, entry->number);
+        at += entry_size(entry->length);
     }
     return true;
 }
@@ -44,27 +46,29 @@ static bool try_place(struct search *search, uint64_t bytes, size_t place) {
            try_key(search, PAIR_MARK | (uint16_t)bytes, place);
 }
 
-/* Looks at as many places, with READ_AHEAD bytes behind the last that can be read. The first is
- * `place` in the text. */
-static bool take_stretch(struct search *search, const char *at, size_t count, size_t place) {
-    uint64_t places = search->filter->find_places(search->filter, at, count);
-    if (count < STRETCH_MAX)
-        places &= (1ull << count) - 1;
+/* Looks at the places before `end`, STRETCH_MAX of them at most, with READ_AHEAD bytes behind the
+ * last that can be read. `at` is where `place` of the text is; that of the next place is told. */
+static bool take_stretch(struct search *search, const char *at, size_t end, size_t *place) {
+    const struct literal_filter *filter = search->filter;
+    size_t stride = filter->stride, from = *place, count = (end - from + stride - 1) / stride;
+    count = count < STRETCH_MAX ? count : STRETCH_MAX;
+    uint64_t places = filter->find_places(filter, at, count) & (UINT64_MAX >> (64 - count));
     for (; places != 0; places &= places - 1) {
-        size_t i = (size_t)__builtin_ctzll(places);
-        if (!try_place(search, read_place(at + i), place + i))
+        size_t i = (size_t)__builtin_ctzll(places) * stride;
+        if (!try_place(search, read_place(at + i), from + i))
             return false;
     }
+    *place = from + count * stride;
     return true;
 }
 
 static void search_singles(const struct search *search) {
     const struct literal_filter *filter = search->filter;
-    for (uint32_t i = filter->entry_count - filter->single_count + 1; i <= filter->entry_count;
-         i++) {
-        const struct literal_entry *entry = &filter->entries[i];
-        if (memchr(search->text.data, filter->texts[entry->text], search->text.length) != NULL)
+    for (uint32_t at = filter->singles; at < filter->end;) {
+        const struct literal_entry *entry = entry_at(filter, at);
+        if (memchr(search->text.data, entry->text[0], search->text.length) != NULL)
             (void)hit_set_add(search->hits, entry->number);
+        at += entry_size(entry->length);
     }
 }
 
@@ -72,20 +76,21 @@ bool literal_filter_search(const struct literal_filter *filter, struct text text
                            struct hit_set *hits) {
     struct search search = {filter, text, hits,
                             FILTER_TRIES_MIN + text.length / FILTER_BYTES_A_TRY};
-    char end[2 * READ_AHEAD] = {0}; /* the last places, with nothing behind them */
-    size_t at = 0;
+    char last[LAST_MAX + READ_AHEAD]; /* the last places, with nothing behind them */
+    size_t place = 0;
     if (text.length > FILTER_TEXT_MAX)
         return false;
     if (text.length < filter->shortest)
         return true;
     search_singles(&search);
-    for (size_t size; at + READ_AHEAD <= text.length; at += size) {
-        size = text.length - at - READ_AHEAD + 1;
-        size = size < STRETCH_MAX ? size : STRETCH_MAX;
-        if (!take_stretch(&search, text.data + at, size, at))
+    while (place + LAST_MAX < text.length)
+        if (!take_stretch(&search, text.data + place, text.length - READ_AHEAD, &place))
             return false;
-        size += (0 - size) % filter->stride; /* up to the next place */
-    }
-    memcpy(end, text.data + at, text.length - at);
-    return take_stretch(&search, end, text.length - at, at);
+    size_t from = place, rest = text.length - from;
+    memcpy(last, text.data + from, rest);
+    memset(last + rest, 0, READ_AHEAD);
+    while (place < text.length)
+        if (!take_stretch(&search, last + (place - from), text.length, &place))
+            return false;
+    return true;
 }

@@ -15,6 +15,19 @@
 
 _Static_assert(BITS_LOG_MAX + WORD_LOG <= 32, "a hash has bits for both of a key's");
 
+/* An entry to be. */
+struct draft {
+    uint64_t key;
+    uint32_t list;
+    uint32_t before;
+    uint32_t literal; /* its index */
+};
+
+struct drafts {
+    struct draft *items;
+    size_t count;
+};
+
 /* How often the keys of each kind occur in the literals. */
 struct key_counts {
     uint32_t of[1 << COUNTS_LOG];
@@ -56,22 +69,18 @@ static void set_keys(struct literal_filter *filter, const struct literal *litera
     filter->key_size = key_size < KEY_MAX ? key_size : KEY_MAX;
     filter->key_mask = take_key(ones, filter->key_size);
     filter->last_shift = 8 * (uint32_t)(filter->key_size - KEY_MIN);
-    for (size_t place = 0; place < STRETCH_MAX; place += stride)
-        filter->strides |= 1ull << place;
 }
 
-static void set_sizes(struct literal_filter *filter, size_t count) {
-    uint32_t log = BITS_LOG_MIN, slots = 4;
-    filter->entry_count = (uint32_t)(count * filter->stride);
-    while (log < BITS_LOG_MAX && (size_t)1 << log < filter->entry_count * (size_t)BITS_A_KEY)
+static void set_sizes(struct literal_filter *filter, size_t entry_count) {
+    uint32_t log = BITS_LOG_MIN, lists_log = 2;
+    while (log < BITS_LOG_MAX && (size_t)1 << log < entry_count * BITS_A_KEY)
         log++;
-    while (slots < 2 * (size_t)filter->entry_count)
-        slots *= 2;
+    while ((size_t)1 << lists_log < 2 * entry_count)
+        lists_log++;
     filter->word_shift = 32 - log + WORD_LOG;
-    filter->slot_mask = slots - 1;
+    filter->list_shift = 64 - lists_log;
     filter->words = new_array((size_t)1 << (log - WORD_LOG), sizeof *filter->words);
-    filter->slots = new_array(slots, sizeof *filter->slots);
-    filter->entries = new_array((size_t)filter->entry_count + 1, sizeof *filter->entries);
+    filter->lists = new_array(((size_t)1 << lists_log) + 1, sizeof *filter->lists);
 }
 
 static uint32_t *count_of(struct key_counts *counts, uint64_t key) {
@@ -90,10 +99,10 @@ static struct key_counts *count_keys(const struct literal_filter *filter,
 /* Chooses what a literal is known by when it stands `first` bytes before a place that is looked at:
  * of the keys at such places the one which occurs least. */
 static void choose_key(const struct literal_filter *filter, struct text text, uint32_t first,
-                       struct key_counts *counts, struct literal_entry *entry) {
+                       struct key_counts *counts, struct draft *draft) {
     uint32_t least = UINT32_MAX;
     if (text.length < filter->key_size)
-        entry->key =
+        draft->key =
             text.length < PAIR_SIZE ? SINGLE_MARK : PAIR_MARK | take_key(text.data, PAIR_SIZE);
     for (uint32_t at = first; at + filter->key_size <= text.length;
          at += (uint32_t)filter->stride) {
@@ -102,59 +111,40 @@ static void choose_key(const struct literal_filter *filter, struct text text, ui
         if (count >= least)
             continue;
         least = count;
-        entry->before = at;
-        entry->key = key;
+        draft->before = at;
+        draft->key = key;
     }
 }
 
+/* By their lists; single bytes, which are in none, last. */
 static int compare(const void *a, const void *b) {
-    const struct literal_entry *first = a, *second = b;
-    return (first->key > second->key) - (first->key < second->key);
+    const struct draft *first = a, *second = b;
+    if (first->list != second->list)
+        return first->list < second->list ? -1 : 1;
+    if (first->key != second->key)
+        return first->key < second->key ? -1 : 1;
+    return (first->literal > second->literal) - (first->literal < second->literal);
 }
 
-/* Makes an entry for each literal and each of its keys, in the order of these; until their texts
- * are copied, `text` is the literal's index. */
-static void make_entries(struct literal_filter *filter, const struct literal *literals,
-                         size_t count) {
+/* Makes a draft for each literal and each of its keys, in the order of their lists. */
+static struct drafts make_drafts(const struct literal_filter *filter,
+                                 const struct literal *literals, size_t count) {
     struct key_counts *counts = count_keys(filter, literals, count);
-    struct literal_entry *entry = filter->entries + 1;
-    for (size_t i = 0; i < count; i++)
-        for (uint32_t first = 0; first < filter->stride; first++, entry++) {
-            *entry = (struct literal_entry){.number = literals[i].number,
-                                            .text = (uint32_t)i,
-                                            .length = (uint32_t)literals[i].text.length};
-            choose_key(filter, literals[i].text, first, counts, entry);
+    struct drafts drafts = {new_array(count * filter->stride, sizeof *drafts.items), 0};
+    for (uint32_t i = 0; i < count; i++)
+        for (uint32_t first = 0; first < filter->stride; first++) {
+            struct draft *draft = &drafts.items[drafts.count++];
+            draft->literal = i;
+            choose_key(filter, literals[i].text, first, counts, draft);
+            draft->list = draft->key == SINGLE_MARK ? UINT32_MAX : list_of(filter, draft->key);
         }
     free(counts);
-    qsort(filter->entries + 1, filter->entry_count, sizeof *filter->entries, compare);
+    qsort(drafts.items, drafts.count, sizeof *drafts.items, compare);
+    return drafts;
 }
 
-/* Copies the texts of the entries, so that those which are compared one after the other stand
- * beside each other. */
-static void copy_texts(struct literal_filter *filter, const struct literal *literals) {
-    size_t size = 0;
-    for (uint32_t i = 1; i <= filter->entry_count; i++)
-        size += filter->entries[i].length;
-    filter->texts = new_array(size + 1, 1);
-    size = 0;
-    for (uint32_t i = 1; i <= filter->entry_count; i++) {
-        struct literal_entry *entry = &filter->entries[i];
-        memcpy(filter->texts + size, literals[entry->text].text.data, entry->length);
-        entry->text = (uint32_t)size;
-        size += entry->length;
-    }
-}
-
-/* Makes an entry known. */
-static void list_entry(struct literal_filter *filter, uint32_t number) {
-    uint64_t key = filter->entries[number].key;
-    if (key == SINGLE_MARK) {
-        filter->single_count++;
-        return;
-    }
-    uint32_t *slot = find_slot(filter, key);
-    if (*slot == 0)
-        *slot = number;
+/* Sets the bits by which a key is found. */
+static void set_bits(struct literal_filter *filter, uint64_t key) {
     if (key & PAIR_MARK) {
         uint32_t pair = (uint16_t)key;
         if (filter->pairs == NULL)
@@ -166,14 +156,45 @@ static void list_entry(struct literal_filter *filter, uint32_t number) {
     }
 }
 
+/* Writes an entry behind the others; its size. */
+static uint32_t put_entry(struct literal_filter *filter, uint32_t at, const struct draft *draft,
+                          const struct literal *literal) {
+    uint32_t length = (uint32_t)literal->text.length;
+    struct literal_entry head = {literal->number, length, draft->before};
+    memcpy(filter->entries + at, &head, sizeof head);
+    memcpy(filter->entries + at + sizeof head, literal->text.data, length);
+    return entry_size(length);
+}
+
+/* Writes the entries, list by list. */
+static void put_entries(struct literal_filter *filter, const struct literal *literals,
+                        const struct drafts *drafts) {
+    uint32_t at = 0, list = 0, list_count = 1u << (64 - filter->list_shift);
+    size_t size = 0, i = 0;
+    for (size_t k = 0; k < drafts->count; k++)
+        size += entry_size((uint32_t)literals[drafts->items[k].literal].text.length);
+    filter->entries = new_array(size + 1, 1);
+    for (; list < list_count; list++) {
+        filter->lists[list] = at;
+        for (; i < drafts->count && drafts->items[i].list == list; i++) {
+            const struct draft *draft = &drafts->items[i];
+            at += put_entry(filter, at, draft, &literals[draft->literal]);
+            set_bits(filter, draft->key);
+        }
+    }
+    filter->lists[list_count] = filter->singles = at;
+    for (; i < drafts->count; i++)
+        at += put_entry(filter, at, &drafts->items[i], &literals[drafts->items[i].literal]);
+    filter->end = at;
+}
+
 struct literal_filter *literal_filter_new(const struct literal *literals, size_t count) {
     struct literal_filter *filter = new_array(1, sizeof *filter);
     set_keys(filter, literals, count);
-    set_sizes(filter, count);
-    make_entries(filter, literals, count);
-    copy_texts(filter, literals);
-    for (uint32_t i = 1; i <= filter->entry_count; i++)
-        list_entry(filter, i);
+    set_sizes(filter, count * filter->stride);
+    struct drafts drafts = make_drafts(filter, literals, count);
+    put_entries(filter, literals, &drafts);
+    free(drafts.items);
     filter->find_places = literal_places_choose(filter);
     return filter;
 }
@@ -183,9 +204,8 @@ void literal_filter_destroy(struct literal_filter **filter) {
         return;
     free((*filter)->words);
     free((*filter)->pairs);
-    free((*filter)->slots);
+    free((*filter)->lists);
     free((*filter)->entries);
-    free((*filter)->texts);
     free(*filter);
     *filter = NULL;
 }

@@ -25,7 +25,7 @@
 /* What is read of a text at a place. */
 #define READ_SIZE sizeof(uint64_t)
 /* Bytes behind the last place of a stretch that can be read, though not all count. */
-#define READ_AHEAD 32
+#define READ_AHEAD 40
 /* Factors of the hash of a key: of its first four bytes and its last four, which may overlap. */
 #define HASH_FIRST 0x9e3779b1u
 #define HASH_LAST 0x85ebca77u
@@ -36,37 +36,34 @@ _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "a pair is the lowest 
 
 /* A literal as it is known by one key. */
 struct literal_entry {
-    uint64_t key;
     uint32_t number;
-    uint32_t text;   /* where its bytes begin among the filter's */
-    uint32_t length; /* of them */
-    uint32_t before; /* of them in front of the key */
+    uint32_t length; /* of its text */
+    uint32_t before; /* bytes of it in front of the key */
+    char text[];
 };
 
 struct literal_filter;
 
-/* The places, of at most STRETCH_MAX from `at` on, at which a literal may be known: a bit each,
- * those behind the last mean nothing. READ_AHEAD bytes can be read behind it. */
+/* The places, of at most STRETCH_MAX from `at` on, a stride apart, at which a literal may be known:
+ * a bit each, those behind the last mean nothing. READ_AHEAD bytes can be read behind it. */
 typedef uint64_t literal_places_fn(const struct literal_filter *filter, const char *at,
                                    size_t count);
 
 struct literal_filter {
     literal_places_fn *find_places;
-    uint64_t strides; /* a bit for each place of a stretch that is looked at */
-    size_t stride;    /* bytes from one such place to the next */
-    size_t shortest;  /* bytes of the shortest literal */
+    size_t stride;   /* bytes from one place that is looked at to the next */
+    size_t shortest; /* bytes of the shortest literal */
     size_t key_size;
     uint64_t key_mask;   /* of what is read */
     uint32_t last_shift; /* bits in front of a key's last four bytes */
     uint32_t word_shift; /* from a hash to the number of a word */
-    uint32_t slot_mask;  /* slots - 1 */
-    uint32_t entry_count, single_count;
-    uint32_t *words; /* each key has two bits in one of them */
-    uint32_t *pairs; /* a bit for each two bytes; NULL: no literal is known by two */
-    uint32_t *slots; /* by another hash of a key: the first entry with it; 0: free */
-    struct literal_entry
-        *entries; /* from 1; those with a key beside each other, single bytes last */
-    char *texts;  /* of the entries, in their order */
+    uint32_t list_shift; /* from another hash of a key to the number of its list */
+    uint32_t *words;     /* each key has two bits in one of them */
+    uint32_t *pairs;     /* a bit for each two bytes; NULL: no literal is known by two */
+    uint32_t *lists;     /* where in `entries` each begins, and behind the last */
+    uint32_t singles;    /* where the entries of single bytes begin */
+    uint32_t end;
+    char *entries; /* beside each other, each at a multiple of its alignment */
 };
 
 /* The portable way, for any filter. */
@@ -105,12 +102,22 @@ static inline uint32_t is_pair(const struct literal_filter *filter, uint64_t byt
     return filter->pairs[pair >> WORD_LOG] >> (pair & 31) & 1;
 }
 
-/* The slot of a key, or the free one where it may be put. */
-static inline uint32_t *find_slot(const struct literal_filter *filter, uint64_t key) {
-    uint32_t at = (uint32_t)(key * 0x9e3779b97f4a7c15ull >> 24) & filter->slot_mask;
-    while (filter->slots[at] != 0 && filter->entries[filter->slots[at]].key != key)
-        at = (at + 1) & filter->slot_mask;
-    return &filter->slots[at];
+/* The list in which the entries of a key are. */
+static inline uint32_t list_of(const struct literal_filter *filter, uint64_t key) {
+    return (uint32_t)(key * 0x9e3779b97f4a7c15ull >> filter->list_shift);
+}
+
+/* The entry that begins there. */
+static inline const struct literal_entry *entry_at(const struct literal_filter *filter,
+                                                   uint32_t at) {
+    return (const struct literal_entry *)(const void *)(filter->entries + at);
+}
+
+/* The bytes of an entry, up to the next. */
+static inline uint32_t entry_size(uint32_t length) {
+    uint32_t size = (uint32_t)sizeof(struct literal_entry) + length;
+    return (size + (uint32_t) _Alignof(struct literal_entry) - 1) &
+           ~((uint32_t) _Alignof(struct literal_entry) - 1);
 }
 
 #endif

@@ -3,8 +3,8 @@
 
 uint64_t literal_places(const struct literal_filter *filter, const char *at, size_t count) {
     uint64_t places = 0;
-    for (size_t i = 0; i < count; i += filter->stride) {
-        uint64_t bytes = read_place(at + i);
+    for (size_t i = 0; i < count; i++) {
+        uint64_t bytes = read_place(at + i * filter->stride);
         uint64_t found = may_be_key(filter, bytes);
         if (filter->pairs != NULL)
             found |= is_pair(filter, bytes);
@@ -19,12 +19,21 @@ uint64_t literal_places(const struct literal_filter *filter, const char *at, siz
 /* Places that are looked at at once, one in each lane of a vector. */
 #define LANES 8
 
+/* The most bytes between places that fit four to half a vector. */
+#define LANES_STRIDE_MAX 4
+
 /* Four bytes at each of LANES places beside each other. */
-__attribute__((target("avx2"))) static inline __m256i read_lanes(const char *at) {
-    const __m256i spread = _mm256_setr_epi8(0, 1, 2, 3, 1, 2, 3, 4, 2, 3, 4, 5, 3, 4, 5, 6, 4, 5, 6,
-                                            7, 5, 6, 7, 8, 6, 7, 8, 9, 7, 8, 9, 10);
-    __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)at);
-    return _mm256_shuffle_epi8(_mm256_broadcastsi128_si256(bytes), spread);
+__attribute__((target("avx2"))) static inline __m256i read_lanes(const char *at, size_t stride) {
+    static const char spread[LANES_STRIDE_MAX + 1][16] = {
+        [1] = {0, 1, 2, 3, 1, 2, 3, 4, 2, 3, 4, 5, 3, 4, 5, 6},
+        [2] = {0, 1, 2, 3, 2, 3, 4, 5, 4, 5, 6, 7, 6, 7, 8, 9},
+        [4] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15},
+    };
+    const char *middle = at + LANES / 2 * stride;
+    __m128i low = _mm_loadu_si128((const __m128i *)(const void *)at);
+    __m128i high = _mm_loadu_si128((const __m128i *)(const void *)middle);
+    __m128i half = _mm_loadu_si128((const __m128i *)(const void *)spread[stride]);
+    return _mm256_shuffle_epi8(_mm256_set_m128i(high, low), _mm256_broadcastsi128_si256(half));
 }
 
 /* The words of these numbers. */
@@ -42,7 +51,8 @@ __attribute__((target("avx2"))) static inline __m256i raise_bits(__m256i words, 
 __attribute__((target("avx2"))) static inline __m256i
 find_lanes(const struct literal_filter *filter, const char *at) {
     __m128i shift = _mm_cvtsi32_si128((int)filter->word_shift);
-    __m256i first = read_lanes(at), last = read_lanes(at + filter->last_shift / 8);
+    __m256i first = read_lanes(at, filter->stride);
+    __m256i last = read_lanes(at + filter->last_shift / 8, filter->stride);
     __m256i hash = _mm256_add_epi32(_mm256_mullo_epi32(first, _mm256_set1_epi32((int)HASH_FIRST)),
                                     _mm256_mullo_epi32(last, _mm256_set1_epi32((int)HASH_LAST)));
     __m128i to_bit = _mm_sub_epi32(shift, _mm_cvtsi32_si128(WORD_LOG));
@@ -61,15 +71,15 @@ __attribute__((target("avx2"))) static uint64_t
 find_places_avx2(const struct literal_filter *filter, const char *at, size_t count) {
     uint64_t places = 0;
     for (size_t i = 0; i < count; i += LANES) {
-        __m256i found = find_lanes(filter, at + i);
+        __m256i found = find_lanes(filter, at + i * filter->stride);
         places |= (uint64_t)(uint32_t)_mm256_movemask_ps(_mm256_castsi256_ps(found)) << i;
     }
-    return places & filter->strides;
+    return places;
 }
 
 literal_places_fn *literal_places_choose(const struct literal_filter *filter) {
-    return __builtin_cpu_supports("avx2") && filter->stride < LANES ? find_places_avx2
-                                                                    : literal_places;
+    return __builtin_cpu_supports("avx2") && filter->stride <= LANES_STRIDE_MAX ? find_places_avx2
+                                                                                : literal_places;
 }
 #else
 literal_places_fn *literal_places_choose(const struct literal_filter *filter) {
