@@ -7,6 +7,7 @@
 
 struct pattern_database {
     hs_database_t *handle;
+    size_t shortest; /* bytes of a text in which the first expression is found, at least */
 };
 
 struct pattern_scratch {
@@ -19,6 +20,18 @@ static unsigned flags_of(const struct database_pattern *expression) {
     flags |= expression->multi_line ? HS_FLAG_MULTILINE : 0;
     flags |= expression->dot_all ? HS_FLAG_DOTALL : 0;
     return flags;
+}
+
+/* Bytes that what matches has at least; 0 when it is not known. */
+static size_t shortest_match(const char *expression, unsigned flags) {
+    hs_expr_info_t *info = NULL;
+    hs_compile_error_t *why = NULL;
+    size_t shortest = 0;
+    if (hs_expression_info(expression, flags, &info, &why) == HS_SUCCESS)
+        shortest = info->min_width;
+    hs_free_compile_error(why);
+    free(info);
+    return shortest;
 }
 
 struct pattern_database *pattern_database_new(const struct database_pattern *expressions,
@@ -42,6 +55,7 @@ struct pattern_database *pattern_database_new(const struct database_pattern *exp
     if (database == NULL)
         abort();
     database->handle = handle;
+    database->shortest = shortest_match(texts[0], flags[0]);
     return database;
 }
 
@@ -83,6 +97,8 @@ static int on_match(unsigned number, unsigned long long from, unsigned long long
 bool pattern_database_finds(const struct pattern_database *database,
                             struct pattern_scratch *scratch, struct text text) {
     bool found = false;
+    if (text.length < database->shortest)
+        return false;
     hs_error_t result = hs_scan(database->handle, text.data, (unsigned)text.length, 0,
                                 scratch->handle, on_match, &found);
     assert(result == HS_SUCCESS || result == HS_SCAN_TERMINATED);
