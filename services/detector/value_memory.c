@@ -8,10 +8,12 @@
 /* A line of the processor's cache. */
 #define LINE_SIZE 64
 
-/* A value and its atoms, which stand behind its text, so that most are in one line of the cache. */
+/* A value and its atoms, which stand behind its text, so that most are in one line of the cache; and
+ * halves of hashes: of this value, and of the one that came last and is not remembered. */
 struct place {
     uint64_t route;
     uint32_t lane;
+    uint32_t kept, seen;
     uint8_t kind;
     uint8_t ways; /* 0: free */
     uint8_t length;
@@ -23,15 +25,8 @@ struct place {
  * sets of the cache. */
 _Static_assert(sizeof(struct place) == 3 * LINE_SIZE, "each place begins a line of the cache");
 
-/* Halves of hashes: of what is remembered, and of what came last and is not. */
-struct hint {
-    uint32_t kept;
-    uint32_t seen;
-};
-
 struct value_memory {
     struct place places[VALUES_MAX];
-    struct hint hints[VALUES_MAX]; /* of the places, small enough to stay near the processor */
 };
 
 struct value_memory *value_memory_new(void) {
@@ -64,8 +59,7 @@ void value_memory_prepare(const struct value_memory *memory, struct value_questi
     uint64_t seed = (uint64_t)question->lane << 16 | (uint64_t)question->ways << 8 | value->kind;
     seed ^= question->route << 40;
     question->hash = XXH3_64bits_withSeed(value->text.data, value->text.length, seed);
-    __builtin_prefetch(&memory->hints[question->hash % VALUES_MAX], 1);
-    __builtin_prefetch(&memory->places[question->hash % VALUES_MAX]);
+    __builtin_prefetch(&memory->places[question->hash % VALUES_MAX], 1);
 }
 
 static bool is_same(const struct place *place, const struct value_question *question) {
@@ -79,10 +73,9 @@ enum value_answer value_memory_ask(struct value_memory *memory,
                                    const struct value_question *question, struct hit_set *atoms) {
     if (!question->is_askable)
         return VALUE_UNKNOWN;
-    const struct place *place = &memory->places[question->hash % VALUES_MAX];
-    struct hint *hint = &memory->hints[question->hash % VALUES_MAX];
+    struct place *place = &memory->places[question->hash % VALUES_MAX];
     uint32_t half = half_of(question->hash);
-    if (hint->kept == half && is_same(place, question)) {
+    if (place->kept == half && is_same(place, question)) {
         const char *at = place->room + place->length;
         for (uint32_t i = 0; i < place->count; i++, at += sizeof(uint32_t)) {
             uint32_t atom;
@@ -91,9 +84,9 @@ enum value_answer value_memory_ask(struct value_memory *memory,
         }
         return VALUE_KNOWN;
     }
-    if (hint->seen == half)
+    if (place->seen == half)
         return VALUE_AGAIN;
-    hint->seen = half;
+    place->seen = half;
     return VALUE_UNKNOWN;
 }
 
@@ -103,7 +96,7 @@ void value_memory_keep(struct value_memory *memory, const struct value_question 
     struct text text = question->value->text;
     if (text.length + atoms->count * sizeof *atoms->numbers > REMEMBERED_SIZE_MAX)
         return;
-    memory->hints[question->hash % VALUES_MAX].kept = half_of(question->hash);
+    place->kept = half_of(question->hash);
     place->route = question->route;
     place->lane = question->lane;
     place->kind = (uint8_t)question->value->kind;

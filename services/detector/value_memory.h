@@ -13,7 +13,7 @@
 #include "services/detector/hit_set.h"
 
 #define VALUES_MAX 4096
-#define REMEMBERED_SIZE_MAX 176 /* bytes of its text, and four for each atom */
+#define REMEMBERED_SIZE_MAX 168 /* bytes of its text, and four for each atom */
 
 struct value_memory;
 
