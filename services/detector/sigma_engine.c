@@ -101,13 +101,15 @@ static struct sigma_check check_atom(struct plan *plan, uint32_t number) {
         .pattern = atom->pattern,
         .database = atom->database,
     };
+    if (is_late)
+        check.late = atom->pattern->literal;
     if (is_late || atom->hint == SIGMA_NONE)
         return check;
     const struct plan_atom *hint = &plan->atoms[atom->hint];
     if (hint->finder != FINDER_PRESENT)
         check.hint = atom->hint;
     if (hint->finder == FINDER_CONTAINS_LATE)
-        check.late_hint = hint->pattern;
+        check.late = hint->pattern->literal;
     if (check.database != NULL) {
         struct text expression = atom->pattern->expression;
         char *room = arena_alloc(&plan->passing, expression.length + 1);

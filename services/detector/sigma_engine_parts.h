@@ -27,9 +27,9 @@ enum sigma_search { SEARCH_LOOK_UP, SEARCH_LITERALS, SEARCH_LATE_LITERALS, SEARC
 struct sigma_check {
     enum sigma_search search; /* SEARCHES: none */
     uint32_t lane;
-    uint32_t atom; /* SIGMA_NONE: none is tried */
-    uint32_t hint; /* an atom without which this one is not there; SIGMA_NONE: none */
-    const struct sigma_pattern *late_hint; /* its pattern, when it is a late literal */
+    uint32_t atom;    /* SIGMA_NONE: none is tried */
+    uint32_t hint;    /* an atom without which this one is not there; SIGMA_NONE: none */
+    struct text late; /* the literal that is looked for late: the atom's, or the hint's; or null */
     const struct sigma_pattern *pattern;
     const struct pattern_database *database; /* NULL: the pattern is tried */
     char marks[CHECK_MARKS_MAX]; /* that are in every value which the database matches */
@@ -51,9 +51,12 @@ struct sigma_route_bits {
 /* What may match events of one logsource. */
 struct sigma_route {
     struct sigma_route_bits bits;
+    uint32_t *always; /* the rules tried whatever is found, as a list */
+    uint32_t always_count;
     uint32_t uses;                   /* so far, at most KEYWORDS_OWN_FROM */
     struct literal_filter *keywords; /* of its own literals of keywords, from KEYWORDS_OWN_FROM
                                         uses on; NULL: there are none */
+    size_t keyword_shortest;         /* no shorter value has a literal of keywords */
     uint64_t number;                 /* of no other route before or after; above 0 */
 };
 
@@ -151,6 +154,9 @@ void sigma_keywords_fini(struct sigma_keywords *keywords);
 
 /* Sets the bits of those that a node of a rule asks for. */
 void sigma_keywords_add(const struct plan *plan, const struct plan_node *node, uint64_t *bits);
+
+/* Bytes of a value in which one of those whose bits are set may be, at least. */
+size_t sigma_keywords_shortest(const struct sigma_engine *engine, const uint64_t *bits);
 
 /* A filter of those whose bits are set; NULL when none is. */
 struct literal_filter *sigma_keywords_filter(const struct sigma_keywords *keywords,

@@ -82,8 +82,10 @@ struct sigma_routes *sigma_routes_new(const struct sigma_engine *engine) {
 void sigma_routes_destroy(struct sigma_routes **routes) {
     if (*routes == NULL)
         return;
-    for (size_t i = 0; i < ROUTES_MAX; i++)
+    for (size_t i = 0; i < ROUTES_MAX; i++) {
         literal_filter_destroy(&(*routes)->places[i].route.keywords);
+        free((*routes)->places[i].route.always);
+    }
     arena_fini(&(*routes)->arena);
     free(*routes);
     *routes = NULL;
@@ -124,10 +126,26 @@ static void join_groups(const struct sigma_engine *engine, const struct logsourc
     }
 }
 
+/* Lists the rules that are tried whatever is found. */
+static void list_always(uint32_t rule_count, struct sigma_route *route) {
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < rule_count; i++)
+        count += sigma_bit(route->bits.always, i);
+    route->always = realloc(route->always, ((size_t)count + 1) * sizeof *route->always);
+    if (route->always == NULL)
+        abort();
+    route->always_count = 0;
+    for (uint32_t i = 0; i < rule_count; i++)
+        if (sigma_bit(route->bits.always, i))
+            route->always[route->always_count++] = i;
+}
+
 static void make_route(struct sigma_routes *routes, const struct logsource *logsource,
                        struct sigma_route *route) {
     join_groups(routes->engine, logsource, &route->bits);
+    list_always(routes->engine->rule_count, route);
     literal_filter_destroy(&route->keywords);
+    route->keyword_shortest = sigma_keywords_shortest(routes->engine, route->bits.keywords);
     route->uses = 0;
     route->number = ++routes->made;
 }

@@ -25,8 +25,8 @@ struct sigma_runner *sigma_runner_new(const struct sigma_engine *engine) {
     hit_set_init(&runner->asked, engine->term_count);
     hit_set_init(&runner->attempted, engine->atom_count);
     hit_set_init(&runner->searched, engine->lanes.count * SEARCHES);
-    runner->candidates = new_array(engine->rule_words, sizeof *runner->candidates);
-    runner->rules = new_array(engine->rule_count, sizeof *runner->rules);
+    hit_set_init(&runner->candidates, engine->rule_count);
+    runner->rules = new_array((size_t)engine->rule_count + 1, sizeof *runner->rules);
     buffer_init(&runner->room, SIZE_MAX);
     return runner;
 }
@@ -45,7 +45,7 @@ void sigma_runner_destroy(struct sigma_runner **pointer) {
     hit_set_fini(&runner->asked);
     hit_set_fini(&runner->attempted);
     hit_set_fini(&runner->searched);
-    free(runner->candidates);
+    hit_set_fini(&runner->candidates);
     free(runner->rules);
     buffer_fini(&runner->room);
     free(runner);
@@ -64,7 +64,7 @@ static void begin(struct sigma_runner *runner, struct fields *fields) {
     hit_set_clear(&runner->asked);
     hit_set_clear(&runner->attempted);
     hit_set_clear(&runner->searched);
-    memset(runner->candidates, 0, runner->engine->rule_words * sizeof(uint64_t));
+    hit_set_clear(&runner->candidates);
     sigma_workspace_reset(&runner->workspace);
 }
 
@@ -107,20 +107,41 @@ static bool rule_matches(struct sigma_runner *runner, uint32_t rule) {
     return at == SIGMA_STEP_MATCH;
 }
 
-/* Lists the rules to try, and has their steps fetched. */
+/* Lists the rules to try. */
 static void list_tried(struct sigma_runner *runner) {
-    const struct sigma_engine *engine = runner->engine;
-    const struct sigma_route_bits *bits = &runner->route->bits;
-    for (uint32_t word = 0; word < engine->rule_words; word++) {
-        uint64_t left = (runner->candidates[word] & bits->rules[word]) | bits->always[word];
-        for (; left != 0; left &= left - 1) {
-            uint32_t rule = word * 64 + (uint32_t)__builtin_ctzll(left);
-            runner->rules[runner->tried++] = rule;
-            __builtin_prefetch(&engine->first_steps[rule]);
-        }
+    const struct sigma_route *route = runner->route;
+    const struct hit_set *candidates = &runner->candidates;
+    uint32_t count = route->always_count;
+    memcpy(runner->rules, route->always, count * sizeof *runner->rules);
+    for (uint32_t i = 0; i < candidates->count; i++) {
+        runner->rules[count] = candidates->numbers[i];
+        count += sigma_bit(route->bits.rules, candidates->numbers[i]);
     }
+    runner->tried = count;
+}
+
+/* Has fetched what trying the rules begins with: each loop asks for what the one before got. */
+static void fetch_tried(const struct sigma_runner *runner) {
+    const struct sigma_engine *engine = runner->engine;
+    const struct sigma_step *steps = engine->steps.items;
     for (uint32_t i = 0; i < runner->tried; i++)
-        __builtin_prefetch(engine->steps.items + engine->first_steps[runner->rules[i]]);
+        __builtin_prefetch(&engine->first_steps[runner->rules[i]]);
+    for (uint32_t i = 0; i < runner->tried; i++)
+        __builtin_prefetch(&steps[engine->first_steps[runner->rules[i]]]);
+    for (uint32_t i = 0; i < runner->tried; i++)
+        __builtin_prefetch(
+            &engine->first_checks[steps[engine->first_steps[runner->rules[i]]].term]);
+    for (uint32_t i = 0; i < runner->tried; i++)
+        __builtin_prefetch(
+            &engine
+                 ->checks[engine->first_checks[steps[engine->first_steps[runner->rules[i]]].term]]);
+}
+
+/* Puts a rule in its place among those that match. */
+static void add_matched(uint32_t *rules, size_t count, uint32_t rule) {
+    for (; count > 0 && rules[count - 1] > rule; count--)
+        rules[count] = rules[count - 1];
+    rules[count] = rule;
 }
 
 size_t sigma_runner_run(struct sigma_runner *runner, struct fields *fields,
@@ -130,9 +151,12 @@ size_t sigma_runner_run(struct sigma_runner *runner, struct fields *fields,
     runner->route = sigma_routes_find(runner->routes, logsource);
     sigma_search_witnesses(runner);
     list_tried(runner);
-    for (uint32_t i = 0; i < runner->tried; i++)
-        if (rule_matches(runner, runner->rules[i]))
-            runner->rules[count++] = runner->rules[i];
+    fetch_tried(runner);
+    for (uint32_t i = 0; i < runner->tried; i++) {
+        uint32_t rule = runner->rules[i];
+        if (rule_matches(runner, rule))
+            add_matched(runner->rules, count++, rule);
+    }
     *ret_rules = runner->rules;
     return count;
 }

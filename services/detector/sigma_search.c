@@ -29,7 +29,7 @@ static void spread_atoms(struct sigma_runner *runner) {
         for (uint32_t i = starts[0]; i < starts[1]; i++)
             (void)hit_set_add(&runner->terms, lists->items[i]);
         for (uint32_t i = starts[1]; i < starts[2]; i++)
-            sigma_bit_set(runner->candidates, lists->items[i]);
+            (void)hit_set_add(&runner->candidates, lists->items[i]);
     }
 }
 
@@ -202,7 +202,7 @@ static bool lane_contains(struct sigma_runner *runner, uint32_t lane, struct tex
 
 /* True when the lane has a late literal: one is looked for by itself, or all are. */
 static bool has_literal(struct sigma_runner *runner, uint32_t lane, uint32_t atom,
-                        const struct sigma_pattern *pattern) {
+                        struct text literal) {
     uint32_t search = lane * SEARCHES + SEARCH_LATE_LITERALS;
     if (hit_set_has(&runner->atoms, atom))
         return true;
@@ -213,7 +213,7 @@ static bool has_literal(struct sigma_runner *runner, uint32_t lane, uint32_t ato
         return hit_set_has(&runner->atoms, atom);
     }
     (void)hit_set_add(&runner->attempted, atom);
-    if (!lane_contains(runner, lane, pattern->literal))
+    if (!lane_contains(runner, lane, literal))
         return false;
     (void)hit_set_add(&runner->atoms, atom);
     spread_atoms(runner);
@@ -222,14 +222,14 @@ static bool has_literal(struct sigma_runner *runner, uint32_t lane, uint32_t ato
 
 /* True when an atom's hint is there, or it has none. */
 static bool has_hint(struct sigma_runner *runner, const struct sigma_check *check) {
-    if (check->late_hint != NULL)
-        return has_literal(runner, check->lane, check->hint, check->late_hint);
+    if (check->late.data != NULL)
+        return has_literal(runner, check->lane, check->hint, check->late);
     return check->hint == SIGMA_NONE || hit_set_has(&runner->atoms, check->hint);
 }
 
 void sigma_try_atom(struct sigma_runner *runner, const struct sigma_check *check) {
     if (check->search == SEARCH_LATE_LITERALS) {
-        (void)has_literal(runner, check->lane, check->atom, check->pattern);
+        (void)has_literal(runner, check->lane, check->atom, check->late);
         return;
     }
     if (!has_hint(runner, check) || !hit_set_add(&runner->attempted, check->atom))
@@ -245,11 +245,14 @@ void sigma_try_atom(struct sigma_runner *runner, const struct sigma_check *check
 
 /* How the route wants a value to be searched for witnesses. */
 static uint8_t ways_for(const struct sigma_runner *runner, uint32_t index) {
-    const uint8_t *ways = runner->route->bits.ways;
-    int32_t field = runner->fields->values[index].field;
+    const struct sigma_route *route = runner->route;
+    const uint8_t *ways = route->bits.ways;
+    const struct value *value = &runner->fields->values[index];
     uint32_t keywords = runner->engine->lane_count - 1;
-    bool by_keywords = index < runner->fields->searched && (ways[keywords] & BY_LITERALS) != 0;
-    return (uint8_t)((field >= 0 ? ways[field] : 0) | (by_keywords ? BY_KEYWORDS : 0));
+    bool by_keywords = index < runner->fields->searched && (ways[keywords] & BY_LITERALS) != 0 &&
+                       value->text.length >= route->keyword_shortest;
+    return (uint8_t)((value->field >= 0 ? ways[value->field] : 0) |
+                     (by_keywords ? BY_KEYWORDS : 0));
 }
 
 void sigma_search_witnesses(struct sigma_runner *runner) {
