@@ -21,7 +21,7 @@ struct sigma_runner *sigma_runner_new(const struct sigma_engine *engine) {
     literal_searches_init(&runner->searches);
     hit_set_init(&runner->atoms, engine->atom_count);
     hit_set_init(&runner->found, engine->atom_count);
-    hit_set_init(&runner->terms, engine->term_count);
+    runner->terms = new_array(engine->term_count / 64 + 1, sizeof *runner->terms);
     hit_set_init(&runner->asked, engine->term_count);
     hit_set_init(&runner->attempted, engine->atom_count);
     hit_set_init(&runner->searched, engine->lanes.count * SEARCHES);
@@ -41,7 +41,7 @@ void sigma_runner_destroy(struct sigma_runner **pointer) {
     value_memory_destroy(&runner->memory);
     hit_set_fini(&runner->atoms);
     hit_set_fini(&runner->found);
-    hit_set_fini(&runner->terms);
+    free(runner->terms);
     hit_set_fini(&runner->asked);
     hit_set_fini(&runner->attempted);
     hit_set_fini(&runner->searched);
@@ -60,7 +60,7 @@ static void begin(struct sigma_runner *runner, struct fields *fields) {
     runner->reduced_value = NULL;
     runner->tried = 0;
     hit_set_clear(&runner->atoms);
-    hit_set_clear(&runner->terms);
+    memset(runner->terms, 0, (runner->engine->term_count / 64 + 1) * sizeof *runner->terms);
     hit_set_clear(&runner->asked);
     hit_set_clear(&runner->attempted);
     hit_set_clear(&runner->searched);
@@ -79,7 +79,7 @@ static bool ask(struct sigma_runner *runner, uint32_t term) {
             sigma_search_lane(runner, check->lane, check->search);
         else
             sigma_try_atom(runner, check);
-        if (hit_set_has(&runner->terms, term))
+        if (sigma_bit(runner->terms, term))
             return true;
     }
     return false;
@@ -92,7 +92,7 @@ static inline bool is_settled(const struct sigma_runner *runner, const struct si
 }
 
 static inline bool is_true(struct sigma_runner *runner, const struct sigma_step *step) {
-    return hit_set_has(&runner->terms, step->term) ||
+    return sigma_bit(runner->terms, step->term) ||
            (!is_settled(runner, step) && ask(runner, step->term));
 }
 

@@ -18,7 +18,7 @@ struct sigma_runner {
     struct literal_searches searches;
     struct hit_set atoms;
     struct hit_set found;      /* of one value */
-    struct hit_set terms;      /* that are known to be true */
+    uint64_t *terms; /* a bit for each that is known to be true */
     struct hit_set asked;      /* terms that were looked at late */
     struct hit_set attempted;  /* atoms that were tried */
     struct hit_set searched;   /* late: lanes, SEARCHES numbers each */

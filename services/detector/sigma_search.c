@@ -27,7 +27,7 @@ static void spread_atoms(struct sigma_runner *runner) {
     for (; runner->spread < runner->atoms.count; runner->spread++) {
         const uint32_t *starts = lists->starts + 2 * runner->atoms.numbers[runner->spread];
         for (uint32_t i = starts[0]; i < starts[1]; i++)
-            (void)hit_set_add(&runner->terms, lists->items[i]);
+            sigma_bit_set(runner->terms, lists->items[i]);
         for (uint32_t i = starts[1]; i < starts[2]; i++)
             (void)hit_set_add(&runner->candidates, lists->items[i]);
     }
