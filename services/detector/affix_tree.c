@@ -7,7 +7,7 @@
 
 /* A run of bytes that leads here from the parent, and what ends here. */
 struct node {
-    const char *label; /* its first byte in walking order */
+    uint32_t label; /* where it begins among the labels */
     uint32_t length;
     uint32_t number; /* NO_NUMBER: no literal ends here */
     uint32_t first_child;
@@ -18,7 +18,8 @@ struct affix_tree {
     enum affix_end end;
     struct node *nodes; /* the root first */
     char *heads;        /* first byte of each node's label */
-    uint32_t count;
+    char *labels;       /* of all nodes, in walking order, those that stand together together */
+    uint32_t count, label_size;
 };
 
 /* The byte `at` steps into a text that starts at `first`. */
@@ -66,13 +67,22 @@ struct range {
     size_t depth;
 };
 
+/* Copies `length` bytes in walking order behind the labels; where they begin. */
+static uint32_t copy_label(struct affix_tree *tree, const char *first, size_t length) {
+    uint32_t start = tree->label_size;
+    for (size_t i = 0; i < length; i++)
+        tree->labels[tree->label_size++] = byte_at(first, i, tree->end);
+    return start;
+}
+
 /* Fills a node: its label is what the range shares beyond its depth. */
 static struct range fill_node(struct affix_tree *tree, struct node *node, struct range range) {
     const struct affix *first = &range.affixes[0], *last = &range.affixes[range.count - 1];
     size_t shared = common_length(first, last, tree->end);
     const char *start = first_of(first->text, tree->end);
     *node = (struct node){.length = (uint32_t)(shared - range.depth), .number = NO_NUMBER};
-    node->label = tree->end == AFFIX_PREFIX ? start + range.depth : start - range.depth;
+    start = tree->end == AFFIX_PREFIX ? start + range.depth : start - range.depth;
+    node->label = copy_label(tree, start, node->length);
     range.depth = shared;
     if (first->text.length == shared) {
         node->number = first->number;
@@ -98,7 +108,7 @@ static void fill_tree(struct affix_tree *tree, struct range *ranges) {
     for (uint32_t at = 0; at < tree->count; at++) {
         struct node *node = &tree->nodes[at];
         struct range rest = fill_node(tree, node, ranges[at]);
-        tree->heads[at] = node->length > 0 ? node->label[0] : '\0';
+        tree->heads[at] = node->length > 0 ? tree->labels[node->label] : '\0';
         node->first_child = tree->count;
         while (rest.count > 0) {
             size_t alike = count_alike(tree, rest);
@@ -108,6 +118,13 @@ static void fill_tree(struct affix_tree *tree, struct range *ranges) {
             rest.count -= alike;
         }
     }
+}
+
+static size_t total_length(const struct affix *affixes, size_t count) {
+    size_t total = 0;
+    for (size_t i = 0; i < count; i++)
+        total += affixes[i].text.length;
+    return total;
 }
 
 struct affix_tree *affix_tree_new(struct affix *affixes, size_t count, enum affix_end end) {
@@ -121,7 +138,8 @@ struct affix_tree *affix_tree_new(struct affix *affixes, size_t count, enum affi
     *tree = (struct affix_tree){.end = end, .count = 1};
     tree->nodes = calloc(2 * count + 1, sizeof *tree->nodes);
     tree->heads = calloc(2 * count + 1, 1);
-    if (tree->nodes == NULL || tree->heads == NULL)
+    tree->labels = calloc(total_length(affixes, count) + 1, 1);
+    if (tree->nodes == NULL || tree->heads == NULL || tree->labels == NULL)
         abort();
     ranges[0] = (struct range){affixes, count, 0};
     fill_tree(tree, ranges);
@@ -134,6 +152,7 @@ void affix_tree_destroy(struct affix_tree **tree) {
         return;
     free((*tree)->nodes);
     free((*tree)->heads);
+    free((*tree)->labels);
     free(*tree);
     *tree = NULL;
 }
@@ -155,8 +174,9 @@ static inline void walk(const struct affix_tree *tree, struct text text, struct 
     for (const struct node *node = tree->nodes; node != NULL;) {
         if (node->length > text.length - at)
             return;
+        const char *label = tree->labels + node->label;
         for (uint32_t i = 0; i < node->length; i++)
-            if (byte_at(node->label, i, end) != byte_at(first, at + i, end))
+            if (label[i] != byte_at(first, at + i, end))
                 return;
         at += node->length;
         if (node->number != NO_NUMBER)

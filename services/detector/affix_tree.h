@@ -1,7 +1,7 @@
 /* affix_tree.h: which of many literals a text begins with, or ends with: a tree whose branches are
  * the literals' common beginnings (or ends), walked once, as far as the text goes along with it.
  *
- * Owner: new/destroy; the literals are borrowed for the tree's life. Threads: read-only once made.
+ * Owner: new/destroy; the literals are copied. Threads: read-only once made.
  * Errors: out of memory aborts. Limits: walking takes at most as many steps as the longest literal
  * has bytes. Source: Morrison, PATRICIA (1968).
  */
