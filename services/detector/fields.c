@@ -178,6 +178,8 @@ void fields_load(struct fields *fields, const struct field_names *names,
     if (!is_foreign)
         load_head(fields, event);
     load_top(fields, event);
+    fields->members = fields->count;
+    fields->metadata = event->metadata;
     if (event->metadata.data != NULL)
         fields_load_metadata(fields, event->metadata);
     fields->searched = fields->count;

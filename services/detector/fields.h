@@ -44,7 +44,9 @@ struct fields {
     struct value *values;
     uint32_t count;
     uint32_t capacity;
-    uint32_t searched;  /* values before this one are what keywords search */
+    uint32_t searched; /* values before this one are what keywords search */
+    uint32_t members;  /* of these, values from this one on are of the metadata */
+    struct bytes metadata;
     struct arena arena; /* folded texts and decimals, until the next load */
 };
 

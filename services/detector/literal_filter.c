@@ -13,12 +13,23 @@ struct search {
     size_t tries; /* that are left */
 };
 
+/* True when two runs of bytes are the same but for bit 5. */
+static bool is_alike(const char *a, const char *b, size_t length) {
+    for (size_t i = 0; i < length; i++)
+        if ((a[i] | SAME_BIT) != (b[i] | SAME_BIT))
+            return false;
+    return true;
+}
+
 /* True when the entry's literal stands in the text, its key at a place. */
 static inline bool stands_at(const struct search *search, const struct literal_entry *entry,
                              size_t place) {
     struct text text = search->text;
-    return place >= entry->before && entry->length <= text.length - place + entry->before &&
-           memcmp(text.data + place - entry->before, entry->text, entry->length) == 0;
+    if (place < entry->before || entry->length > text.length - place + entry->before)
+        return false;
+    const char *at = text.data + place - entry->before;
+    return search->filter->same_bits != 0 ? is_alike(at, entry->text, entry->length)
+                                          : memcmp(at, entry->text, entry->length) == 0;
 }
 
 /* Compares the literals in a key's list with the text, in which the key stands at a place; false
@@ -55,7 +66,7 @@ static bool take_stretch(struct search *search, const char *at, size_t end, size
     uint64_t places = filter->find_places(filter, at, count) & (UINT64_MAX >> (64 - count));
     for (; places != 0; places &= places - 1) {
         size_t i = (size_t)__builtin_ctzll(places) * stride;
-        if (!try_place(search, read_place(at + i), from + i))
+        if (!try_place(search, read_place(filter, at + i), from + i))
             return false;
     }
     *place = from + count * stride;

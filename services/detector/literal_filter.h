@@ -21,6 +21,7 @@
 #define FILTER_TEXT_MAX 4096
 #define FILTER_TRIES_MIN 256
 #define FILTER_BYTES_A_TRY 16
+#define LOOSE_LENGTH_MIN 4
 
 struct literal {
     struct text text;
@@ -31,6 +32,11 @@ struct literal_filter;
 
 /* A filter for literals, none empty, no two alike. */
 struct literal_filter *literal_filter_new(const struct literal *literals, size_t count);
+
+/* A filter that is loose: for it bytes are the same that differ in bit 5 alone, as letters of both
+ * cases do, so that it finds folded literals in texts that are not, and a few others. Each literal
+ * has LOOSE_LENGTH_MIN bytes. */
+struct literal_filter *literal_filter_new_loose(const struct literal *literals, size_t count);
 
 /* Frees it and nulls the pointer; NULL is fine. */
 void literal_filter_destroy(struct literal_filter **filter);

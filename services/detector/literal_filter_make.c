@@ -1,6 +1,7 @@
 /* literal_filter_make.c: each literal is known by those of its bytes that fewest others have. */
 #include "services/detector/literal_filter_parts.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 /* Bytes between the places looked at, and keys with such a stride: what costs too much memory. */
@@ -40,11 +41,16 @@ static void *new_array(size_t count, size_t size) {
     return items;
 }
 
-/* The first `size` bytes at a place, as they are read of a text. */
-static uint64_t take_key(const char *at, size_t size) {
+/* The first `size` bytes at a place. */
+static uint64_t take_bytes(const char *at, size_t size) {
     uint64_t key = 0;
     memcpy(&key, at, size);
     return key;
+}
+
+/* The key at a place of a literal, as it is read of a text. */
+static uint64_t take_key(const struct literal_filter *filter, const char *at) {
+    return take_bytes(at, filter->key_size) | (filter->same_bits & filter->key_mask);
 }
 
 /* Bytes of the shortest literal that has `least`; KEY_MAX + STRIDE_MAX when all are longer. */
@@ -67,7 +73,7 @@ static void set_keys(struct literal_filter *filter, const struct literal *litera
     size_t key_size = find_shortest(literals, count, KEY_MIN) - stride + 1;
     filter->stride = stride;
     filter->key_size = key_size < KEY_MAX ? key_size : KEY_MAX;
-    filter->key_mask = take_key(ones, filter->key_size);
+    filter->key_mask = take_bytes(ones, filter->key_size);
     filter->last_shift = 8 * (uint32_t)(filter->key_size - KEY_MIN);
 }
 
@@ -92,7 +98,7 @@ static struct key_counts *count_keys(const struct literal_filter *filter,
     struct key_counts *counts = new_array(1, sizeof *counts);
     for (size_t i = 0; i < count; i++)
         for (size_t at = 0; at + filter->key_size <= literals[i].text.length; at++)
-            ++*count_of(counts, take_key(literals[i].text.data + at, filter->key_size));
+            ++*count_of(counts, take_key(filter, literals[i].text.data + at));
     return counts;
 }
 
@@ -103,10 +109,10 @@ static void choose_key(const struct literal_filter *filter, struct text text, ui
     uint32_t least = UINT32_MAX;
     if (text.length < filter->key_size)
         draft->key =
-            text.length < PAIR_SIZE ? SINGLE_MARK : PAIR_MARK | take_key(text.data, PAIR_SIZE);
+            text.length < PAIR_SIZE ? SINGLE_MARK : PAIR_MARK | take_bytes(text.data, PAIR_SIZE);
     for (uint32_t at = first; at + filter->key_size <= text.length;
          at += (uint32_t)filter->stride) {
-        uint64_t key = take_key(text.data + at, filter->key_size);
+        uint64_t key = take_key(filter, text.data + at);
         uint32_t count = *count_of(counts, key);
         if (count >= least)
             continue;
@@ -188,14 +194,26 @@ static void put_entries(struct literal_filter *filter, const struct literal *lit
     filter->end = at;
 }
 
-struct literal_filter *literal_filter_new(const struct literal *literals, size_t count) {
+static struct literal_filter *make(const struct literal *literals, size_t count,
+                                   uint64_t same_bits) {
     struct literal_filter *filter = new_array(1, sizeof *filter);
+    filter->same_bits = same_bits;
     set_keys(filter, literals, count);
     set_sizes(filter, count * filter->stride);
     struct drafts drafts = make_drafts(filter, literals, count);
     put_entries(filter, literals, &drafts);
     free(drafts.items);
     filter->find_places = literal_places_choose(filter);
+    return filter;
+}
+
+struct literal_filter *literal_filter_new(const struct literal *literals, size_t count) {
+    return make(literals, count, 0);
+}
+
+struct literal_filter *literal_filter_new_loose(const struct literal *literals, size_t count) {
+    struct literal_filter *filter = make(literals, count, SAME_BIT * (UINT64_MAX / UINT8_MAX));
+    assert(filter->shortest >= LOOSE_LENGTH_MIN);
     return filter;
 }
 

@@ -29,6 +29,8 @@
 /* Factors of the hash of a key: of its first four bytes and its last four, which may overlap. */
 #define HASH_FIRST 0x9e3779b1u
 #define HASH_LAST 0x85ebca77u
+/* The bit in which bytes may differ where the filter is loose. */
+#define SAME_BIT 0x20
 /* Bits of a hash that choose a bit of a word. */
 #define WORD_LOG 5
 
@@ -55,6 +57,7 @@ struct literal_filter {
     size_t shortest; /* bytes of the shortest literal */
     size_t key_size;
     uint64_t key_mask;   /* of what is read */
+    uint64_t same_bits;  /* set in all that is read, when it is loose */
     uint32_t last_shift; /* bits in front of a key's last four bytes */
     uint32_t word_shift; /* from a hash to the number of a word */
     uint32_t list_shift; /* from another hash of a key to the number of its list */
@@ -73,10 +76,10 @@ literal_places_fn literal_places;
 literal_places_fn *literal_places_choose(const struct literal_filter *filter);
 
 /* What is read at a place; a key is its lowest bytes. */
-static inline uint64_t read_place(const char *at) {
+static inline uint64_t read_place(const struct literal_filter *filter, const char *at) {
     uint64_t bytes;
     memcpy(&bytes, at, sizeof bytes);
-    return bytes;
+    return bytes | filter->same_bits;
 }
 
 /* The hash by which a key's bits are chosen. */

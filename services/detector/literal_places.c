@@ -4,7 +4,7 @@
 uint64_t literal_places(const struct literal_filter *filter, const char *at, size_t count) {
     uint64_t places = 0;
     for (size_t i = 0; i < count; i++) {
-        uint64_t bytes = read_place(at + i * filter->stride);
+        uint64_t bytes = read_place(filter, at + i * filter->stride);
         uint64_t found = may_be_key(filter, bytes);
         if (filter->pairs != NULL)
             found |= is_pair(filter, bytes);
@@ -51,8 +51,9 @@ __attribute__((target("avx2"))) static inline __m256i raise_bits(__m256i words, 
 __attribute__((target("avx2"))) static inline __m256i
 find_lanes(const struct literal_filter *filter, const char *at) {
     __m128i shift = _mm_cvtsi32_si128((int)filter->word_shift);
-    __m256i first = read_lanes(at, filter->stride);
-    __m256i last = read_lanes(at + filter->last_shift / 8, filter->stride);
+    __m256i same = _mm256_set1_epi64x((long long)filter->same_bits);
+    __m256i first = _mm256_or_si256(read_lanes(at, filter->stride), same);
+    __m256i last = _mm256_or_si256(read_lanes(at + filter->last_shift / 8, filter->stride), same);
     __m256i hash = _mm256_add_epi32(_mm256_mullo_epi32(first, _mm256_set1_epi32((int)HASH_FIRST)),
                                     _mm256_mullo_epi32(last, _mm256_set1_epi32((int)HASH_LAST)));
     __m128i to_bit = _mm_sub_epi32(shift, _mm_cvtsi32_si128(WORD_LOG));

@@ -56,6 +56,8 @@ struct sigma_route {
     uint32_t uses;                   /* so far, at most KEYWORDS_OWN_FROM */
     struct literal_filter *keywords; /* of its own literals of keywords, from KEYWORDS_OWN_FROM
                                         uses on; NULL: there are none */
+    struct literal_filter *loose;    /* the same for texts that are not folded; NULL: none, or a
+                                        literal is too short for it */
     size_t keyword_shortest;         /* no shorter value has a literal of keywords */
     uint64_t number;                 /* of no other route before or after; above 0 */
 };
@@ -158,9 +160,8 @@ void sigma_keywords_add(const struct plan *plan, const struct plan_node *node, u
 /* Bytes of a value in which one of those whose bits are set may be, at least. */
 size_t sigma_keywords_shortest(const struct sigma_engine *engine, const uint64_t *bits);
 
-/* A filter of those whose bits are set; NULL when none is. */
-struct literal_filter *sigma_keywords_filter(const struct sigma_keywords *keywords,
-                                             const uint64_t *bits);
+/* Makes the route's filters of those whose bits are set. */
+void sigma_keywords_filter(const struct sigma_keywords *keywords, struct sigma_route *route);
 
 static inline bool sigma_bit(const uint64_t *bits, uint32_t number) {
     return bits[number / 64] >> (number % 64) & 1;

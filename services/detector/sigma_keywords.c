@@ -60,18 +60,17 @@ size_t sigma_keywords_shortest(const struct sigma_engine *engine, const uint64_t
     return shortest;
 }
 
-struct literal_filter *sigma_keywords_filter(const struct sigma_keywords *keywords,
-                                             const uint64_t *bits) {
-    struct literal_filter *filter = NULL;
+void sigma_keywords_filter(const struct sigma_keywords *keywords, struct sigma_route *route) {
     struct literal *literals = calloc((size_t)keywords->count + 1, sizeof *literals);
     size_t count = 0;
     if (literals == NULL)
         abort();
     for (uint32_t i = 0; i < keywords->count; i++)
-        if (sigma_bit(bits, i))
+        if (sigma_bit(route->bits.keywords, i))
             literals[count++] = keywords->literals[i];
     if (count > 0)
-        filter = literal_filter_new(literals, count);
+        route->keywords = literal_filter_new(literals, count);
+    if (count > 0 && route->keyword_shortest >= LOOSE_LENGTH_MIN)
+        route->loose = literal_filter_new_loose(literals, count);
     free(literals);
-    return filter;
 }

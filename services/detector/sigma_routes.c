@@ -84,6 +84,7 @@ void sigma_routes_destroy(struct sigma_routes **routes) {
         return;
     for (size_t i = 0; i < ROUTES_MAX; i++) {
         literal_filter_destroy(&(*routes)->places[i].route.keywords);
+        literal_filter_destroy(&(*routes)->places[i].route.loose);
         free((*routes)->places[i].route.always);
     }
     arena_fini(&(*routes)->arena);
@@ -145,6 +146,7 @@ static void make_route(struct sigma_routes *routes, const struct logsource *logs
     join_groups(routes->engine, logsource, &route->bits);
     list_always(routes->engine->rule_count, route);
     literal_filter_destroy(&route->keywords);
+    literal_filter_destroy(&route->loose);
     route->keyword_shortest = sigma_keywords_shortest(routes->engine, route->bits.keywords);
     route->uses = 0;
     route->number = ++routes->made;
@@ -153,7 +155,7 @@ static void make_route(struct sigma_routes *routes, const struct logsource *logs
 /* Another event goes this way. */
 static void use_route(const struct sigma_routes *routes, struct sigma_route *route) {
     if (route->uses < KEYWORDS_OWN_FROM && ++route->uses == KEYWORDS_OWN_FROM)
-        route->keywords = sigma_keywords_filter(&routes->engine->keywords, route->bits.keywords);
+        sigma_keywords_filter(&routes->engine->keywords, route);
 }
 
 const struct sigma_route *sigma_routes_find(struct sigma_routes *routes,

@@ -18,7 +18,7 @@ struct sigma_runner {
     struct literal_searches searches;
     struct hit_set atoms;
     struct hit_set found;      /* of one value */
-    uint64_t *terms; /* a bit for each that is known to be true */
+    uint64_t *terms;           /* a bit for each that is known to be true */
     struct hit_set asked;      /* terms that were looked at late */
     struct hit_set attempted;  /* atoms that were tried */
     struct hit_set searched;   /* late: lanes, SEARCHES numbers each */
@@ -32,8 +32,9 @@ struct sigma_runner {
     const struct value *reduced_value; /* that was reduced last; NULL: none */
     bool is_reduced;                   /* else it cannot be */
     struct text reduced;
-    struct buffer room;    /* for it */
-    struct fields *fields; /* the event's */
+    struct buffer room;       /* for it */
+    struct fields *fields;    /* the event's */
+    bool is_free_of_keywords; /* the metadata's texts have none */
     const struct sigma_route *route;
 };
 

@@ -243,6 +243,32 @@ void sigma_try_atom(struct sigma_runner *runner, const struct sigma_check *check
     spread_atoms(runner);
 }
 
+/* True when a character in it folds into an ASCII one: U+212A or U+017F. */
+static bool folds_into_ascii(struct text text) {
+    return (memchr(text.data, '\xe2', text.length) != NULL &&
+            text_contains(text, TEXT("\xe2\x84\xaa"))) ||
+           (memchr(text.data, '\xc5', text.length) != NULL &&
+            text_contains(text, TEXT("\xc5\xbf")));
+}
+
+/* True when no text in the metadata has a literal of keywords: all are searched at once, as they
+ * came, in the bytes they stand in. */
+static bool is_free_of_keywords(struct sigma_runner *runner) {
+    const struct literal_filter *loose = runner->route->loose;
+    struct bytes metadata = runner->fields->metadata;
+    struct text text = {(const char *)metadata.data, metadata.length};
+    if (loose == NULL || metadata.length == 0 || folds_into_ascii(text))
+        return false;
+    hit_set_clear(&runner->found);
+    return literal_filter_search(loose, text, &runner->found) && runner->found.count == 0;
+}
+
+/* True when the value is one of the texts in the metadata. */
+static bool is_in_metadata(const struct fields *fields, uint32_t index) {
+    return index >= fields->members && index < fields->searched &&
+           fields->values[index].kind == VALUE_TEXT;
+}
+
 /* How the route wants a value to be searched for witnesses. */
 static uint8_t ways_for(const struct sigma_runner *runner, uint32_t index) {
     const struct sigma_route *route = runner->route;
@@ -250,7 +276,8 @@ static uint8_t ways_for(const struct sigma_runner *runner, uint32_t index) {
     const struct value *value = &runner->fields->values[index];
     uint32_t keywords = runner->engine->lane_count - 1;
     bool by_keywords = index < runner->fields->searched && (ways[keywords] & BY_LITERALS) != 0 &&
-                       value->text.length >= route->keyword_shortest;
+                       value->text.length >= route->keyword_shortest &&
+                       !(runner->is_free_of_keywords && is_in_metadata(runner->fields, index));
     return (uint8_t)((value->field >= 0 ? ways[value->field] : 0) |
                      (by_keywords ? BY_KEYWORDS : 0));
 }
@@ -258,6 +285,7 @@ static uint8_t ways_for(const struct sigma_runner *runner, uint32_t index) {
 void sigma_search_witnesses(struct sigma_runner *runner) {
     const struct fields *fields = runner->fields;
     struct value_question questions[QUESTIONS_AT_ONCE];
+    runner->is_free_of_keywords = is_free_of_keywords(runner);
     for (uint32_t i = 0; i < fields->count;) {
         uint32_t count = 0;
         for (; i < fields->count && count < QUESTIONS_AT_ONCE; i++) {

@@ -88,6 +88,58 @@ Test(judge, keywords_of_a_logsource_are_found_from_the_first_event_to_the_last) 
     sigma_rules_destroy(&rules);
 }
 
+/* Members of an event's metadata: the logsource, and one more of which the bytes are given. */
+#define MEMBERS "\x82\xa9logsource\x81\xa7product\xa5linux"
+#define METADATA(bytes)                                                                            \
+    { (const uint8_t *)MEMBERS bytes, sizeof(MEMBERS bytes) - 1 }
+
+/* What keywords find, without and with one that is not ASCII. */
+static const struct {
+    struct bytes metadata;
+    size_t expected[2];
+} written[] = {
+    {METADATA("\xa1x\xabSeKurlSA::z"), {1, 1}},
+    {METADATA("\xa1x\xadse\xe2\x84\xaaurlsa::z"), {1, 1}}, /* the Kelvin sign folds to k */
+    {METADATA("\xa1x\xac\xc5\xbf"
+              "ekurlsa::z"),
+     {1, 1}}, /* the long s to s */
+    {METADATA("\xa1x\xaasekurlsa:z"), {0, 0}},
+    {METADATA("\xa1x\xabsekurlsa\x1a:z"), {0, 0}}, /* differs in bit 5 */
+    {METADATA("\xa1x\x91\x81\xa1y\xaasekurlsa::"), {1, 1}},
+    {METADATA("\xa1x\xce\x49\x96\x02\xd2"), {1, 1}}, /* 1234567890 */
+    {METADATA("\xa1x\xce\x49\x96\x02\xd3"), {0, 0}},
+    {METADATA("\xaasekurlsa::\xa1x"), {0, 0}}, /* a name is no value */
+    {METADATA("\xa1x\xaf\xc3\x84 MIMIKATZ sek "), {0, 1}},
+};
+
+/* However a member of the metadata is written, and whether its logsource came often or not: then it
+ * is searched as it came, before anything is folded. */
+Test(judge, keywords_are_found_in_the_metadata_however_it_is_written) {
+    static const char *const keywords[] = {"'sekurlsa::', '1234567890'",
+                                           "'sekurlsa::', '1234567890', '\xc3\xa4 mimikatz'"};
+    const struct enrichments none = {NULL, NULL};
+    for (size_t set = 0; set < 2; set++) {
+        char text[256];
+        snprintf(text, sizeof text,
+                 "title: L\nlogsource: {product: linux}\ndetection: {k: [%s], condition: k}\n",
+                 keywords[set]);
+        struct sigma_rules *rules = sigma_rules_new();
+        sigma_rules_add_text(rules, "made.yml", text_of(text));
+        cr_assert_eq(rules->refusal_count, 0);
+        sigma_rules_finish(rules);
+        struct judge *judge = judge_new(rules);
+        for (size_t i = 0; i < 1000; i++) {
+            size_t row = i % (sizeof written / sizeof written[0]);
+            struct event event = make_event(EVENT_TYPE_LOGIN_FAILED);
+            event.metadata = written[row].metadata;
+            cr_assert_eq(judge_event(judge, &none, &event).count, written[row].expected[set],
+                         "event %zu, row %zu", i, row);
+        }
+        judge_destroy(&judge);
+        sigma_rules_destroy(&rules);
+    }
+}
+
 /* A batch of events of one type, the one at `broken` (-1: none) no event at all. */
 static struct buffer make_batch(uint32_t count, enum event_type type, int broken) {
     struct buffer batch;

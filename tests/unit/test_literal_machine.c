@@ -156,6 +156,59 @@ Test(literal_machine, finds_what_each_literal_finds, .timeout = 300) {
     cr_expect_lt(trial.left, MACHINES * TEXTS, "%zu texts left to the machine", trial.left);
 }
 
+/* True when the part stands in the text, bit 5 of each byte aside. */
+static bool stands_loosely(struct text text, struct text part) {
+    for (size_t at = 0; at + part.length <= text.length; at++) {
+        size_t i = 0;
+        while (i < part.length && (text.data[at + i] | SAME_BIT) == (part.data[i] | SAME_BIT))
+            i++;
+        if (i == part.length)
+            return true;
+    }
+    return false;
+}
+
+/* A loose filter, as this processor looks for places and as any does, finds what stands there bit 5
+ * aside, and nothing else. */
+static void compare_loosely(struct trial *trial, struct text text, uint32_t seed) {
+    literal_places_fn *const ways[] = {literal_places_choose(trial->filter), literal_places};
+    for (size_t way = 0; way < sizeof ways / sizeof ways[0]; way++) {
+        trial->filter->find_places = ways[way];
+        hit_set_clear(&trial->hits);
+        bool is_whole = literal_filter_search(trial->filter, text, &trial->hits);
+        for (uint32_t i = 0; i < trial->count; i++) {
+            bool expected = stands_loosely(text, trial->literals[i].text);
+            bool found = hit_set_has(&trial->hits, trial->literals[i].number);
+            trial->found += expected;
+            cr_assert(found == expected || (!is_whole && !found), "filter %u, literal %u", seed, i);
+        }
+    }
+}
+
+Test(literal_machine, a_loose_filter_finds_both_cases, .timeout = 300) {
+    static struct trial trial;
+    char room[TEXT_MAX + LITERAL_MAX];
+    hit_set_init(&trial.hits, LITERALS_MAX);
+    for (uint32_t seed = 1; seed <= MACHINES / 3; seed++) {
+        struct random_source source = {seed};
+        uint32_t wanted = 1 + random_below(&source, LITERALS_MAX), kinds = seed % 2 ? 6 : 256;
+        trial.count = 0;
+        trial.least = LOOSE_LENGTH_MIN + seed % 9;
+        for (uint32_t i = 0; i < wanted; i++)
+            make_literal(&trial, &source, kinds);
+        trial.filter = literal_filter_new_loose(trial.literals, trial.count);
+        for (int i = 0; i < TEXTS; i++) {
+            struct text text = make_text(&trial, &source, kinds, room);
+            for (size_t at = 0; at < text.length; at++)
+                room[at] = (char)(room[at] ^ (random_below(&source, 2) ? SAME_BIT : 0));
+            compare_loosely(&trial, text, seed);
+        }
+        literal_filter_destroy(&trial.filter);
+    }
+    hit_set_fini(&trial.hits);
+    cr_expect_gt(trial.found, MACHINES, "%zu literals found", trial.found);
+}
+
 /* The time is bounded: a text in which each place may be a literal's is left to the machine, and so
  * is a long one. */
 Test(literal_machine, filter_leaves_costly_texts) {
