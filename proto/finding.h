@@ -87,10 +87,10 @@ struct shadow_hits {
 struct contributions;
 struct packed_findings;
 
-/* Encoding streams: begin, one call per event with findings (ascending index), end.  The frame's
- * counts are patched at the end. */
+/* Encoding streams: begin, one call per event with findings (ascending index), end. What stands in
+ * front of the entries is written last, into the room that is left there. */
 struct findings_encoder {
-    struct buffer entries;
+    struct buffer frame, head;
     uint32_t entry_count;
     uint32_t next_index; /* the lowest index the next entry may have */
     uint16_t quarantined[BATCH_EVENTS_MAX];
@@ -102,7 +102,7 @@ struct findings_encoder {
 /* Makes an encoder that is reused batch after batch. */
 void findings_encoder_init(struct findings_encoder *encoder);
 
-/* Frees its entries; it is as after init. */
+/* Frees its memory; it is as after init. */
 void findings_encoder_fini(struct findings_encoder *encoder);
 
 /* Empties it for the next batch. */
@@ -124,9 +124,9 @@ void findings_encoder_contribute(struct findings_encoder *encoder,
 /* What rules in the shadow matched; borrowed until the end. */
 void findings_encoder_shadow(struct findings_encoder *encoder, const struct shadow_hits *shadows);
 
-/* Appends the whole frame to `out`. */
-void findings_encoder_end(struct findings_encoder *encoder, const struct findings_head *head,
-                          struct buffer *out);
+/* The whole frame, until the next begin. */
+struct bytes findings_encoder_end(struct findings_encoder *encoder,
+                                  const struct findings_head *head);
 
 /* One event's findings, as decoded. */
 struct event_findings {

@@ -32,7 +32,7 @@
 /* The frame without its entries: the detector's name and 256 quarantined indices. */
 #define HEAD_SIZE_MAX 2048
 #define DETECTOR_LIMIT 256
-#define FRAME_WITHOUT_MORE 0x95 /* an array of five */
+#define ELEMENTS_MIN 5
 #define SHADOWS_SIZE_MAX (SHADOW_HITS_MAX * (FINDING_LIMIT_rule_id + 8) + 8)
 #define ENTRIES_SIZE_MAX (FINDINGS_SIZE_MAX - HEAD_SIZE_MAX)
 
@@ -54,16 +54,20 @@ const char *generation_text(uint64_t generation, char out[GENERATION_TEXT_SIZE])
 
 void findings_encoder_init(struct findings_encoder *encoder) {
     *encoder = (struct findings_encoder){.entry_count = 0};
-    buffer_init(&encoder->entries, ENTRIES_SIZE_MAX + FINDINGS_PER_EVENT_MAX * BOUND_ENTRY);
+    buffer_init(&encoder->frame, HEAD_SIZE_MAX + FINDINGS_SIZE_MAX);
+    buffer_init(&encoder->head, HEAD_SIZE_MAX);
 }
 
 void findings_encoder_fini(struct findings_encoder *encoder) {
-    buffer_fini(&encoder->entries);
+    buffer_fini(&encoder->frame);
+    buffer_fini(&encoder->head);
     findings_encoder_init(encoder);
 }
 
 void findings_encoder_begin(struct findings_encoder *encoder) {
-    buffer_reset(&encoder->entries);
+    buffer_reset(&encoder->frame);
+    (void)buffer_reserve(&encoder->frame, HEAD_SIZE_MAX);
+    encoder->frame.length = HEAD_SIZE_MAX;
     encoder->entry_count = 0;
     encoder->next_index = 0;
     encoder->quarantined_count = 0;
@@ -73,12 +77,13 @@ void findings_encoder_begin(struct findings_encoder *encoder) {
 
 void findings_encoder_add(struct findings_encoder *encoder, uint32_t index,
                           const struct packed_findings *findings, size_t count) {
-    struct buffer *entries = &encoder->entries;
+    struct buffer *frame = &encoder->frame;
+    size_t size = frame->length - HEAD_SIZE_MAX;
     struct bytes bytes = packed_findings_first(findings, count);
     msgpack_packer packer;
     assert(index >= encoder->next_index && index < BATCH_EVENTS_MAX && count > 0);
-    msgpack_packer_to_buffer(&packer, entries);
-    while (entries->length + ENTRY_HEAD_MAX + bytes.length > entries_bound(index)) {
+    msgpack_packer_to_buffer(&packer, frame);
+    while (size + ENTRY_HEAD_MAX + bytes.length > entries_bound(index)) {
         assert(count > 1);
         bytes = packed_findings_first(findings, --count);
         count_drop(STATUS_TOO_LARGE);
@@ -86,7 +91,7 @@ void findings_encoder_add(struct findings_encoder *encoder, uint32_t index,
     msgpack_pack_array(&packer, 2);
     msgpack_pack_uint32(&packer, index);
     msgpack_pack_array(&packer, count);
-    buffer_append(entries, bytes.data, bytes.length);
+    buffer_append(frame, bytes.data, bytes.length);
     encoder->entry_count++;
     encoder->next_index = index + 1;
 }
@@ -108,40 +113,39 @@ void findings_encoder_shadow(struct findings_encoder *encoder, const struct shad
     encoder->shadows = shadows->count > 0 ? shadows : NULL;
 }
 
-/* Appends the contributions, and says so in the frame's first byte. */
-static void pack_contributions(const struct findings_encoder *encoder, size_t frame_at,
-                               struct buffer *out) {
-    size_t room = FINDINGS_SIZE_MAX - (out->length - frame_at);
+/* Appends the contributions; how many more elements the frame has. */
+static unsigned pack_contributions(struct findings_encoder *encoder) {
+    struct buffer *frame = &encoder->frame;
+    size_t room = FINDINGS_SIZE_MAX - (frame->length - HEAD_SIZE_MAX + encoder->head.length);
     uint32_t dropped = 0;
-    if (contributions_encode(encoder->contributions, room, out, &dropped))
-        out->data[frame_at]++;
+    bool has_some = contributions_encode(encoder->contributions, room, frame, &dropped);
     for (uint32_t i = 0; i < dropped; i++)
         count_drop(STATUS_TOO_LARGE);
+    return has_some;
 }
 
-/* Appends the hits of rules in the shadow, when there is room. */
-static void pack_shadows(const struct findings_encoder *encoder, size_t frame_at,
-                         struct buffer *out) {
+/* Appends the hits of rules in the shadow, when there is room, behind what stands for
+ * contributions; how many more elements the frame has. */
+static unsigned pack_shadows(struct findings_encoder *encoder, bool has_contributions) {
+    struct buffer *frame = &encoder->frame;
+    size_t room = FINDINGS_SIZE_MAX - (frame->length - HEAD_SIZE_MAX + encoder->head.length);
     msgpack_packer packer;
-    msgpack_packer_to_buffer(&packer, out);
-    if (FINDINGS_SIZE_MAX - (out->length - frame_at) < SHADOWS_SIZE_MAX) {
+    msgpack_packer_to_buffer(&packer, frame);
+    if (room < SHADOWS_SIZE_MAX) {
         count_drop(STATUS_TOO_LARGE);
-        return;
+        return 0;
     }
-    if (out->data[frame_at] == FRAME_WITHOUT_MORE) {
+    if (!has_contributions)
         msgpack_pack_nil(&packer);
-        out->data[frame_at]++;
-    }
-    shadow_hits_encode(encoder->shadows, out);
-    out->data[frame_at]++;
+    shadow_hits_encode(encoder->shadows, frame);
+    return has_contributions ? 1 : 2;
 }
 
-void findings_encoder_end(struct findings_encoder *encoder, const struct findings_head *head,
-                          struct buffer *out) {
-    size_t frame_at = out->length;
+static void pack_head(struct findings_encoder *encoder, const struct findings_head *head) {
     msgpack_packer packer;
-    msgpack_packer_to_buffer(&packer, out);
-    msgpack_pack_array(&packer, 5);
+    buffer_reset(&encoder->head);
+    msgpack_packer_to_buffer(&packer, &encoder->head);
+    msgpack_pack_array(&packer, ELEMENTS_MIN);
     msgpack_pack_uint32(&packer, PROTO_VERSION);
     msgpack_pack_uint64(&packer, head->generation);
     msgpack_pack_text(&packer, utf8_cut(head->detector, DETECTOR_LIMIT));
@@ -149,11 +153,22 @@ void findings_encoder_end(struct findings_encoder *encoder, const struct finding
     for (uint32_t i = 0; i < encoder->quarantined_count; i++)
         msgpack_pack_uint16(&packer, encoder->quarantined[i]);
     msgpack_pack_array(&packer, encoder->entry_count);
-    buffer_append(out, encoder->entries.data, encoder->entries.length);
-    if (encoder->contributions != NULL && buffer_is_whole(out))
-        pack_contributions(encoder, frame_at, out);
-    if (encoder->shadows != NULL && buffer_is_whole(out))
-        pack_shadows(encoder, frame_at, out);
+}
+
+struct bytes findings_encoder_end(struct findings_encoder *encoder,
+                                  const struct findings_head *head) {
+    struct buffer *frame = &encoder->frame;
+    unsigned more = 0;
+    pack_head(encoder, head);
+    if (encoder->contributions != NULL)
+        more = pack_contributions(encoder);
+    if (encoder->shadows != NULL)
+        more += pack_shadows(encoder, more > 0);
+    assert(buffer_is_whole(frame) && buffer_is_whole(&encoder->head));
+    size_t start = HEAD_SIZE_MAX - encoder->head.length;
+    memcpy(frame->data + start, encoder->head.data, encoder->head.length);
+    frame->data[start] += (uint8_t)more; /* the head of an array of so many more */
+    return (struct bytes){frame->data + start, frame->length - start};
 }
 
 static enum status take_entry(struct msgpack_cursor *cursor, struct msgpack_frame *frame,

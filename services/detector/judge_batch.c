@@ -20,7 +20,6 @@ struct judge_batch {
     struct shadow_counts *shadows;
     struct msgpack_frame frame;
     struct findings_encoder encoder;
-    struct buffer findings;
     struct batch_view view;
     uint64_t given_up;             /* already counted */
     uint32_t matched, quarantined; /* of the batch being judged */
@@ -55,7 +54,6 @@ struct judge_batch *judge_batch_new(struct text detector, struct scratch_page *p
     judge->shadows = shadow_counts_new();
     msgpack_frame_init(&judge->frame);
     findings_encoder_init(&judge->encoder);
-    buffer_init(&judge->findings, WIRE_FRAME_SIZE_MAX);
     make_metrics(judge);
     return judge;
 }
@@ -68,7 +66,6 @@ void judge_batch_destroy(struct judge_batch **judge) {
     shadow_counts_destroy(&(*judge)->shadows);
     msgpack_frame_fini(&(*judge)->frame);
     findings_encoder_fini(&(*judge)->encoder);
-    buffer_fini(&(*judge)->findings);
     free(*judge);
     *judge = NULL;
 }
@@ -184,11 +181,9 @@ enum status judge_batch_run(struct judge_batch *judge, const struct delivery *de
     judge_all(judge, delivery);
     findings_encoder_contribute(&judge->encoder, judge_contributions(judge->judge));
     findings_encoder_shadow(&judge->encoder, shadow_counts_all(judge->shadows));
-    buffer_reset(&judge->findings);
-    findings_encoder_end(&judge->encoder, &head, &judge->findings);
-    assert(buffer_is_whole(&judge->findings)); /* FINDINGS_BYTES_MAX sees to it */
+    struct bytes findings = findings_encoder_end(&judge->encoder, &head);
     count_given_up(judge);
     histogram_observe(judge->seconds, clock_mono().ns - start.ns);
-    *ret_findings = buffer_bytes(&judge->findings);
+    *ret_findings = findings;
     return STATUS_OK;
 }

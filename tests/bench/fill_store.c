@@ -92,20 +92,18 @@ static void add_event(struct filler *filler, uint32_t index, struct buffer *even
 static void make_batch(struct filler *filler, struct wire_message *message) {
     const struct findings_head head = {.generation = 1, .detector = TEXT("fill_store")};
     uint64_t left = filler->events - filler->done;
-    struct buffer findings, frame;
-    buffer_init(&findings, WIRE_FRAME_SIZE_MAX);
+    struct buffer frame;
     buffer_init(&frame, WIRE_FRAME_SIZE_MAX);
     filler->head.count = left < BATCH_EVENTS_MAX ? (uint32_t)left : BATCH_EVENTS_MAX;
     batch_encode_head(&filler->head, &frame);
     findings_encoder_begin(&filler->encoder);
     for (uint32_t i = 0; i < filler->head.count; i++)
         add_event(filler, i, &frame);
-    findings_encoder_end(&filler->encoder, &head, &findings);
+    struct bytes findings = findings_encoder_end(&filler->encoder, &head);
     filler->head.seq++;
     *message = (struct wire_message){.count = 2};
-    wire_frame_copy(&message->frames[0], buffer_bytes(&findings));
+    wire_frame_copy(&message->frames[0], findings);
     wire_frame_copy(&message->frames[1], buffer_bytes(&frame));
-    buffer_fini(&findings);
     buffer_fini(&frame);
 }
 

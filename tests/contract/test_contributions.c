@@ -64,7 +64,8 @@ static void encode(const struct contributions *contributions, struct buffer *out
     findings_encoder_init(&encoder);
     findings_encoder_begin(&encoder);
     findings_encoder_contribute(&encoder, contributions);
-    findings_encoder_end(&encoder, &sample_findings_head, out);
+    struct bytes frame = findings_encoder_end(&encoder, &sample_findings_head);
+    buffer_append(out, frame.data, frame.length);
     findings_encoder_fini(&encoder);
 }
 

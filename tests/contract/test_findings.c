@@ -8,10 +8,8 @@
 Test(findings, findings_are_encoded_as_golden) {
     struct findings_encoder encoder;
     struct packed_findings packed;
-    struct buffer out;
     findings_encoder_init(&encoder);
     packed_findings_init(&packed);
-    buffer_init(&out, FINDINGS_SIZE_MAX);
     for (int round = 0; round < 2; round++) { /* the encoder is as new after each begin */
         findings_encoder_begin(&encoder);
         pack_findings(&packed, sample_findings, 2);
@@ -19,15 +17,10 @@ Test(findings, findings_are_encoded_as_golden) {
         findings_encoder_quarantine(&encoder, 7);
         pack_findings(&packed, &sample_findings[1], 1);
         findings_encoder_add(&encoder, 255, &packed, 1);
-        buffer_reset(&out);
-        findings_encoder_end(&encoder, &sample_findings_head, &out);
-        golden_expect("findings", buffer_bytes(&out));
+        golden_expect("findings", findings_encoder_end(&encoder, &sample_findings_head));
     }
     findings_encoder_begin(&encoder);
-    buffer_reset(&out);
-    findings_encoder_end(&encoder, &sample_findings_head, &out);
-    golden_expect("findings_none", buffer_bytes(&out));
-    buffer_fini(&out);
+    golden_expect("findings_none", findings_encoder_end(&encoder, &sample_findings_head));
     packed_findings_fini(&packed);
     findings_encoder_fini(&encoder);
 }
@@ -69,14 +62,10 @@ static const struct shadow_hits shadow = {
 
 Test(findings, hits_in_the_shadow_are_encoded_as_golden) {
     struct findings_encoder encoder;
-    struct buffer out;
     findings_encoder_init(&encoder);
-    buffer_init(&out, FINDINGS_SIZE_MAX);
     findings_encoder_begin(&encoder);
     findings_encoder_shadow(&encoder, &shadow);
-    findings_encoder_end(&encoder, &sample_findings_head, &out);
-    golden_expect("findings_shadow", buffer_bytes(&out));
-    buffer_fini(&out);
+    golden_expect("findings_shadow", findings_encoder_end(&encoder, &sample_findings_head));
     findings_encoder_fini(&encoder);
 }
 

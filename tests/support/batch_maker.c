@@ -140,7 +140,8 @@ static void encode_findings(const struct made_batch *batch, struct buffer *out) 
     }
     findings_encoder_contribute(&encoder, list_contributions(batch));
     const struct findings_head head = {.generation = 1, .detector = TEXT("made")};
-    findings_encoder_end(&encoder, &head, out);
+    struct bytes frame = findings_encoder_end(&encoder, &head);
+    buffer_append(out, frame.data, frame.length);
     findings_encoder_fini(&encoder);
     packed_findings_fini(&packed);
 }
