@@ -31,6 +31,7 @@ void packed_findings_add(struct packed_findings *packed, const struct finding_fo
         buffer_append(&packed->bytes, form->bytes + form->before, form->between);
     }
     msgpack_pack_text(&packer, utf8_cut(group_key, FINDING_LIMIT_group_key));
+    assert(buffer_is_whole(&packed->bytes));
     packed->ends[packed->count++] = (uint32_t)packed->bytes.length;
 }
 

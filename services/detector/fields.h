@@ -46,7 +46,7 @@ struct fields {
     uint32_t capacity;
     uint32_t searched; /* values before this one are what keywords search */
     uint32_t members;  /* of these, values from this one on are of the metadata */
-    struct bytes metadata;
+    struct bytes metadata; /* the event's, as it came */
     struct arena arena; /* folded texts and decimals, until the next load */
 };
 

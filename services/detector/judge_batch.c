@@ -3,7 +3,6 @@
 
 #include "common/clock.h"
 #include "common/counters.h"
-#include "common/wire.h"
 #include "services/detector/rule_counters.h"
 #include "services/detector/shadow_counts.h"
 

@@ -9,8 +9,9 @@
  *
  * Owner: new/destroy; the literals are copied. Threads: read-only once made.
  * Errors: none; out of memory aborts. Limits: texts of FILTER_TEXT_MAX bytes; FILTER_TRIES_MIN
- * comparisons, and one more for every FILTER_BYTES_A_TRY bytes of the text; literals below 2^32.
- * Source: Wu and Manber, A fast algorithm for multi-pattern searching (1994).
+ * comparisons, and one more for every FILTER_BYTES_A_TRY bytes of the text; 4 GiB of literals, each
+ * counted as often as it has keys. Source: Wu and Manber, A fast algorithm for multi-pattern
+ * searching (1994).
  */
 #ifndef SIEM_DETECTOR_LITERAL_FILTER_H
 #define SIEM_DETECTOR_LITERAL_FILTER_H

@@ -179,6 +179,7 @@ static void put_entries(struct literal_filter *filter, const struct literal *lit
     size_t size = 0, i = 0;
     for (size_t k = 0; k < drafts->count; k++)
         size += entry_size((uint32_t)literals[drafts->items[k].literal].text.length);
+    assert(size < UINT32_MAX); /* what rules there may be are far from it */
     filter->entries = new_array(size + 1, 1);
     for (; list < list_count; list++) {
         filter->lists[list] = at;

@@ -7,6 +7,7 @@
 #include "services/detector/sigma_filter_guard.h"
 #include "services/detector/sigma_pipeline.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 /* A copy, in which what is not set stays null. */
@@ -43,6 +44,7 @@ static void make_form(struct sigma_rules *rules, struct sigma_loaded_rule *loade
     if (!has_own_details)
         loaded->finding.details = sentence_fill(&loaded->details, NULL, &rules->arena);
     finding_form_make(&loaded->finding, has_own_details, &bytes, &loaded->form);
+    assert(buffer_is_whole(&bytes));
     uint8_t *copy = arena_alloc(&rules->arena, bytes.length);
     memcpy(copy, bytes.data, bytes.length);
     loaded->form.bytes = copy;

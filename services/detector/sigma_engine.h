@@ -63,9 +63,6 @@ void sigma_runner_destroy(struct sigma_runner **runner);
 size_t sigma_runner_run(struct sigma_runner *runner, struct fields *fields,
                         const struct logsource *logsource, const uint32_t **ret_rules);
 
-/* Rules that were tried for the last event. */
-uint32_t sigma_runner_tried(const struct sigma_runner *runner);
-
 /* Searches by regular expression that passed a limit and so did not match, since the matcher was
  * made. */
 uint64_t sigma_runner_given_up(const struct sigma_runner *runner);

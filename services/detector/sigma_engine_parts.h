@@ -44,7 +44,7 @@ struct sigma_route_bits {
     uint64_t *keywords; /* literals of keywords that the rules ask for, by their numbers */
 };
 
-/* So many events of a logsource have its own filter of keywords made; until then that of all does.
+/* So many events of a logsource have its own filters of keywords made; until then that of all does.
  * It takes as long as some hundred searches, and anybody can send a new logsource each time. */
 #define KEYWORDS_OWN_FROM 256
 

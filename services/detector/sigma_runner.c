@@ -4,6 +4,9 @@
 
 #include <stdlib.h>
 
+/* Up to so many numbers are sorted one by one. */
+#define SHORT_LIST_MAX 64
+
 static void *new_array(size_t count, size_t size) {
     void *items = calloc(count + 1, size);
     if (items == NULL)
@@ -107,7 +110,27 @@ static bool rule_matches(struct sigma_runner *runner, uint32_t rule) {
     return at == SIGMA_STEP_MATCH;
 }
 
-/* Lists the rules to try. */
+static int compare_rules(const void *a, const void *b) {
+    uint32_t first = *(const uint32_t *)a, second = *(const uint32_t *)b;
+    return (first > second) - (first < second);
+}
+
+/* Puts the numbers in order: by far most lists are short. */
+static void sort_rules(uint32_t *rules, uint32_t count) {
+    if (count > SHORT_LIST_MAX) {
+        qsort(rules, count, sizeof *rules, compare_rules);
+        return;
+    }
+    for (uint32_t i = 1; i < count; i++) {
+        uint32_t rule = rules[i], at = i;
+        for (; at > 0 && rules[at - 1] > rule; at--)
+            rules[at] = rules[at - 1];
+        rules[at] = rule;
+    }
+}
+
+/* Lists the rules to try, the gravest first: searches that give up are rationed (sigma_match.c),
+ * and a mild rule shall not use up what a grave one needs. */
 static void list_tried(struct sigma_runner *runner) {
     const struct sigma_route *route = runner->route;
     const struct hit_set *candidates = &runner->candidates;
@@ -117,6 +140,7 @@ static void list_tried(struct sigma_runner *runner) {
         runner->rules[count] = candidates->numbers[i];
         count += sigma_bit(route->bits.rules, candidates->numbers[i]);
     }
+    sort_rules(runner->rules, count);
     runner->tried = count;
 }
 
@@ -137,13 +161,6 @@ static void fetch_tried(const struct sigma_runner *runner) {
                  ->checks[engine->first_checks[steps[engine->first_steps[runner->rules[i]]].term]]);
 }
 
-/* Puts a rule in its place among those that match. */
-static void add_matched(uint32_t *rules, size_t count, uint32_t rule) {
-    for (; count > 0 && rules[count - 1] > rule; count--)
-        rules[count] = rules[count - 1];
-    rules[count] = rule;
-}
-
 size_t sigma_runner_run(struct sigma_runner *runner, struct fields *fields,
                         const struct logsource *logsource, const uint32_t **ret_rules) {
     size_t count = 0;
@@ -152,17 +169,11 @@ size_t sigma_runner_run(struct sigma_runner *runner, struct fields *fields,
     sigma_search_witnesses(runner);
     list_tried(runner);
     fetch_tried(runner);
-    for (uint32_t i = 0; i < runner->tried; i++) {
-        uint32_t rule = runner->rules[i];
-        if (rule_matches(runner, rule))
-            add_matched(runner->rules, count++, rule);
-    }
+    for (uint32_t i = 0; i < runner->tried; i++)
+        if (rule_matches(runner, runner->rules[i]))
+            runner->rules[count++] = runner->rules[i];
     *ret_rules = runner->rules;
     return count;
-}
-
-uint32_t sigma_runner_tried(const struct sigma_runner *runner) {
-    return runner->tried;
 }
 
 uint64_t sigma_runner_given_up(const struct sigma_runner *runner) {

@@ -251,16 +251,18 @@ static bool folds_into_ascii(struct text text) {
             text_contains(text, TEXT("\xc5\xbf")));
 }
 
-/* True when no text in the metadata has a literal of keywords: all are searched at once, as they
- * came, in the bytes they stand in. */
+/* True when no text in the metadata has a literal of keywords that bears witness: all are searched
+ * at once, as they came, in the bytes they stand in. */
 static bool is_free_of_keywords(struct sigma_runner *runner) {
-    const struct literal_filter *loose = runner->route->loose;
+    const struct sigma_route *route = runner->route;
     struct bytes metadata = runner->fields->metadata;
     struct text text = {(const char *)metadata.data, metadata.length};
-    if (loose == NULL || metadata.length == 0 || folds_into_ascii(text))
+    bool is_searched = (route->bits.ways[runner->engine->lane_count - 1] & BY_LITERALS) != 0;
+    if (!is_searched || route->loose == NULL || text.length == 0 || text.length > FILTER_TEXT_MAX ||
+        folds_into_ascii(text))
         return false;
     hit_set_clear(&runner->found);
-    return literal_filter_search(loose, text, &runner->found) && runner->found.count == 0;
+    return literal_filter_search(route->loose, text, &runner->found) && runner->found.count == 0;
 }
 
 /* True when the value is one of the texts in the metadata. */

@@ -8,8 +8,8 @@
 /* A line of the processor's cache. */
 #define LINE_SIZE 64
 
-/* A value and its atoms, which stand behind its text, so that most are in one line of the cache; and
- * halves of hashes: of this value, and of the one that came last and is not remembered. */
+/* A value and its atoms, which stand behind its text, so that most are in one line of the cache;
+ * and halves of hashes: of this value, and of the one that came last and is not remembered. */
 struct place {
     uint64_t route;
     uint32_t lane;

@@ -205,6 +205,29 @@ Test(codecs, the_fullest_findings_fit_the_wire_and_lose_no_events_first_finding)
     free(text);
 }
 
+/* Whether the details are among what all findings of a rule share is not to be seen. */
+Test(codecs, a_finding_is_packed_alike_by_either_form) {
+    struct packed_findings packed[2];
+    struct finding finding = long_finding("details like these", 18);
+    finding.group_key = TEXT("3:key");
+    for (int own = 0; own < 2; own++) {
+        struct finding_form form;
+        struct buffer bytes;
+        buffer_init(&bytes, FINDING_PACKED_MAX);
+        finding_form_make(&finding, own, &bytes, &form);
+        cr_expect_eq(form.has_own_details, own);
+        packed_findings_init(&packed[own]);
+        packed_findings_add(&packed[own], &form, finding.details, finding.group_key);
+        buffer_fini(&bytes);
+    }
+    struct bytes shared = packed_findings_first(&packed[0], 1);
+    struct bytes own = packed_findings_first(&packed[1], 1);
+    cr_assert_eq(shared.length, own.length);
+    cr_expect_arr_eq(shared.data, own.data, own.length);
+    packed_findings_fini(&packed[0]);
+    packed_findings_fini(&packed[1]);
+}
+
 Test(codecs, receipts_are_bounded_in_ranges) {
     static struct receipt_range ranges[RECEIPT_RANGES_MAX + 1];
     struct receipt receipt = {.range_count = RECEIPT_RANGES_MAX, .ranges = ranges};

@@ -140,6 +140,57 @@ Test(judge, keywords_are_found_in_the_metadata_however_it_is_written) {
     }
 }
 
+/* An event with a value that four mild rules search in vain until they give up, and one that is a
+ * critical rule's; in either order. */
+static struct bytes make_bait(bool bait_first, uint8_t room[2048]) {
+    static const char evil[] = "\xa4"
+                               "evil\xa8mimikatz";
+    static const char bait[] = "\xa4"
+                               "bait\xda\x03\xe8";
+    size_t size = 0;
+    room[size++] = 0x82;
+    for (int i = 0; i < 2; i++) {
+        const char *head = (i == 0) == bait_first ? bait : evil;
+        size_t length = head == bait ? sizeof bait - 1 : sizeof evil - 1;
+        memcpy(room + size, head, length);
+        size += length;
+        memset(room + size, 'a', head == bait ? 1000 : 0);
+        size += head == bait ? 1000 : 0;
+    }
+    return (struct bytes){room, size};
+}
+
+/* Searches that give up are rationed for each event: the gravest rules have theirs first, whatever
+ * the sender puts where. */
+Test(judge, mild_rules_use_up_nothing_that_a_grave_one_needs) {
+    static const char grave[] = "title: Grave\nlevel: critical\nlogsource:\n"
+                                "detection: {s: {evil|contains: 'mimikatz'}, "
+                                "r: {evil|re: 'mimi(?!z)katz'}, condition: s and r}\n";
+    const struct enrichments none = {NULL, NULL};
+    struct sigma_rules *rules = sigma_rules_new();
+    uint8_t room[2048];
+    for (int i = 1; i <= SIGMA_GIVE_UPS_MAX; i++) {
+        char text[256];
+        snprintf(text, sizeof text,
+                 "title: Mild %d\nlevel: low\nlogsource:\n"
+                 "detection: {s: {bait|re: '^(a+)+(?!z)[b-z]{%d}[b-z]$'}, condition: s}\n",
+                 i, i);
+        sigma_rules_add_text(rules, "mild.yml", text_of(text));
+    }
+    sigma_rules_add_text(rules, "grave.yml", text_of(grave));
+    sigma_rules_finish(rules);
+    cr_assert_eq(rules->refusal_count, 0);
+    struct judge *judge = judge_new(rules);
+    for (int i = 0; i < 2; i++) {
+        struct event event = make_event(EVENT_TYPE_LOGIN_FAILED);
+        event.metadata = make_bait(i == 0, room);
+        cr_expect_eq(judge_event(judge, &none, &event).count, 1, "order %d", i);
+        cr_expect_eq(judge_searches_given_up(judge), (uint64_t)(i + 1) * SIGMA_GIVE_UPS_MAX);
+    }
+    judge_destroy(&judge);
+    sigma_rules_destroy(&rules);
+}
+
 /* A batch of events of one type, the one at `broken` (-1: none) no event at all. */
 static struct buffer make_batch(uint32_t count, enum event_type type, int broken) {
     struct buffer batch;

@@ -48,6 +48,19 @@ Test(sigma_match, strings_are_whole_and_without_case) {
     CHECK(cases);
 }
 
+/* Values shorter than any match are not searched: characters count, not bytes. */
+Test(sigma_match, expressions_and_short_values) {
+    static const struct match_case cases[] = {
+        {"f|re: '.{4,}'", "{\"f\":\"abcd\"}", true},
+        {"f|re: '.{4,}'", "{\"f\":\"abc\"}", false},
+        {"f|re: '.{4,}'", "{\"f\":\"äöü\"}", false},
+        {"f|re: '^.{3}$'", "{\"f\":\"äöü\"}", true},
+        {"f|re: '^a?b*$'", "{\"f\":\"\"}", true},
+        {"f|re: '^(ab|abc\\b)'", "{\"f\":\"ab\"}", true},
+    };
+    CHECK(cases);
+}
+
 Test(sigma_match, wildcards) {
     static const struct match_case cases[] = {
         {"f: '*\\cmd.exe'", "{\"f\":\"C:\\\\Windows\\\\CMD.EXE\"}", true},
