@@ -84,7 +84,7 @@ static struct sigma_condition *copy_condition(const struct sigma_condition *cond
     return copy;
 }
 
-static struct text condition_text(const struct sigma_rule *rule, struct arena *arena) {
+static struct text own_condition(const struct sigma_rule *rule, struct arena *arena) {
     const struct sigma_node *detection = sigma_node_member(rule->root, "detection");
     const struct sigma_node *condition = sigma_node_member(detection, "condition");
     struct text text = {NULL, 0};
@@ -95,6 +95,14 @@ static struct text condition_text(const struct sigma_rule *rule, struct arena *a
                       : arena_printf(arena, "%.*s or (%.*s)", TEXT_ARG(text),
                                      TEXT_ARG(condition->items[i].text));
     return text;
+}
+
+/* The rule's condition, and those of the filters that were applied to it. */
+static struct text condition_text(const struct sigma_rule *rule, struct arena *arena) {
+    struct text own = own_condition(rule, arena);
+    if (rule->filtered.length == 0)
+        return own;
+    return arena_printf(arena, "(%.*s)%.*s", TEXT_ARG(own), TEXT_ARG(rule->filtered));
 }
 
 enum status sigma_explanations_add(struct sigma_explanations *explanations,

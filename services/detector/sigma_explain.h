@@ -41,8 +41,9 @@ struct sigma_explained_selection {
 
 struct sigma_explained_rule {
     struct text id;
-    struct text condition; /* as it is written; several with " or " between */
-    bool holds;            /* for the event explained last */
+    struct text
+        condition; /* as it is written; several with " or " between, filters' with " and " */
+    bool holds;    /* for the event explained last */
     size_t selection_count;
     struct sigma_explained_selection *selections;
     const struct sigma_condition *tree;

@@ -62,6 +62,8 @@ static enum status read_body(const struct sigma_reader *reader, const struct sig
     const struct sigma_node *condition = sigma_node_member(&selections, "condition");
     if (status == STATUS_OK && condition != NULL && condition->kind != SIGMA_NODE_SCALAR)
         status = refuse(reader, condition->line, "a filter's 'condition' must be a text");
+    else if (condition != NULL)
+        filter->condition = condition->text;
     if (status == STATUS_OK)
         status = sigma_rule_read_selections(reader, &selections, &filter->body);
     return status;
@@ -143,4 +145,6 @@ enum status sigma_filter_refuse_conflict(const struct sigma_filter *filter,
 void sigma_filter_apply(const struct sigma_filter *filter, struct arena *arena,
                         struct sigma_rule *rule) {
     sigma_edit_append(rule, arena, &filter->body);
+    rule->filtered = arena_printf(arena, "%.*s and (%.*s)", TEXT_ARG(rule->filtered),
+                                  TEXT_ARG(filter->condition));
 }

@@ -19,6 +19,7 @@
 struct sigma_filter {
     const char *file;
     struct sigma_rule body;  /* its head, logsource, selections and condition */
+    struct text condition;   /* as it is written */
     size_t reference_count;  /* 0: every rule of the logsource */
     struct text *references; /* ids or names */
     bool *found;             /* of each reference: some rule is called so */

@@ -129,7 +129,9 @@ struct sigma_rule {
     size_t selection_count;
     struct sigma_selection *selections;
     const struct sigma_condition *condition; /* a list of conditions is joined by "or" */
-    struct text incident;                    /* the id unless siem.incident names another */
+    struct text filtered; /* conditions of the filters that were applied, as they are written, each
+                             behind " and " */
+    struct text incident; /* the id unless siem.incident names another */
     bool names_incident;
     struct text details; /* siem.details; null: the title will do */
     size_t group_by_count;

@@ -85,8 +85,25 @@ static void print_reason(const struct rules_trial *trial, const struct sigma_loa
     printf("\n  condition %s: ", explained->holds ? "holds" : "does not hold");
     terminal_print(stdout, explained->condition);
     printf("\n");
-    if (explained->holds && !rules_trial_matched(trial, rule))
+    if (rule->mode == SIGMA_MODE_DISABLED)
+        printf("  The rule is disabled: no event is judged by it.\n");
+    else if (explained->holds && !rules_trial_matched(trial, rule))
         printf("  The condition holds, but the rule is for another logsource.\n");
+    else if (rule->mode == SIGMA_MODE_SHADOW)
+        printf("  The rule is in the shadow: what it matches is counted, and nothing else.\n");
+}
+
+/* The correlations that a match counts towards. */
+static void print_correlations(const struct rules_trial *trial,
+                               const struct sigma_loaded_rule *rule) {
+    if (!rules_trial_matched(trial, rule) || rule->mode == SIGMA_MODE_SHADOW)
+        return;
+    for (uint32_t i = 0; i < rule->link_count; i++) {
+        printf("  counts towards the correlation ");
+        terminal_print(
+            stdout, trial->rules->correlations[rule->links[i].correlation].correlation.rule_title);
+        printf("\n");
+    }
 }
 
 static void print_rule(const struct rules_trial *trial, const struct sigma_loaded_rule *rule) {
@@ -104,12 +121,7 @@ static void print_rule(const struct rules_trial *trial, const struct sigma_loade
         printf(" %s\n", selection->detection.holds ? "holds" : "does not hold");
         print_explained(&selection->detection, 1);
     }
-    for (uint32_t i = 0; rules_trial_matched(trial, rule) && i < rule->link_count; i++) {
-        printf("  counts towards the correlation ");
-        terminal_print(
-            stdout, trial->rules->correlations[rule->links[i].correlation].correlation.rule_title);
-        printf("\n");
-    }
+    print_correlations(trial, rule);
 }
 
 void rules_trial_print(const struct rules_trial *trial) {

@@ -62,7 +62,8 @@ static void write_correlations(struct json_writer *json, const struct rules_tria
                                const struct sigma_loaded_rule *rule) {
     json_key(json, "correlations");
     json_array_begin(json);
-    for (uint32_t i = 0; rules_trial_matched(trial, rule) && i < rule->link_count; i++)
+    bool contributes = rules_trial_matched(trial, rule) && rule->mode != SIGMA_MODE_SHADOW;
+    for (uint32_t i = 0; contributes && i < rule->link_count; i++)
         json_text(json, trial->rules->correlations[rule->links[i].correlation].correlation.rule_id);
     json_array_end(json);
 }
@@ -73,6 +74,7 @@ static void write_rule(struct json_writer *json, const struct rules_trial *trial
     json_object_begin(json);
     write_pair(json, "id", rule->finding.rule_id);
     write_pair(json, "title", rule->finding.rule_title);
+    write_pair(json, "mode", text_of(sigma_mode_text(rule->mode)));
     write_switch(json, "match", rules_trial_matched(trial, rule));
     json_key(json, "logsource");
     write_logsource(json, &rule->logsource);

@@ -93,6 +93,31 @@ def test_test_tells_a_logsource_that_conflicts(rule):
     assert status == NO_MATCH and "for another logsource" in out
 
 
+def test_test_tells_what_a_rules_mode_does(rule):
+    identity = "6f1d8a52-0000-4000-8000-000000000001"
+    status, out, _ = rules("test", rule, json.dumps(EVENT), "--rules-disabled", identity)
+    assert status == NO_MATCH and "The rule is disabled" in out and "another logsource" not in out
+    status, out, _ = rules("test", rule, json.dumps(EVENT), "--rules-shadow", identity)
+    assert status == MATCH and "in the shadow" in out
+    answer = json.loads(rules("test", rule, json.dumps(EVENT), "--rules-shadow", identity, "--json")[1])
+    assert answer["rules"][0]["mode"] == "shadow"
+
+
+def test_test_tells_of_the_filters_that_were_applied(tmp_path, rule):
+    (tmp_path / "filter.yml").write_text("""title: Not by the deployer
+logsource: {category: process_creation}
+filter:
+    rules: [6f1d8a52-0000-4000-8000-000000000001]
+    deployer: {User: deploy}
+    condition: not deployer
+""")
+    whole = "(parent and shell and not admin) and (not deployer)"
+    status, out, _ = rules("test", str(tmp_path), json.dumps(dict(EVENT, User="deploy")))
+    assert status == NO_MATCH and f"condition does not hold: {whole}\n" in out and "selection deployer holds" in out
+    status, out, _ = rules("test", str(tmp_path), json.dumps(EVENT))
+    assert status == MATCH and f"condition holds: {whole}\n" in out
+
+
 @pytest.mark.parametrize("event", ["{", "[]", '{"a":1},"x":{"b":1}', "/nowhere.json", '{"event_type":"x","count":"many"}'])
 def test_test_has_a_status_of_its_own_for_errors(rule, event):
     status, out, err = rules("test", rule, event)
