@@ -2,16 +2,17 @@
  *
  * Each literal is known by some bytes that stand in it, those that fewest of the others have. A bit
  * tells at every place of the text whether some literal may be known by what stands there; if so,
- * the whole literal is compared. Where all literals are long, not every place is looked at. Bits
- * are few enough to stay near the processor, and no step waits for the one before. A text in which
- * literals may stand in too many places is left to a machine (literal_machine.h), so that the time
- * is linear in the text's length, whatever the text.
+ * the whole literal is compared. Where all literals are long, not every place is looked at; where
+ * they are few, many places are looked at at once. Bits are few enough to stay near the processor,
+ * and no step waits for the one before. A text in which literals may stand in too many places is
+ * left to a machine (literal_machine.h), so that the time is linear in the text's length, whatever
+ * the text.
  *
  * Owner: new/destroy; the literals are copied. Threads: read-only once made.
  * Errors: none; out of memory aborts. Limits: texts of FILTER_TEXT_MAX bytes; FILTER_TRIES_MIN
  * comparisons, and one more for every FILTER_BYTES_A_TRY bytes of the text; 4 GiB of literals, each
  * counted as often as it has keys. Source: Wu and Manber, A fast algorithm for multi-pattern
- * searching (1994).
+ * searching (1994); for few, "Teddy" in Wang and others, Hyperscan (NSDI 2019).
  */
 #ifndef SIEM_DETECTOR_LITERAL_FILTER_H
 #define SIEM_DETECTOR_LITERAL_FILTER_H

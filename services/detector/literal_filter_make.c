@@ -1,6 +1,8 @@
 /* literal_filter_make.c: each literal is known by those of its bytes that fewest others have. */
 #include "services/detector/literal_filter_parts.h"
 
+#include "services/detector/reduced_text.h"
+
 #include <assert.h>
 #include <stdlib.h>
 
@@ -62,13 +64,25 @@ static size_t find_shortest(const struct literal *literals, size_t count, size_t
     return shortest;
 }
 
+/* True when groups are what tells the places where these literals may be. */
+static bool are_few(const struct literal_filter *filter, const struct literal *literals,
+                    size_t count) {
+    if (count > FEW_MAX || filter->shortest < FEW_KEY_MIN || !literal_places_can_be_few())
+        return false;
+    for (size_t i = 0; i < count; i++)
+        if (!text_is_ascii(literals[i].text))
+            return false;
+    return true;
+}
+
 /* The stride, and how long keys can be: a literal has one at each of as many places. */
 static void set_keys(struct literal_filter *filter, const struct literal *literals, size_t count) {
     static const char ones[READ_SIZE] = "\xff\xff\xff\xff\xff\xff\xff";
     size_t stride = 1;
     filter->shortest = find_shortest(literals, count, 1);
-    while (2 * stride <= STRIDE_MAX && filter->shortest + 1 >= KEY_MIN + 2 * stride &&
-           2 * stride * count <= STRIDE_KEYS_MAX)
+    filter->is_few = are_few(filter, literals, count);
+    while (!filter->is_few && 2 * stride <= STRIDE_MAX &&
+           filter->shortest + 1 >= KEY_MIN + 2 * stride && 2 * stride * count <= STRIDE_KEYS_MAX)
         stride *= 2;
     size_t key_size = find_shortest(literals, count, KEY_MIN) - stride + 1;
     filter->stride = stride;
@@ -149,6 +163,14 @@ static struct drafts make_drafts(const struct literal_filter *filter,
     return drafts;
 }
 
+/* Puts a key into a group; the bytes that it lacks may be any. */
+static void add_to_group(struct literal_filter *filter, uint64_t key, uint32_t group) {
+    for (size_t i = 0; i < KEY_MAX; i++)
+        for (uint32_t nibble = 0; nibble < NIBBLES; nibble++)
+            if (i >= filter->key_size || (key >> 8 * i) % NIBBLES == nibble)
+                filter->groups[i][nibble] |= (uint8_t)(1 << group);
+}
+
 /* Sets the bits by which a key is found. */
 static void set_bits(struct literal_filter *filter, uint64_t key) {
     if (key & PAIR_MARK) {
@@ -187,6 +209,8 @@ static void put_entries(struct literal_filter *filter, const struct literal *lit
             const struct draft *draft = &drafts->items[i];
             at += put_entry(filter, at, draft, &literals[draft->literal]);
             set_bits(filter, draft->key);
+            if (filter->is_few)
+                add_to_group(filter, draft->key, (uint32_t)i % FEW_GROUPS);
         }
     }
     filter->lists[list_count] = filter->singles = at;

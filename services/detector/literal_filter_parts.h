@@ -4,7 +4,8 @@
  * A literal is known by a key: some of its bytes, KEY_MIN to KEY_MAX, as many for all of them; one
  * that is shorter by its first two; one of a single byte by nothing. Where all literals are long,
  * only every second, fourth or eighth place of a text is looked at (the stride), and each literal
- * is known by as many keys: wherever it stands, one of them is at such a place.
+ * is known by as many keys: wherever it stands, one of them is at such a place. A few literals are
+ * found faster by what the bytes of their keys have in common, which a vector of them tells.
  *
  * Owner, threads, errors, limits: see literal_filter.h.
  */
@@ -31,6 +32,13 @@
 #define HASH_LAST 0x85ebca77u
 /* The bit in which bytes may differ where the filter is loose. */
 #define SAME_BIT 0x20
+/* Literals that are few enough to be told by groups of their keys, all ASCII, with keys of at least
+ * so many bytes. */
+#define FEW_MAX 32
+#define FEW_KEY_MIN 6
+#define FEW_GROUPS 8
+/* Values of the lowest four bits of a byte. */
+#define NIBBLES 16
 /* Bits of a hash that choose a bit of a word. */
 #define WORD_LOG 5
 
@@ -53,6 +61,7 @@ typedef uint64_t literal_places_fn(const struct literal_filter *filter, const ch
 
 struct literal_filter {
     literal_places_fn *find_places;
+    bool is_few;     /* `groups` is filled */
     size_t stride;   /* bytes from one place that is looked at to the next */
     size_t shortest; /* bytes of the shortest literal */
     size_t key_size;
@@ -66,11 +75,16 @@ struct literal_filter {
     uint32_t *lists;     /* where in `entries` each begins, and behind the last */
     uint32_t singles;    /* where the entries of single bytes begin */
     uint32_t end;
-    char *entries; /* beside each other, each at a multiple of its alignment */
+    uint8_t groups[KEY_MAX][NIBBLES]; /* by the place of a byte in a key and the byte's lowest bits:
+                                         a bit for each group that such a key is in */
+    char *entries;                    /* beside each other, each at a multiple of its alignment */
 };
 
 /* The portable way, for any filter. */
 literal_places_fn literal_places;
+
+/* True when this processor has a way for a filter of few. */
+bool literal_places_can_be_few(void);
 
 /* The fastest way that this processor has for such a filter. */
 literal_places_fn *literal_places_choose(const struct literal_filter *filter);

@@ -78,11 +78,44 @@ find_places_avx2(const struct literal_filter *filter, const char *at, size_t cou
     return places;
 }
 
+/* Places of which the groups are found at once. */
+#define FEW_STEP 32
+
+/* A key may stand at a place when, for some group, each byte there has the lowest bits of a byte at
+ * the same place of a key in the group. Bytes above 127 are in no key. */
+__attribute__((target("avx2"))) static uint64_t find_few_avx2(const struct literal_filter *filter,
+                                                              const char *at, size_t count) {
+    uint64_t places = 0;
+    for (size_t i = 0; i < count; i += FEW_STEP) {
+        __m256i groups = _mm256_set1_epi8(-1);
+#pragma GCC unroll 7
+        for (size_t k = 0; k < KEY_MAX; k++) {
+            const __m128i *of = (const __m128i *)(const void *)filter->groups[k];
+            __m256i bytes = _mm256_loadu_si256((const __m256i *)(const void *)(at + i + k));
+            __m256i own = _mm256_broadcastsi128_si256(_mm_loadu_si128(of));
+            groups = _mm256_and_si256(groups, _mm256_shuffle_epi8(own, bytes));
+        }
+        __m256i none = _mm256_cmpeq_epi8(groups, _mm256_setzero_si256());
+        places |= (uint64_t) ~(uint32_t)_mm256_movemask_epi8(none) << i;
+    }
+    return places;
+}
+
+bool literal_places_can_be_few(void) {
+    return __builtin_cpu_supports("avx2") != 0;
+}
+
 literal_places_fn *literal_places_choose(const struct literal_filter *filter) {
+    if (filter->is_few)
+        return find_few_avx2;
     return __builtin_cpu_supports("avx2") && filter->stride <= LANES_STRIDE_MAX ? find_places_avx2
                                                                                 : literal_places;
 }
 #else
+bool literal_places_can_be_few(void) {
+    return false;
+}
+
 literal_places_fn *literal_places_choose(const struct literal_filter *filter) {
     (void)filter;
     return literal_places;

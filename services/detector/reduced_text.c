@@ -23,12 +23,17 @@ static bool has(struct text text, const char *part) {
     return text_contains(text, text_of(part));
 }
 
+bool text_folds_into_ascii(struct text text) {
+    return text_has_either(text, KELVIN_SIGN[0], LONG_S[0]) &&
+           (has(text, KELVIN_SIGN) || has(text, LONG_S));
+}
+
 bool reduced_text_make(struct text text, struct buffer *room, struct text *ret_reduced) {
     if (text_is_ascii(text)) {
         *ret_reduced = text;
         return true;
     }
-    if (has(text, KELVIN_SIGN) || has(text, LONG_S))
+    if (text_folds_into_ascii(text))
         return false;
     buffer_reset(room);
     char *out = (char *)buffer_reserve(room, text.length);

@@ -17,6 +17,9 @@
 /* True when every byte is ASCII. */
 bool text_is_ascii(struct text text);
 
+/* True when a character in it folds into an ASCII one: the Kelvin sign, the long s. */
+bool text_folds_into_ascii(struct text text);
+
 /* The text, reduced; `room` is written when it is not ASCII. False when it cannot be. */
 bool reduced_text_make(struct text text, struct buffer *room, struct text *ret_reduced);
 

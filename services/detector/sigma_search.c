@@ -243,14 +243,6 @@ void sigma_try_atom(struct sigma_runner *runner, const struct sigma_check *check
     spread_atoms(runner);
 }
 
-/* True when a character in it folds into an ASCII one: U+212A or U+017F. */
-static bool folds_into_ascii(struct text text) {
-    return (memchr(text.data, '\xe2', text.length) != NULL &&
-            text_contains(text, TEXT("\xe2\x84\xaa"))) ||
-           (memchr(text.data, '\xc5', text.length) != NULL &&
-            text_contains(text, TEXT("\xc5\xbf")));
-}
-
 /* True when no text in the metadata has a literal of keywords that bears witness: all are searched
  * at once, as they came, in the bytes they stand in. */
 static bool is_free_of_keywords(struct sigma_runner *runner) {
@@ -259,7 +251,7 @@ static bool is_free_of_keywords(struct sigma_runner *runner) {
     struct text text = {(const char *)metadata.data, metadata.length};
     bool is_searched = (route->bits.ways[runner->engine->lane_count - 1] & BY_LITERALS) != 0;
     if (!is_searched || route->loose == NULL || text.length == 0 || text.length > FILTER_TEXT_MAX ||
-        folds_into_ascii(text))
+        text_folds_into_ascii(text))
         return false;
     hit_set_clear(&runner->found);
     return literal_filter_search(route->loose, text, &runner->found) && runner->found.count == 0;

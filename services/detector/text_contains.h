@@ -30,6 +30,13 @@ static inline uint32_t text_places_of_ends(const char *at, size_t length, char f
     return (uint32_t)_mm_movemask_epi8(_mm_and_si128(_mm_cmpeq_epi8(starts, _mm_set1_epi8(first)),
                                                      _mm_cmpeq_epi8(ends, _mm_set1_epi8(last))));
 }
+
+/* A bit for each of TEXT_CONTAINS_STEP places at which one of two bytes stands. */
+static inline uint32_t text_places_of_either(const char *at, char a, char b) {
+    __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)at);
+    return (uint32_t)_mm_movemask_epi8(_mm_or_si128(_mm_cmpeq_epi8(bytes, _mm_set1_epi8(a)),
+                                                    _mm_cmpeq_epi8(bytes, _mm_set1_epi8(b))));
+}
 #else
 static inline uint32_t text_places_of_ends(const char *at, size_t length, char first, char last) {
     uint32_t places = 0;
@@ -37,7 +44,27 @@ static inline uint32_t text_places_of_ends(const char *at, size_t length, char f
         places |= (uint32_t)(at[i] == first && at[i + length - 1] == last) << i;
     return places;
 }
+
+static inline uint32_t text_places_of_either(const char *at, char a, char b) {
+    uint32_t places = 0;
+    for (uint32_t i = 0; i < TEXT_CONTAINS_STEP; i++)
+        places |= (uint32_t)(at[i] == a || at[i] == b) << i;
+    return places;
+}
 #endif
+
+/* True when one of two bytes stands in the text. */
+static inline bool text_has_either(struct text text, char a, char b) {
+    if (text.length < TEXT_CONTAINS_STEP)
+        return memchr(text.data, a, text.length) != NULL ||
+               memchr(text.data, b, text.length) != NULL;
+    uint32_t found = 0;
+    for (size_t at = 0; at < text.length; at += TEXT_CONTAINS_STEP) {
+        size_t last = text.length - TEXT_CONTAINS_STEP;
+        found |= text_places_of_either(text.data + (at < last ? at : last), a, b);
+    }
+    return found != 0;
+}
 
 /* True when the part stands in the text; an empty one does in any. */
 static inline bool text_contains(struct text text, struct text part) {

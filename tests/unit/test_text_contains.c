@@ -45,3 +45,20 @@ Test(text_contains, has_no_place_for_a_longer_part) {
     cr_expect(!text_contains(TEXT("text"), TEXT("texts")));
     cr_expect(text_contains(TEXT("text"), TEXT("text")));
 }
+
+Test(text_contains, has_either_byte_where_memchr_finds_one) {
+    struct random_source source = {2};
+    size_t found = 0;
+    for (int i = 0; i < TRIALS; i++) {
+        size_t length = random_below(&source, 60);
+        char *room = malloc(length); /* ends where the text does */
+        memset(room, 'a', length);
+        if (length > 0 && random_below(&source, 2) == 0)
+            room[random_below(&source, (uint32_t)length)] = random_below(&source, 2) ? 'b' : 'c';
+        bool expected = memchr(room, 'b', length) != NULL || memchr(room, 'c', length) != NULL;
+        found += expected;
+        cr_assert_eq(text_has_either((struct text){room, length}, 'b', 'c'), expected);
+        free(room);
+    }
+    cr_expect_gt(found, TRIALS / 4);
+}
