@@ -58,7 +58,7 @@ void sigma_runner_destroy(struct sigma_runner **pointer) {
 static void begin(struct sigma_runner *runner, struct fields *fields) {
     runner->fields = fields;
     runner->spread = 0;
-    runner->literals_tried = 0;
+    runner->tried_size = 0;
     runner->measured_lane = SIGMA_NONE;
     runner->reduced_value = NULL;
     runner->tried = 0;

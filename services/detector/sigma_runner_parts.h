@@ -25,10 +25,10 @@ struct sigma_runner {
     struct hit_set candidates; /* rules a witness of which was found */
     uint32_t *rules;           /* to try; the first of them, then, those that match */
     uint32_t tried;
-    uint32_t literals_tried; /* one by one */
-    uint32_t measured_lane;  /* whose values were measured last; SIGMA_NONE: none's */
+    uint32_t measured_lane; /* whose values were measured last; SIGMA_NONE: none's */
     size_t measured_size;
-    uint32_t spread;                   /* of the atoms found, those that have set their terms */
+    size_t tried_size; /* of the values in which late literals were looked for one by one */
+    uint32_t spread;   /* of the atoms found, those that have set their terms */
     const struct value *reduced_value; /* that was reduced last; NULL: none */
     bool is_reduced;                   /* else it cannot be */
     struct text reduced;

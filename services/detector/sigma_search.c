@@ -4,9 +4,10 @@
 #include "services/detector/reduced_text.h"
 #include "services/detector/text_contains.h"
 
-/* Late literals that are looked for one by one in an event, in as many bytes of a lane. */
-#define TRIED_MAX 24
-#define TRIED_SIZE_MAX 512
+/* Bytes of an event in which late literals are looked for one by one, in all; and as how many a
+ * value counts beside its own. */
+#define TRIED_SIZE_MAX (16 * 1024)
+#define TRIED_SIZE_MIN 16
 
 /* Values whose places in memory are on their way to the processor. */
 #define QUESTIONS_AT_ONCE 32
@@ -167,27 +168,28 @@ static bool lane_has(struct sigma_runner *runner, const struct sigma_check *chec
     return false;
 }
 
-/* Bytes of a lane's values; SIZE_MAX for keywords, which look at all values. */
+/* What a literal is looked for in, in a lane; SIZE_MAX for keywords, which look at all values. */
 static size_t lane_size(struct sigma_runner *runner, uint32_t lane) {
     size_t size = 0;
     if (sigma_lane_field(runner, lane) == SIGMA_KEYWORDS)
         return SIZE_MAX;
     for (const struct value *value = fields_first(runner->fields, lane); value != NULL;
          value = fields_next(runner->fields, value))
-        size += value->text.length;
+        size += value->text.length + TRIED_SIZE_MIN;
     return size;
 }
 
-/* True when one by one is how a late literal of the lane is looked for: while values are short and
- * few were. */
+/* True when one by one is how a late literal of the lane is looked for: while that takes less than
+ * to look for all. */
 static bool is_tried_alone(struct sigma_runner *runner, uint32_t lane) {
-    if (runner->literals_tried++ >= TRIED_MAX)
-        return false;
     if (runner->measured_lane != lane) {
         runner->measured_lane = lane;
         runner->measured_size = lane_size(runner, lane);
     }
-    return runner->measured_size <= TRIED_SIZE_MAX;
+    if (runner->measured_size > TRIED_SIZE_MAX - runner->tried_size)
+        return false;
+    runner->tried_size += runner->measured_size;
+    return true;
 }
 
 /* True when some value of the lane has the literal. */
