@@ -51,8 +51,6 @@ struct sigma_route_bits {
 /* What may match events of one logsource. */
 struct sigma_route {
     struct sigma_route_bits bits;
-    uint32_t *always; /* the rules tried whatever is found, as a list */
-    uint32_t always_count;
     uint32_t uses;                   /* so far, at most KEYWORDS_OWN_FROM */
     struct literal_filter *keywords; /* of its own literals of keywords, from KEYWORDS_OWN_FROM
                                         uses on; NULL: there are none */

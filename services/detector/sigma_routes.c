@@ -85,7 +85,6 @@ void sigma_routes_destroy(struct sigma_routes **routes) {
     for (size_t i = 0; i < ROUTES_MAX; i++) {
         literal_filter_destroy(&(*routes)->places[i].route.keywords);
         literal_filter_destroy(&(*routes)->places[i].route.loose);
-        free((*routes)->places[i].route.always);
     }
     arena_fini(&(*routes)->arena);
     free(*routes);
@@ -127,24 +126,9 @@ static void join_groups(const struct sigma_engine *engine, const struct logsourc
     }
 }
 
-/* Lists the rules that are tried whatever is found. */
-static void list_always(uint32_t words, struct sigma_route *route) {
-    uint32_t count = 0;
-    for (uint32_t word = 0; word < words; word++)
-        count += (uint32_t)__builtin_popcountll(route->bits.always[word]);
-    route->always = realloc(route->always, ((size_t)count + 1) * sizeof *route->always);
-    if (route->always == NULL)
-        abort();
-    route->always_count = 0;
-    for (uint32_t word = 0; word < words; word++)
-        for (uint64_t left = route->bits.always[word]; left != 0; left &= left - 1)
-            route->always[route->always_count++] = word * 64 + (uint32_t)__builtin_ctzll(left);
-}
-
 static void make_route(struct sigma_routes *routes, const struct logsource *logsource,
                        struct sigma_route *route) {
     join_groups(routes->engine, logsource, &route->bits);
-    list_always(routes->engine->rule_words, route);
     literal_filter_destroy(&route->keywords);
     literal_filter_destroy(&route->loose);
     route->keyword_shortest = sigma_keywords_shortest(routes->engine, route->bits.keywords);

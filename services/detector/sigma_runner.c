@@ -4,9 +4,6 @@
 
 #include <stdlib.h>
 
-/* Up to so many numbers are sorted one by one. */
-#define SHORT_LIST_MAX 64
-
 static void *new_array(size_t count, size_t size) {
     void *items = calloc(count + 1, size);
     if (items == NULL)
@@ -28,7 +25,7 @@ struct sigma_runner *sigma_runner_new(const struct sigma_engine *engine) {
     hit_set_init(&runner->asked, engine->term_count);
     hit_set_init(&runner->attempted, engine->atom_count);
     hit_set_init(&runner->searched, engine->lanes.count * SEARCHES);
-    hit_set_init(&runner->candidates, engine->rule_count);
+    runner->candidates = new_array(engine->rule_words, sizeof *runner->candidates);
     runner->rules = new_array((size_t)engine->rule_count + 1, sizeof *runner->rules);
     buffer_init(&runner->room, SIZE_MAX);
     return runner;
@@ -48,7 +45,7 @@ void sigma_runner_destroy(struct sigma_runner **pointer) {
     hit_set_fini(&runner->asked);
     hit_set_fini(&runner->attempted);
     hit_set_fini(&runner->searched);
-    hit_set_fini(&runner->candidates);
+    free(runner->candidates);
     free(runner->rules);
     buffer_fini(&runner->room);
     free(runner);
@@ -67,7 +64,6 @@ static void begin(struct sigma_runner *runner, struct fields *fields) {
     hit_set_clear(&runner->asked);
     hit_set_clear(&runner->attempted);
     hit_set_clear(&runner->searched);
-    hit_set_clear(&runner->candidates);
     sigma_workspace_reset(&runner->workspace);
 }
 
@@ -110,38 +106,18 @@ static bool rule_matches(struct sigma_runner *runner, uint32_t rule) {
     return at == SIGMA_STEP_MATCH;
 }
 
-static int compare_rules(const void *a, const void *b) {
-    uint32_t first = *(const uint32_t *)a, second = *(const uint32_t *)b;
-    return (first > second) - (first < second);
-}
-
-/* Puts the numbers in order: by far most lists are short. */
-static void sort_rules(uint32_t *rules, uint32_t count) {
-    if (count > SHORT_LIST_MAX) {
-        qsort(rules, count, sizeof *rules, compare_rules);
-        return;
-    }
-    for (uint32_t i = 1; i < count; i++) {
-        uint32_t rule = rules[i], at = i;
-        for (; at > 0 && rules[at - 1] > rule; at--)
-            rules[at] = rules[at - 1];
-        rules[at] = rule;
-    }
-}
-
 /* Lists the rules to try, the gravest first: searches that give up are rationed (sigma_match.c),
- * and a mild rule shall not use up what a grave one needs. */
+ * and a mild rule shall not use up what a grave one needs. No candidates are left. */
 static void list_tried(struct sigma_runner *runner) {
-    const struct sigma_route *route = runner->route;
-    const struct hit_set *candidates = &runner->candidates;
-    uint32_t count = route->always_count;
-    memcpy(runner->rules, route->always, count * sizeof *runner->rules);
-    for (uint32_t i = 0; i < candidates->count; i++) {
-        runner->rules[count] = candidates->numbers[i];
-        count += sigma_bit(route->bits.rules, candidates->numbers[i]);
+    const struct sigma_route_bits *bits = &runner->route->bits;
+    uint32_t *rules = runner->rules;
+    for (uint32_t word = 0; word < runner->engine->rule_words; word++) {
+        uint64_t left = (runner->candidates[word] & bits->rules[word]) | bits->always[word];
+        runner->candidates[word] = 0;
+        for (; left != 0; left &= left - 1)
+            *rules++ = word * 64 + (uint32_t)__builtin_ctzll(left);
     }
-    sort_rules(runner->rules, count);
-    runner->tried = count;
+    runner->tried = (uint32_t)(rules - runner->rules);
 }
 
 /* Has fetched what trying the rules begins with: each loop asks for what the one before got. */
@@ -152,13 +128,6 @@ static void fetch_tried(const struct sigma_runner *runner) {
         __builtin_prefetch(&engine->first_steps[runner->rules[i]]);
     for (uint32_t i = 0; i < runner->tried; i++)
         __builtin_prefetch(&steps[engine->first_steps[runner->rules[i]]]);
-    for (uint32_t i = 0; i < runner->tried; i++)
-        __builtin_prefetch(
-            &engine->first_checks[steps[engine->first_steps[runner->rules[i]]].term]);
-    for (uint32_t i = 0; i < runner->tried; i++)
-        __builtin_prefetch(
-            &engine
-                 ->checks[engine->first_checks[steps[engine->first_steps[runner->rules[i]]].term]]);
 }
 
 size_t sigma_runner_run(struct sigma_runner *runner, struct fields *fields,

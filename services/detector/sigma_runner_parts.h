@@ -17,13 +17,13 @@ struct sigma_runner {
     struct value_memory *memory;
     struct literal_searches searches;
     struct hit_set atoms;
-    struct hit_set found;      /* of one value */
-    uint64_t *terms;           /* a bit for each that is known to be true */
-    struct hit_set asked;      /* terms that were looked at late */
-    struct hit_set attempted;  /* atoms that were tried */
-    struct hit_set searched;   /* late: lanes, SEARCHES numbers each */
-    struct hit_set candidates; /* rules a witness of which was found */
-    uint32_t *rules;           /* to try; the first of them, then, those that match */
+    struct hit_set found;     /* of one value */
+    uint64_t *terms;          /* a bit for each that is known to be true */
+    struct hit_set asked;     /* terms that were looked at late */
+    struct hit_set attempted; /* atoms that were tried */
+    struct hit_set searched;  /* late: lanes, SEARCHES numbers each */
+    uint64_t *candidates;     /* a bit for each rule of which a witness was found */
+    uint32_t *rules;          /* to try; the first of them, then, those that match */
     uint32_t tried;
     uint32_t measured_lane; /* whose values were measured last; SIGMA_NONE: none's */
     size_t measured_size;

@@ -30,7 +30,7 @@ static void spread_atoms(struct sigma_runner *runner) {
         for (uint32_t i = starts[0]; i < starts[1]; i++)
             sigma_bit_set(runner->terms, lists->items[i]);
         for (uint32_t i = starts[1]; i < starts[2]; i++)
-            (void)hit_set_add(&runner->candidates, lists->items[i]);
+            sigma_bit_set(runner->candidates, lists->items[i]);
     }
 }
 
