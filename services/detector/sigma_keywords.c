@@ -52,7 +52,7 @@ void sigma_keywords_add(const struct plan *plan, const struct plan_node *node, u
 size_t sigma_keywords_shortest(const struct sigma_engine *engine, const uint64_t *bits) {
     const struct sigma_keywords *keywords = &engine->keywords;
     size_t shortest = SIZE_MAX;
-    if (engine->lanes.items[engine->lanes.count - 1].wide_literals.filter != NULL)
+    if (engine->lanes.items[engine->lanes.count - 1].wide_filter != NULL)
         return 1;
     for (uint32_t i = 0; i < keywords->count; i++)
         if (sigma_bit(bits, i) && keywords->literals[i].text.length < shortest)

@@ -33,24 +33,41 @@ static struct affix_tree *make_tree(const struct plan *plan, const struct lane_a
     return tree;
 }
 
-/* What searches for the literals with this finder among a lane's atoms. */
-static struct lane_literals make_literals(const struct plan *plan, const struct lane_atoms *atoms,
-                                          enum atom_finder finder) {
-    struct lane_literals made = {NULL, NULL};
+/* Literals of a lane; how many. */
+static size_t list_literals(const struct plan *plan, const struct lane_atoms *atoms,
+                            enum atom_finder finder, struct literal *ret_literals) {
     size_t count = 0;
-    struct literal *literals = calloc(atoms->count + 1, sizeof *literals);
-    if (literals == NULL)
-        abort();
     for (uint32_t i = 0; i < atoms->count; i++) {
         const struct plan_atom *atom = &plan->atoms[atoms->numbers[i]];
         if (atom->finder == finder)
-            literals[count++] = (struct literal){atom->pattern->literal, atoms->numbers[i]};
+            ret_literals[count++] = (struct literal){atom->pattern->literal, atoms->numbers[i]};
     }
-    if (count > 0)
-        made = (struct lane_literals){literal_filter_new(literals, count),
-                                      literal_machine_new(literals, count)};
+    return count;
+}
+
+static struct literal_filter *make_filter(const struct literal *literals, size_t count) {
+    return count > 0 ? literal_filter_new(literals, count) : NULL;
+}
+
+static struct literal_machine *make_machine(struct literal *literals, size_t count) {
+    return count > 0 ? literal_machine_new(literals, count) : NULL;
+}
+
+/* Makes what searches a lane for literals. */
+static void make_literals(const struct plan *plan, const struct lane_atoms *atoms,
+                          struct sigma_lane *lane) {
+    struct literal *literals = calloc((size_t)atoms->count + 1, sizeof *literals);
+    if (literals == NULL)
+        abort();
+    size_t count = list_literals(plan, atoms, FINDER_CONTAINS_WIDE, literals);
+    lane->wide_filter = make_filter(literals, count);
+    lane->wide_machine = make_machine(literals, count);
+    size_t early = list_literals(plan, atoms, FINDER_CONTAINS, literals);
+    size_t late = list_literals(plan, atoms, FINDER_CONTAINS_LATE, literals + early);
+    lane->filter = make_filter(literals, early);
+    lane->late_filter = make_filter(literals + early, late);
+    lane->machine = make_machine(literals, early + late);
     free(literals);
-    return made;
 }
 
 /* Puts what is found by equality into the tables. */
@@ -102,9 +119,7 @@ void sigma_lanes_init(struct sigma_lanes *lanes, const struct plan *plan) {
         lanes->items[i].present = SIGMA_NONE;
         lanes->items[i].prefixes = make_tree(plan, &atoms[i], AFFIX_PREFIX);
         lanes->items[i].suffixes = make_tree(plan, &atoms[i], AFFIX_SUFFIX);
-        lanes->items[i].literals = make_literals(plan, &atoms[i], FINDER_CONTAINS);
-        lanes->items[i].late_literals = make_literals(plan, &atoms[i], FINDER_CONTAINS_LATE);
-        lanes->items[i].wide_literals = make_literals(plan, &atoms[i], FINDER_CONTAINS_WIDE);
+        make_literals(plan, &atoms[i], &lanes->items[i]);
     }
     for (uint32_t i = 0; i < plan->atom_count; i++)
         fill_tables(lanes, plan, i);
@@ -112,19 +127,16 @@ void sigma_lanes_init(struct sigma_lanes *lanes, const struct plan *plan) {
     free(atoms);
 }
 
-static void free_literals(struct lane_literals *literals) {
-    literal_filter_destroy(&literals->filter);
-    literal_machine_destroy(&literals->machine);
-}
-
 void sigma_lanes_fini(struct sigma_lanes *lanes) {
     for (uint32_t i = 0; i < lanes->count; i++) {
         struct sigma_lane *lane = &lanes->items[i];
         affix_tree_destroy(&lane->prefixes);
         affix_tree_destroy(&lane->suffixes);
-        free_literals(&lane->literals);
-        free_literals(&lane->late_literals);
-        free_literals(&lane->wide_literals);
+        literal_filter_destroy(&lane->filter);
+        literal_filter_destroy(&lane->late_filter);
+        literal_machine_destroy(&lane->machine);
+        literal_filter_destroy(&lane->wide_filter);
+        literal_machine_destroy(&lane->wide_machine);
     }
     free(lanes->items);
     equal_table_fini(&lanes->texts);

@@ -11,20 +11,18 @@
 #include "services/detector/literal_machine.h"
 #include "services/detector/sigma_plan.h"
 
-/* What searches for some literals of a lane; both NULL when there are none. */
-struct lane_literals {
-    struct literal_filter *filter;
-    struct literal_machine *machine; /* for texts that the filter leaves to it */
-};
-
+/* Literals are searched for by filters and, in texts that these leave, by machines; each is NULL
+ * when there are none. */
 struct sigma_lane {
     uint32_t present;            /* the atom "has a value", or SIGMA_NONE */
     bool has_texts, has_numbers; /* in the tables */
     struct affix_tree *prefixes; /* this and the next: NULL when there is none */
     struct affix_tree *suffixes;
-    struct lane_literals literals; /* that bear witness */
-    struct lane_literals late_literals;
-    struct lane_literals wide_literals; /* for values that are not ASCII */
+    struct literal_filter *filter;      /* of those that bear witness */
+    struct literal_filter *late_filter; /* of the others */
+    struct literal_machine *machine;    /* of both: a long text is not passed through twice */
+    struct literal_filter *wide_filter; /* this and the next: for values that are not ASCII */
+    struct literal_machine *wide_machine;
 };
 
 struct sigma_lanes {

@@ -45,21 +45,35 @@ static void look_up(struct sigma_runner *runner, uint32_t number, const struct v
                             fields_folded(runner->fields, value), atoms);
 }
 
-/* Adds the literals that a value has, at once or by the next run of the searches. */
-static void search_by(struct sigma_runner *runner, const struct lane_literals *literals,
-                      const struct value *value, struct hit_set *atoms) {
-    if (literals->filter == NULL || !value_is_comparable(value))
+/* Adds the literals that a value has: the filter's at once or, in a text that it leaves to the
+ * machine, all of this by the next run of the searches. */
+static void search_by(struct sigma_runner *runner, const struct literal_filter *filter,
+                      const struct literal_machine *machine, const struct value *value,
+                      struct hit_set *atoms) {
+    if (filter == NULL || !value_is_comparable(value))
         return;
     struct text folded = fields_folded(runner->fields, value);
-    if (!literal_filter_search(literals->filter, folded, atoms))
-        literal_searches_add(&runner->searches, literals->machine, folded, atoms);
+    if (!literal_filter_search(filter, folded, atoms))
+        literal_searches_add(&runner->searches, machine, folded, atoms);
 }
 
 /* The same for those of a lane that are not ASCII. */
 static void search_wide(struct sigma_runner *runner, const struct sigma_lane *lane,
                         const struct value *value, struct hit_set *atoms) {
-    if (lane->wide_literals.filter != NULL && !text_is_ascii(value->text))
-        search_by(runner, &lane->wide_literals, value, atoms);
+    if (lane->wide_filter != NULL && !text_is_ascii(value->text))
+        search_by(runner, lane->wide_filter, lane->wide_machine, value, atoms);
+}
+
+/* The same for those that are late, unless the value is one that any filter leaves to the lane's
+ * machine, which passed through it for the witnesses. */
+static void search_late(struct sigma_runner *runner, uint32_t number, const struct value *value,
+                        struct hit_set *atoms) {
+    const struct sigma_lane *lane = &runner->engine->lanes.items[number];
+    bool is_machined = lane->filter != NULL && (runner->route->bits.ways[number] & BY_LITERALS);
+    if (is_machined && value_is_comparable(value) &&
+        fields_folded(runner->fields, value).length > FILTER_TEXT_MAX)
+        return;
+    search_by(runner, lane->late_filter, lane->machine, value, atoms);
 }
 
 static void search_ways(struct sigma_runner *runner, const struct value_question *question,
@@ -71,15 +85,15 @@ static void search_ways(struct sigma_runner *runner, const struct value_question
     if (question->ways & BY_LOOK_UP)
         look_up(runner, question->lane, value, atoms);
     if (question->ways & BY_LITERALS) {
-        search_by(runner, &lane->literals, value, atoms);
+        search_by(runner, lane->filter, lane->machine, value, atoms);
         search_wide(runner, lane, value, atoms);
     }
     if (question->ways & BY_LATE_LITERALS)
-        search_by(runner, &lane->late_literals, value, atoms);
+        search_late(runner, question->lane, value, atoms);
     if (question->ways & BY_KEYWORDS) {
         const struct sigma_route *route = runner->route;
-        const struct lane_literals own = {route->keywords, keywords->literals.machine};
-        search_by(runner, route->uses < KEYWORDS_OWN_FROM ? &keywords->literals : &own, value,
+        bool has_own = route->uses == KEYWORDS_OWN_FROM;
+        search_by(runner, has_own ? route->keywords : keywords->filter, keywords->machine, value,
                   atoms);
         search_wide(runner, keywords, value, atoms);
     }
@@ -299,12 +313,13 @@ void sigma_search_witnesses(struct sigma_runner *runner) {
 }
 
 void sigma_runner_scan(struct sigma_runner *runner, struct fields *fields) {
+    const struct sigma_lane *lanes = runner->engine->lanes.items;
     runner->fields = fields;
     hit_set_clear(&runner->atoms);
     for (uint32_t i = 0; i < fields->count; i++) {
         const struct value *value = &fields->values[i];
         if (value->field >= 0)
-            search_by(runner, &runner->engine->lanes.items[value->field].literals, value,
+            search_by(runner, lanes[value->field].filter, lanes[value->field].machine, value,
                       &runner->atoms);
     }
     literal_searches_run(&runner->searches);

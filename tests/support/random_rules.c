@@ -2,6 +2,8 @@
 #include "tests/support/random_rules.h"
 
 #define COUNT(items) (sizeof(items) / sizeof((items)[0]))
+/* Characters of the longest words: more bytes than a filter of literals takes. */
+#define LONG_WORD 9000
 #define PICK(source, items) ((items)[random_below((source), COUNT(items))])
 
 /* Few characters: letters in both cases, those that fold to them from afar, wildcards, what
@@ -235,7 +237,7 @@ void random_rule(struct random_source *source, uint32_t number, struct buffer *o
 static void add_json_word(struct random_source *source, struct buffer *out) {
     struct buffer word;
     buffer_init(&word, SIZE_MAX);
-    add_word(source, &word, one_in(source, 8) ? 60 : 8);
+    add_word(source, &word, one_in(source, 48) ? LONG_WORD : one_in(source, 8) ? 60 : 8);
     add(out, "\"");
     for (size_t i = 0; i < word.length; i++) {
         if (word.data[i] == '\\')

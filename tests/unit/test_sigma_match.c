@@ -320,6 +320,30 @@ Test(sigma_match, an_event_with_thousands_of_values_is_seen_whole) {
     cr_assert_eq(rule_bench_judge(rule, document).found, 1);
 }
 
+/* In a long value the machine that looks for witnesses finds the other literals too; where there is
+ * no witness to look for, it is run for these. */
+Test(sigma_match, a_long_value_has_what_bears_no_witness) {
+    static char document[50000], filler[20000];
+    static const struct {
+        const char *first, *second;
+        size_t found;
+    } cases[] = {{"third", "sixth", 1}, {"none", "sixth", 0}, {"third", "none", 0}};
+    char rule[8192];
+    memset(filler, 'x', sizeof filler - 1);
+    rule_bench_wrap("    s:\n        a|contains: witness\n"
+                    "    t:\n        a|contains: [first, second, third]\n"
+                    "    u:\n        b|contains: [fourth, fifth, sixth]\n"
+                    "    condition: s and t and u",
+                    rule);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        snprintf(document, sizeof document,
+                 "{\"event_type\":\"unknown\",\"metadata\":"
+                 "{\"a\":\"witness%s%s\",\"b\":\"%s%s\"}}",
+                 filler, cases[i].first, cases[i].second, filler);
+        cr_expect_eq(rule_bench_judge(rule, document).found, cases[i].found, "%zu", i);
+    }
+}
+
 Test(sigma_match, an_expression_that_explodes_gives_up_and_does_not_match) {
     static char document[4096];
     char rule[8192], aaa[3000];
