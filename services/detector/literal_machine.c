@@ -4,6 +4,10 @@
 
 #include <stdlib.h>
 
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
 /* A literal has this many states at least, so that its rest is seldom compared. */
 #define STATES_MIN 4
 /* Beside where a row stands: some literal may end in its state. */
@@ -186,41 +190,53 @@ static void report(const struct literal_search *search, uint32_t row, const char
         search->known[row % LITERAL_KNOWN_ROWS] = row;
 }
 
-/* Where in a stretch a search came to a row at which literals may end. */
-struct stop {
-    uint32_t row;
-    uint32_t at;
-};
+/* A bit for each of the states in which some literal may end. */
+#ifdef __SSE2__
+static inline uint64_t find_ends(const uint32_t states[STRETCH_MAX]) {
+    uint64_t ends = 0;
+    for (size_t i = 0; i < STRETCH_MAX; i += 4) {
+        __m128i four = _mm_loadu_si128((const __m128i *)(const void *)(states + i));
+        ends |= (uint64_t)(unsigned)_mm_movemask_ps(_mm_castsi128_ps(four)) << i;
+    }
+    return ends;
+}
+#else
+static inline uint64_t find_ends(const uint32_t states[STRETCH_MAX]) {
+    uint64_t ends = 0;
+    for (size_t i = 0; i < STRETCH_MAX; i++)
+        ends |= (uint64_t)(states[i] / ENDS) << i;
+    return ends;
+}
+#endif
 
-/* Takes a stretch of each of `count` searches. What is found is noted without a branch, which could
- * not be foretold, and reported when the stretch is done. */
+/* Takes a stretch of each of `count` searches. States are noted without a branch on what was found,
+ * which could not be foretold; what ends in them is reported when the stretch is done. */
 static inline void take_stretch(struct literal_search *searches, size_t count, size_t length) {
-    struct stop stops[LITERAL_TOGETHER_MAX][STRETCH_MAX];
-    size_t stop_count[LITERAL_TOGETHER_MAX];
+    uint32_t states[LITERAL_TOGETHER_MAX][STRETCH_MAX];
     const uint32_t *rows[LITERAL_TOGETHER_MAX];
     const uint16_t *columns[LITERAL_TOGETHER_MAX];
     const uint8_t *bytes[LITERAL_TOGETHER_MAX];
-    uint32_t row[LITERAL_TOGETHER_MAX];
+    uint32_t state[LITERAL_TOGETHER_MAX];
     for (size_t k = 0; k < count; k++) {
         rows[k] = searches[k].machine->rows;
         columns[k] = searches[k].machine->columns_of;
         bytes[k] = (const uint8_t *)searches[k].at;
-        row[k] = searches[k].row;
-        stop_count[k] = 0;
+        state[k] = searches[k].row;
     }
     for (size_t i = 0; i < length; i++) {
-#pragma GCC unroll 4
+#pragma GCC unroll 8
         for (size_t k = 0; k < count; k++) {
-            uint32_t next = rows[k][row[k] + columns[k][bytes[k][i]]];
-            row[k] = next & ~ENDS;
-            stops[k][stop_count[k]] = (struct stop){row[k], (uint32_t)i};
-            stop_count[k] += next / ENDS;
+            state[k] = rows[k][(state[k] & ~ENDS) + columns[k][bytes[k][i]]];
+            states[k][i] = state[k];
         }
     }
     for (size_t k = 0; k < count; k++) {
-        for (size_t i = 0; i < stop_count[k]; i++)
-            report(&searches[k], stops[k][i].row, searches[k].at + stops[k][i].at + 1);
-        searches[k].row = row[k];
+        uint64_t ends = find_ends(states[k]) & UINT64_MAX >> (STRETCH_MAX - length);
+        for (; ends != 0; ends &= ends - 1) {
+            size_t i = (size_t)__builtin_ctzll(ends);
+            report(&searches[k], states[k][i] & ~ENDS, searches[k].at + i + 1);
+        }
+        searches[k].row = state[k] & ~ENDS;
         searches[k].at += length;
     }
 }
