@@ -1,14 +1,14 @@
 /* regex_literal.c: one pass over an expression, from one run of literal characters to the next. */
 #include "services/detector/regex_literal.h"
 
-#include <ctype.h>
-
 struct reader {
     struct text expression;
     size_t at;
     char *run; /* being read */
     size_t length;
     struct text longest;
+    struct text *runs; /* those that were read */
+    size_t run_count, most;
     bool failed; /* the expression has something that leaves nothing certain */
 };
 
@@ -23,8 +23,11 @@ static char peek(const struct reader *reader) {
 
 /* Ends the run; the next one starts behind it. */
 static void end_run(struct reader *reader) {
-    if (reader->length > reader->longest.length)
-        reader->longest = (struct text){reader->run, reader->length};
+    struct text run = {reader->run, reader->length};
+    if (run.length > reader->longest.length)
+        reader->longest = run;
+    if (run.length > 0 && reader->run_count < reader->most)
+        reader->runs[reader->run_count++] = run;
     reader->run += reader->length;
     reader->length = 0;
 }
@@ -185,9 +188,8 @@ static void read_one(struct reader *reader) {
     }
 }
 
-/* Reads the expression; false when nothing is certain. Its runs stand in `room`, one by one. */
-static bool read_all(struct reader *reader, struct text expression, char *room) {
-    *reader = (struct reader){.expression = expression, .run = room, .longest = {room, 0}};
+/* Reads the expression; false when nothing is certain. */
+static bool read_all(struct reader *reader) {
     while (!at_end(reader) && !reader->failed)
         read_one(reader);
     end_run(reader);
@@ -195,17 +197,11 @@ static bool read_all(struct reader *reader, struct text expression, char *room) 
 }
 
 struct text regex_literal_find(struct text expression, char *room) {
-    struct reader reader;
-    return read_all(&reader, expression, room) ? reader.longest : (struct text){room, 0};
+    struct reader reader = {.expression = expression, .run = room, .longest = {room, 0}};
+    return read_all(&reader) ? reader.longest : (struct text){room, 0};
 }
 
-size_t regex_literal_marks(struct text expression, char *room, char *ret_marks, size_t most) {
-    struct reader reader;
-    size_t count = 0;
-    if (!read_all(&reader, expression, room))
-        return 0;
-    for (const char *at = room; at < reader.run && count < most; at++)
-        if (ispunct((unsigned char)*at) && memchr(ret_marks, *at, count) == NULL)
-            ret_marks[count++] = *at;
-    return count;
+size_t regex_literal_runs(struct text expression, char *room, struct text *ret_runs, size_t most) {
+    struct reader reader = {.expression = expression, .run = room, .runs = ret_runs, .most = most};
+    return read_all(&reader) ? reader.run_count : 0;
 }

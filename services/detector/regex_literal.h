@@ -1,4 +1,4 @@
-/* regex_literal.h: a text that is in everything a regular expression matches, so that most values
+/* regex_literal.h: texts that are in everything a regular expression matches, so that most values
  * need not be searched for the expression.
  *
  * Only what stands outside of groups, classes and alternatives is read, and only ASCII; upper and
@@ -14,8 +14,8 @@
  * none was found. */
 struct text regex_literal_find(struct text expression, char *room);
 
-/* Writes punctuation marks that are in everything the expression matches, at most `most` of them,
- * no two alike; how many. `room` is as above. */
-size_t regex_literal_marks(struct text expression, char *room, char *ret_marks, size_t most);
+/* Writes the first `most` texts that are in everything the expression matches, one behind the
+ * other; how many. They stand in `room`, which is as above. */
+size_t regex_literal_runs(struct text expression, char *room, struct text *ret_runs, size_t most);
 
 #endif

@@ -1,6 +1,7 @@
 /* sigma_engine.c: rules to atoms, terms, steps, witnesses and lanes. */
 #include "services/detector/sigma_engine_parts.h"
 
+#include "services/detector/casefold.h"
 #include "services/detector/regex_literal.h"
 
 #include <stdlib.h>
@@ -89,6 +90,23 @@ static void list_keywords(struct sigma_engine *engine, struct plan *plan,
         sigma_routes_add_keywords(engine, plan, nodes[i], rules[i].logsource);
 }
 
+/* Lists the texts in all that an expression matches. One that is the hint tells nothing more. */
+static void list_runs(struct plan *plan, struct text expression, struct sigma_check *check) {
+    struct text runs[CHECK_RUNS_MAX], *folded;
+    char *room = arena_alloc(&plan->passing, expression.length + 1);
+    size_t count = regex_literal_runs(expression, room, runs, CHECK_RUNS_MAX);
+    if (count == 0 || (count == 1 && check->hint != SIGMA_NONE))
+        return;
+    folded = arena_alloc(plan->lasting, count * sizeof *folded);
+    for (size_t i = 0; i < count; i++) {
+        char *text = arena_alloc(plan->lasting, CASEFOLD_SIZE(runs[i].length));
+        folded[i] = (struct text){text, casefold_text(runs[i], text)};
+        arena_trim(plan->lasting, text, folded[i].length);
+    }
+    check->runs = folded;
+    check->run_count = (uint32_t)count;
+}
+
 /* How an atom is tried. */
 static struct sigma_check check_atom(struct plan *plan, uint32_t number) {
     const struct plan_atom *atom = &plan->atoms[number];
@@ -110,12 +128,8 @@ static struct sigma_check check_atom(struct plan *plan, uint32_t number) {
         check.hint = atom->hint;
     if (hint->finder == FINDER_CONTAINS_LATE)
         check.late = hint->pattern->literal;
-    if (check.database != NULL) {
-        struct text expression = atom->pattern->expression;
-        char *room = arena_alloc(&plan->passing, expression.length + 1);
-        check.mark_count =
-            (uint8_t)regex_literal_marks(expression, room, check.marks, CHECK_MARKS_MAX);
-    }
+    if (check.database != NULL)
+        list_runs(plan, atom->pattern->expression, &check);
     return check;
 }
 

@@ -19,8 +19,8 @@ struct sigma_lists {
 /* Ways to find the atoms of a lane. */
 enum sigma_search { SEARCH_LOOK_UP, SEARCH_LITERALS, SEARCH_LATE_LITERALS, SEARCHES };
 
-/* Marks that are looked for before a database is searched. */
-#define CHECK_MARKS_MAX 4
+/* Texts that are looked for before a database is searched. */
+#define CHECK_RUNS_MAX 8
 
 /* What is to be done before a term is known to be false: a search of its lane, or trying an atom.
  */
@@ -32,8 +32,8 @@ struct sigma_check {
     struct text late; /* the literal that is looked for late: the atom's, or the hint's; or null */
     const struct sigma_pattern *pattern;
     const struct pattern_database *database; /* NULL: the pattern is tried */
-    char marks[CHECK_MARKS_MAX]; /* that are in every value which the database matches */
-    uint8_t mark_count;
+    const struct text *runs; /* folded: they stand in this order in all that the database matches */
+    uint32_t run_count;
 };
 
 /* Rules as bits, 64 to a word. */

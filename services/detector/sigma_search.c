@@ -148,15 +148,25 @@ void sigma_search_lane(struct sigma_runner *runner, uint32_t lane, enum sigma_se
     spread_atoms(runner);
 }
 
+/* True when the check's runs stand in the text, each behind the one before. */
+static bool has_runs(const struct sigma_check *check, struct text text) {
+    const char *end = text.data + text.length;
+    for (uint32_t i = 0; i < check->run_count; i++) {
+        const char *at = text_find(text, check->runs[i]);
+        if (at == NULL)
+            return false;
+        text.data = at + check->runs[i].length;
+        text.length = (size_t)(end - text.data);
+    }
+    return true;
+}
+
 /* True when a value has what the database searches for; one that cannot be reduced is matched with
  * the pattern. */
 static bool value_has(struct sigma_runner *runner, const struct sigma_check *check,
                       const struct value *value) {
-    if (!value_is_comparable(value))
+    if (!value_is_comparable(value) || !has_runs(check, fields_folded(runner->fields, value)))
         return false;
-    for (uint8_t i = 0; i < check->mark_count; i++)
-        if (memchr(value->text.data, check->marks[i], value->text.length) == NULL)
-            return false;
     if (runner->reduced_value != value) {
         runner->reduced_value = value;
         runner->is_reduced = reduced_text_make(value->text, &runner->room, &runner->reduced);

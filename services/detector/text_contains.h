@@ -66,15 +66,15 @@ static inline bool text_has_either(struct text text, char a, char b) {
     return found != 0;
 }
 
-/* True when the part stands in the text; an empty one does in any. */
-static inline bool text_contains(struct text text, struct text part) {
+/* Where the part first stands in the text, an empty one at its start; NULL: nowhere. */
+static inline const char *text_find(struct text text, struct text part) {
     if (part.length == 0 || part.length > text.length)
-        return part.length == 0;
+        return part.length == 0 ? text.data : NULL;
     size_t places = text.length - part.length + 1;
     bool may_be_slow =
         text.length > TEXT_CONTAINS_SHORT_MAX && part.length > TEXT_CONTAINS_PART_MAX;
     if (may_be_slow || places < TEXT_CONTAINS_STEP)
-        return memmem(text.data, text.length, part.data, part.length) != NULL;
+        return memmem(text.data, text.length, part.data, part.length);
     char first = part.data[0], last = part.data[part.length - 1];
     for (size_t at = 0; at < places; at += TEXT_CONTAINS_STEP) {
         size_t from = at <= places - TEXT_CONTAINS_STEP ? at : places - TEXT_CONTAINS_STEP;
@@ -82,10 +82,15 @@ static inline bool text_contains(struct text text, struct text part) {
         for (; found != 0; found &= found - 1) {
             const char *place = text.data + from + __builtin_ctz(found);
             if (part.length <= 2 || memcmp(place + 1, part.data + 1, part.length - 2) == 0)
-                return true;
+                return place;
         }
     }
-    return false;
+    return NULL;
+}
+
+/* True when the part stands in the text; an empty one does in any. */
+static inline bool text_contains(struct text text, struct text part) {
+    return text_find(text, part) != NULL;
 }
 
 #endif

@@ -51,17 +51,21 @@ Test(regex_literal, finds_none_where_nothing_is_certain) {
     }
 }
 
-Test(regex_literal, finds_marks_that_every_match_has) {
+Test(regex_literal, lists_what_every_match_has_in_order) {
     static const struct literal_case cases[] = {
-        {"a\\.exe -x", ".-"}, {"\"(?:\\{1)+\"\\s*-f", "\"-"},
-        {"a-?b_*c\\$", "$"},  {"a\\.b|c", ""},
-        {"[-:]abc", ""},      {"a.b", ""},
-        {"!#%&,", "!#%&"},
+        {"a\\.exe -x", "a.exe -x"}, {"\"(?:\\{1)+\"\\s*-f", "\"|\"|-f"},
+        {"a-?b_*c\\$", "a|b|c$"},   {"a\\.b|c", ""},
+        {"[-:]abc", "abc"},         {"a.b+c{2}d*e?f", "a|b|c"},
+        {"(?i)Ab(c)De", "Ab|De"},   {"", ""},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        char room[64], marks[4];
-        size_t count = regex_literal_marks(text_of(cases[i].expression), room, marks, sizeof marks);
-        cr_expect(text_is((struct text){marks, count}, cases[i].literal), "%s: '%.*s'",
-                  cases[i].expression, (int)count, marks);
+        char room[64], joined[64] = "";
+        struct text runs[3];
+        size_t count = regex_literal_runs(text_of(cases[i].expression), room, runs, 3);
+        for (size_t k = 0; k < count; k++) {
+            strcat(joined, k > 0 ? "|" : "");
+            strncat(joined, runs[k].data, runs[k].length);
+        }
+        cr_expect_str_eq(joined, cases[i].literal, "%s: '%s'", cases[i].expression, joined);
     }
 }
