@@ -49,24 +49,20 @@ static struct literal_filter *make_filter(const struct literal *literals, size_t
     return count > 0 ? literal_filter_new(literals, count) : NULL;
 }
 
-static struct literal_machine *make_machine(struct literal *literals, size_t count) {
-    return count > 0 ? literal_machine_new(literals, count) : NULL;
-}
-
 /* Makes what searches a lane for literals. */
 static void make_literals(const struct plan *plan, const struct lane_atoms *atoms,
                           struct sigma_lane *lane) {
     struct literal *literals = calloc((size_t)atoms->count + 1, sizeof *literals);
     if (literals == NULL)
         abort();
-    size_t count = list_literals(plan, atoms, FINDER_CONTAINS_WIDE, literals);
-    lane->wide_filter = make_filter(literals, count);
-    lane->wide_machine = make_machine(literals, count);
     size_t early = list_literals(plan, atoms, FINDER_CONTAINS, literals);
-    size_t late = list_literals(plan, atoms, FINDER_CONTAINS_LATE, literals + early);
     lane->filter = make_filter(literals, early);
-    lane->late_filter = make_filter(literals + early, late);
-    lane->machine = make_machine(literals, early + late);
+    size_t wide = list_literals(plan, atoms, FINDER_CONTAINS_WIDE, literals + early);
+    lane->wide_filter = make_filter(literals + early, wide);
+    size_t late = list_literals(plan, atoms, FINDER_CONTAINS_LATE, literals + early + wide);
+    lane->late_filter = make_filter(literals + early + wide, late);
+    if (early + wide + late > 0)
+        lane->machine = literal_machine_new(literals, early + wide + late);
     free(literals);
 }
 
@@ -133,10 +129,9 @@ void sigma_lanes_fini(struct sigma_lanes *lanes) {
         affix_tree_destroy(&lane->prefixes);
         affix_tree_destroy(&lane->suffixes);
         literal_filter_destroy(&lane->filter);
+        literal_filter_destroy(&lane->wide_filter);
         literal_filter_destroy(&lane->late_filter);
         literal_machine_destroy(&lane->machine);
-        literal_filter_destroy(&lane->wide_filter);
-        literal_machine_destroy(&lane->wide_machine);
     }
     free(lanes->items);
     equal_table_fini(&lanes->texts);

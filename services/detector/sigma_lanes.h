@@ -11,18 +11,17 @@
 #include "services/detector/literal_machine.h"
 #include "services/detector/sigma_plan.h"
 
-/* Literals are searched for by filters and, in texts that these leave, by machines; each is NULL
- * when there are none. */
 struct sigma_lane {
     uint32_t present;            /* the atom "has a value", or SIGMA_NONE */
     bool has_texts, has_numbers; /* in the tables */
     struct affix_tree *prefixes; /* this and the next: NULL when there is none */
     struct affix_tree *suffixes;
+    /* Literals are searched for by filters, NULL for none, and in texts that one of these leaves,
+     * by a machine that knows those of all three, so that a long text is passed through once. */
     struct literal_filter *filter;      /* of those that bear witness */
+    struct literal_filter *wide_filter; /* the same, for values that are not ASCII */
     struct literal_filter *late_filter; /* of the others */
-    struct literal_machine *machine;    /* of both: a long text is not passed through twice */
-    struct literal_filter *wide_filter; /* this and the next: for values that are not ASCII */
-    struct literal_machine *wide_machine;
+    struct literal_machine *machine;
 };
 
 struct sigma_lanes {

@@ -45,58 +45,58 @@ static void look_up(struct sigma_runner *runner, uint32_t number, const struct v
                             fields_folded(runner->fields, value), atoms);
 }
 
-/* Adds the literals that a value has: the filter's at once or, in a text that it leaves to the
- * machine, all of this by the next run of the searches. */
-static void search_by(struct sigma_runner *runner, const struct literal_filter *filter,
-                      const struct literal_machine *machine, const struct value *value,
-                      struct hit_set *atoms) {
-    if (filter == NULL || !value_is_comparable(value))
+/* The filter of the lane's literals that bear witness to rules of the event's route; NULL: none. */
+static const struct literal_filter *filter_of(const struct sigma_runner *runner, uint32_t lane) {
+    const struct sigma_route *route = runner->route;
+    bool is_own = lane == runner->engine->lanes.count - 1 && route->uses == KEYWORDS_OWN_FROM;
+    return is_own ? route->keywords : runner->engine->lanes.items[lane].filter;
+}
+
+/* Adds the literals of a filter that the text has; false when it leaves the text to a machine. */
+static bool search_filter(const struct literal_filter *filter, struct text text,
+                          struct hit_set *atoms) {
+    return filter == NULL || literal_filter_search(filter, text, atoms);
+}
+
+/* Adds the literals that bear witness and that a value has: at once or, in a text that is left to
+ * the lane's machine, by the next run of the searches. */
+static void search_literals(struct sigma_runner *runner, uint32_t number, const struct value *value,
+                            struct hit_set *atoms) {
+    const struct sigma_lane *lane = &runner->engine->lanes.items[number];
+    if (!value_is_comparable(value))
         return;
     struct text folded = fields_folded(runner->fields, value);
-    if (!literal_filter_search(filter, folded, atoms))
-        literal_searches_add(&runner->searches, machine, folded, atoms);
-}
-
-/* The same for those of a lane that are not ASCII. */
-static void search_wide(struct sigma_runner *runner, const struct sigma_lane *lane,
-                        const struct value *value, struct hit_set *atoms) {
+    bool is_whole = search_filter(filter_of(runner, number), folded, atoms);
     if (lane->wide_filter != NULL && !text_is_ascii(value->text))
-        search_by(runner, lane->wide_filter, lane->wide_machine, value, atoms);
+        is_whole &= search_filter(lane->wide_filter, folded, atoms);
+    if (!is_whole)
+        literal_searches_add(&runner->searches, lane->machine, folded, atoms);
 }
 
-/* The same for those that are late, unless the value is one that any filter leaves to the lane's
- * machine, which passed through it for the witnesses. */
+/* The same for those that are late, unless the machine passed through the value for witnesses. */
 static void search_late(struct sigma_runner *runner, uint32_t number, const struct value *value,
                         struct hit_set *atoms) {
     const struct sigma_lane *lane = &runner->engine->lanes.items[number];
-    bool is_machined = lane->filter != NULL && (runner->route->bits.ways[number] & BY_LITERALS);
-    if (is_machined && value_is_comparable(value) &&
-        fields_folded(runner->fields, value).length > FILTER_TEXT_MAX)
+    if (!value_is_comparable(value))
         return;
-    search_by(runner, lane->late_filter, lane->machine, value, atoms);
+    struct text folded = fields_folded(runner->fields, value);
+    bool is_passed = folded.length > FILTER_TEXT_MAX && filter_of(runner, number) != NULL &&
+                     (runner->route->bits.ways[number] & BY_LITERALS) != 0;
+    if (!is_passed && !search_filter(lane->late_filter, folded, atoms))
+        literal_searches_add(&runner->searches, lane->machine, folded, atoms);
 }
 
 static void search_ways(struct sigma_runner *runner, const struct value_question *question,
                         struct hit_set *atoms) {
-    const struct sigma_lanes *lanes = &runner->engine->lanes;
-    const struct sigma_lane *lane = &lanes->items[question->lane];
-    const struct sigma_lane *keywords = &lanes->items[lanes->count - 1];
     const struct value *value = question->value;
     if (question->ways & BY_LOOK_UP)
         look_up(runner, question->lane, value, atoms);
-    if (question->ways & BY_LITERALS) {
-        search_by(runner, lane->filter, lane->machine, value, atoms);
-        search_wide(runner, lane, value, atoms);
-    }
+    if (question->ways & BY_LITERALS)
+        search_literals(runner, question->lane, value, atoms);
     if (question->ways & BY_LATE_LITERALS)
         search_late(runner, question->lane, value, atoms);
-    if (question->ways & BY_KEYWORDS) {
-        const struct sigma_route *route = runner->route;
-        bool has_own = route->uses == KEYWORDS_OWN_FROM;
-        search_by(runner, has_own ? route->keywords : keywords->filter, keywords->machine, value,
-                  atoms);
-        search_wide(runner, keywords, value, atoms);
-    }
+    if (question->ways & BY_KEYWORDS)
+        search_literals(runner, runner->engine->lanes.count - 1, value, atoms);
 }
 
 /* Makes the question for a value's atoms, to be asked soon. */
@@ -323,14 +323,12 @@ void sigma_search_witnesses(struct sigma_runner *runner) {
 }
 
 void sigma_runner_scan(struct sigma_runner *runner, struct fields *fields) {
-    const struct sigma_lane *lanes = runner->engine->lanes.items;
     runner->fields = fields;
     hit_set_clear(&runner->atoms);
     for (uint32_t i = 0; i < fields->count; i++) {
         const struct value *value = &fields->values[i];
         if (value->field >= 0)
-            search_by(runner, lanes[value->field].filter, lanes[value->field].machine, value,
-                      &runner->atoms);
+            search_literals(runner, (uint32_t)value->field, value, &runner->atoms);
     }
     literal_searches_run(&runner->searches);
 }

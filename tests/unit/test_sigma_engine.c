@@ -1,5 +1,6 @@
 /* test_sigma_engine.c: the engine says of every event what each rule, walked the plain way, says of
  * it; and hostile values cost little. */
+#include "services/detector/sigma_engine_parts.h"
 #include "services/detector/sigma_rules.h"
 #include "tests/support/event_reader.h"
 #include "tests/support/random_rules.h"
@@ -11,8 +12,11 @@
 #define SETS 200
 #define RULES_MAX 40
 #define EVENTS_A_SET 20
-/* Each event comes as often: what its values have is found, found and remembered, and known. */
+/* Each event comes as often: what its values have is found, found and remembered, and known. In one
+ * set of so many events come so often that a logsource has filters of its own. */
 #define TIMES 3
+#define FREQUENT_ONE_IN 4
+#define FREQUENT_TIMES (KEYWORDS_OWN_FROM + TIMES)
 /* Of all rules, one in so many at least is legal, and of all judgements one in so many a match;
  * else nothing is tested. */
 #define LEGAL_ONE_IN 2
@@ -89,6 +93,9 @@ static void judge_event(struct bench *bench, struct random_source *source, uint6
     cr_assert_not_null(event);
     fields_load(bench->fields, bench->rules->names, event);
     struct logsource logsource = logsource_find(bench->rules->logsources, bench->fields, &unknown);
+    const uint32_t *matched;
+    for (int i = TIMES; seed % FREQUENT_ONE_IN == 0 && i < FREQUENT_TIMES; i++)
+        (void)sigma_runner_run(bench->runner, bench->fields, &logsource, &matched);
     for (int i = 0; i < TIMES; i++)
         compare(bench, &logsource, buffer_text(&document), seed, seen);
     buffer_fini(&document);
@@ -109,4 +116,36 @@ Test(sigma_engine, says_what_every_rule_says_by_itself, .timeout = 300) {
     cr_expect_gt(seen.matches * MATCHES_ONE_IN, seen.judged, "%zu matches in %zu judgements",
                  seen.matches, seen.judged);
     cr_log_info("%zu rules, %zu judgements, %zu matches", seen.legal, seen.judged, seen.matches);
+}
+
+/* A logsource all of whose keywords that bear witness are not ASCII has no filter for those that
+ * are: its long values have not been searched when a rule asks for the others. */
+Test(sigma_engine, a_logsource_with_wide_keywords_finds_the_late_ones) {
+    static const char *const texts[] = {
+        "title: T0\nid: 00000000-0000-4000-8000-000000000000\nlogsource: {category: test}\n"
+        "detection:\n    k: [wïtness]\n    l: [first, second, third]\n    condition: k and l\n",
+        "title: T1\nid: 00000000-0000-4000-8000-000000000001\nlogsource: {category: other}\n"
+        "detection:\n    k: [elsewhere]\n    condition: k\n",
+    };
+    const struct logsource logsource = {.category = TEXT("test")};
+    static char document[50000], filler[20000];
+    const uint32_t *matched;
+    struct bench bench = {
+        .rules = sigma_rules_new(), .reader = event_reader_new(), .fields = fields_new()};
+    bench.workspace.regex = sigma_regex_workspace_new();
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
+        sigma_rules_add_text(bench.rules, "wide.yml", text_of(texts[i]));
+    sigma_rules_finish(bench.rules);
+    cr_assert_eq(bench.rules->count, 2);
+    bench.runner = sigma_runner_new(bench.rules->engine);
+    memset(filler, 'x', sizeof filler - 1);
+    snprintf(document, sizeof document,
+             "{\"event_type\":\"unknown\",\"metadata\":{\"a\":\"WÏTNESS\",\"b\":\"%sthird\"}}",
+             filler);
+    fields_load(bench.fields, bench.rules->names,
+                event_reader_read(bench.reader, text_of(document), (struct wall_time){1}));
+    for (int i = 0; i < FREQUENT_TIMES; i++)
+        cr_expect_eq(sigma_runner_run(bench.runner, bench.fields, &logsource, &matched), 1, "%d",
+                     i);
+    bench_fini(&bench);
 }
