@@ -67,7 +67,7 @@ static size_t find_shortest(const struct literal *literals, size_t count, size_t
 /* True when groups are what tells the places where these literals may be. */
 static bool are_few(const struct literal_filter *filter, const struct literal *literals,
                     size_t count) {
-    if (count > FEW_MAX || filter->shortest < FEW_KEY_MIN || !literal_places_can_be_few())
+    if (count > FEW_MAX || filter->shortest < FEW_KEY || !literal_places_can_be_few())
         return false;
     for (size_t i = 0; i < count; i++)
         if (!text_is_ascii(literals[i].text))
@@ -163,12 +163,10 @@ static struct drafts make_drafts(const struct literal_filter *filter,
     return drafts;
 }
 
-/* Puts a key into a group; the bytes that it lacks may be any. */
+/* Puts a key into a group. */
 static void add_to_group(struct literal_filter *filter, uint64_t key, uint32_t group) {
-    for (size_t i = 0; i < KEY_MAX; i++)
-        for (uint32_t nibble = 0; nibble < NIBBLES; nibble++)
-            if (i >= filter->key_size || (key >> 8 * i) % NIBBLES == nibble)
-                filter->groups[i][nibble] |= (uint8_t)(1 << group);
+    for (size_t i = 0; i < FEW_KEY; i++)
+        filter->groups[i][(key >> 8 * i) % NIBBLES] |= (uint8_t)(1 << group);
 }
 
 /* Sets the bits by which a key is found. */

@@ -32,10 +32,10 @@
 #define HASH_LAST 0x85ebca77u
 /* The bit in which bytes may differ where the filter is loose. */
 #define SAME_BIT 0x20
-/* Literals that are few enough to be told by groups of their keys, all ASCII, with keys of at least
- * so many bytes. */
+/* Literals that are few enough to be told by groups of their keys, all of them ASCII: the first
+ * FEW_KEY bytes count, which every key has. */
 #define FEW_MAX 32
-#define FEW_KEY_MIN 6
+#define FEW_KEY 6
 #define FEW_GROUPS 8
 /* Values of the lowest four bits of a byte. */
 #define NIBBLES 16
@@ -75,7 +75,7 @@ struct literal_filter {
     uint32_t *lists;     /* where in `entries` each begins, and behind the last */
     uint32_t singles;    /* where the entries of single bytes begin */
     uint32_t end;
-    uint8_t groups[KEY_MAX][NIBBLES]; /* by the place of a byte in a key and the byte's lowest bits:
+    uint8_t groups[FEW_KEY][NIBBLES]; /* by the place of a byte in a key and the byte's lowest bits:
                                          a bit for each group that such a key is in */
     char *entries;                    /* beside each other, each at a multiple of its alignment */
 };

@@ -88,8 +88,8 @@ __attribute__((target("avx2"))) static uint64_t find_few_avx2(const struct liter
     uint64_t places = 0;
     for (size_t i = 0; i < count; i += FEW_STEP) {
         __m256i groups = _mm256_set1_epi8(-1);
-#pragma GCC unroll 7
-        for (size_t k = 0; k < KEY_MAX; k++) {
+#pragma GCC unroll 6
+        for (size_t k = 0; k < FEW_KEY; k++) {
             const __m128i *of = (const __m128i *)(const void *)filter->groups[k];
             __m256i bytes = _mm256_loadu_si256((const __m256i *)(const void *)(at + i + k));
             __m256i own = _mm256_broadcastsi128_si256(_mm_loadu_si128(of));

@@ -18,9 +18,9 @@ struct sigma_lane {
     struct affix_tree *suffixes;
     /* Literals are searched for by filters, NULL for none, and in texts that one of these leaves,
      * by a machine that knows those of all three, so that a long text is passed through once. */
-    struct literal_filter *filter;      /* of those that bear witness */
-    struct literal_filter *wide_filter; /* the same, for values that are not ASCII */
-    struct literal_filter *late_filter; /* of the others */
+    struct literal_filter *filter;      /* of those that are ASCII and bear witness */
+    struct literal_filter *late_filter; /* of the others that are ASCII */
+    struct literal_filter *wide_filter; /* of those beyond ASCII, for values that are too */
     struct literal_machine *machine;
 };
 

@@ -20,7 +20,7 @@ enum atom_finder {
     FINDER_NUMBER_EQUAL,  /* the table of numbers */
     FINDER_PREFIX,        /* the tree of beginnings */
     FINDER_SUFFIX,        /* the tree of ends */
-    FINDER_CONTAINS,      /* the machine of ASCII literals that bear witness */
+    FINDER_CONTAINS,      /* the filter of ASCII literals that bear witness */
     FINDER_CONTAINS_LATE, /* that of the other ASCII literals, when asked */
     FINDER_CONTAINS_WIDE, /* that of the others, for values that are not ASCII */
     FINDER_PRESENT,       /* the field has a value */

@@ -60,6 +60,7 @@ static void begin(struct sigma_runner *runner, struct fields *fields) {
     runner->reduced_value = NULL;
     runner->tried = 0;
     hit_set_clear(&runner->atoms);
+    memset(runner->candidates, 0, runner->engine->rule_words * sizeof *runner->candidates);
     memset(runner->terms, 0, (runner->engine->term_count / 64 + 1) * sizeof *runner->terms);
     hit_set_clear(&runner->asked);
     hit_set_clear(&runner->attempted);
@@ -107,13 +108,12 @@ static bool rule_matches(struct sigma_runner *runner, uint32_t rule) {
 }
 
 /* Lists the rules to try, the gravest first: searches that give up are rationed (sigma_match.c),
- * and a mild rule shall not use up what a grave one needs. No candidates are left. */
+ * and a mild rule shall not use up what a grave one needs. */
 static void list_tried(struct sigma_runner *runner) {
     const struct sigma_route_bits *bits = &runner->route->bits;
     uint32_t *rules = runner->rules;
     for (uint32_t word = 0; word < runner->engine->rule_words; word++) {
         uint64_t left = (runner->candidates[word] & bits->rules[word]) | bits->always[word];
-        runner->candidates[word] = 0;
         for (; left != 0; left &= left - 1)
             *rules++ = word * 64 + (uint32_t)__builtin_ctzll(left);
     }

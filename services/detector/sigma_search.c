@@ -45,7 +45,27 @@ static void look_up(struct sigma_runner *runner, uint32_t number, const struct v
                             fields_folded(runner->fields, value), atoms);
 }
 
-/* The filter of the lane's literals that bear witness to rules of the event's route; NULL: none. */
+/* True when the value is one of the texts in the metadata. */
+static bool is_in_metadata(const struct fields *fields, uint32_t index) {
+    return index >= fields->members && index < fields->searched &&
+           fields->values[index].kind == VALUE_TEXT;
+}
+
+/* How the route wants a value to be searched for witnesses. */
+static uint8_t ways_for(const struct sigma_runner *runner, uint32_t index) {
+    const struct sigma_route *route = runner->route;
+    const uint8_t *ways = route->bits.ways;
+    const struct value *value = &runner->fields->values[index];
+    uint32_t keywords = runner->engine->lane_count - 1;
+    bool by_keywords = index < runner->fields->searched && (ways[keywords] & BY_LITERALS) != 0 &&
+                       value->text.length >= route->keyword_shortest &&
+                       !(runner->is_free_of_keywords && is_in_metadata(runner->fields, index));
+    return (uint8_t)((value->field >= 0 ? ways[value->field] : 0) |
+                     (by_keywords ? BY_KEYWORDS : 0));
+}
+
+/* The filter of the lane's literals that bear witness: for keywords, once the event's route has its
+ * own, to the route's rules; NULL: none. */
 static const struct literal_filter *filter_of(const struct sigma_runner *runner, uint32_t lane) {
     const struct sigma_route *route = runner->route;
     bool is_own = lane == runner->engine->lanes.count - 1 && route->uses == KEYWORDS_OWN_FROM;
@@ -73,17 +93,24 @@ static void search_literals(struct sigma_runner *runner, uint32_t number, const 
         literal_searches_add(&runner->searches, lane->machine, folded, atoms);
 }
 
-/* The same for those that are late, unless the machine passed through the value for witnesses. */
-static void search_late(struct sigma_runner *runner, uint32_t number, const struct value *value,
+/* True when the lane's machine passed through the value when it was searched for witnesses. */
+static bool was_passed(const struct sigma_runner *runner, uint32_t lane, const struct value *value,
+                       struct text folded) {
+    uint8_t ways = ways_for(runner, (uint32_t)(value - runner->fields->values));
+    bool was_searched = lane == runner->engine->lanes.count - 1 ? (ways & BY_KEYWORDS) != 0
+                                                                : (ways & BY_LITERALS) != 0;
+    return was_searched && folded.length > FILTER_TEXT_MAX && filter_of(runner, lane) != NULL;
+}
+
+/* The same for those that are late, unless the machine found them before. */
+static void search_late(struct sigma_runner *runner, uint32_t lane, const struct value *value,
                         struct hit_set *atoms) {
-    const struct sigma_lane *lane = &runner->engine->lanes.items[number];
     if (!value_is_comparable(value))
         return;
+    const struct sigma_lane *of = &runner->engine->lanes.items[lane];
     struct text folded = fields_folded(runner->fields, value);
-    bool is_passed = folded.length > FILTER_TEXT_MAX && filter_of(runner, number) != NULL &&
-                     (runner->route->bits.ways[number] & BY_LITERALS) != 0;
-    if (!is_passed && !search_filter(lane->late_filter, folded, atoms))
-        literal_searches_add(&runner->searches, lane->machine, folded, atoms);
+    if (!was_passed(runner, lane, value, folded) && !search_filter(of->late_filter, folded, atoms))
+        literal_searches_add(&runner->searches, of->machine, folded, atoms);
 }
 
 static void search_ways(struct sigma_runner *runner, const struct value_question *question,
@@ -281,25 +308,6 @@ static bool is_free_of_keywords(struct sigma_runner *runner) {
         return false;
     hit_set_clear(&runner->found);
     return literal_filter_search(route->loose, text, &runner->found) && runner->found.count == 0;
-}
-
-/* True when the value is one of the texts in the metadata. */
-static bool is_in_metadata(const struct fields *fields, uint32_t index) {
-    return index >= fields->members && index < fields->searched &&
-           fields->values[index].kind == VALUE_TEXT;
-}
-
-/* How the route wants a value to be searched for witnesses. */
-static uint8_t ways_for(const struct sigma_runner *runner, uint32_t index) {
-    const struct sigma_route *route = runner->route;
-    const uint8_t *ways = route->bits.ways;
-    const struct value *value = &runner->fields->values[index];
-    uint32_t keywords = runner->engine->lane_count - 1;
-    bool by_keywords = index < runner->fields->searched && (ways[keywords] & BY_LITERALS) != 0 &&
-                       value->text.length >= route->keyword_shortest &&
-                       !(runner->is_free_of_keywords && is_in_metadata(runner->fields, index));
-    return (uint8_t)((value->field >= 0 ? ways[value->field] : 0) |
-                     (by_keywords ? BY_KEYWORDS : 0));
 }
 
 void sigma_search_witnesses(struct sigma_runner *runner) {

@@ -90,7 +90,7 @@ static inline const char *text_find(struct text text, struct text part) {
 
 /* True when the part stands in the text; an empty one does in any. */
 static inline bool text_contains(struct text text, struct text part) {
-    return text_find(text, part) != NULL;
+    return part.length == 0 || text_find(text, part) != NULL;
 }
 
 #endif

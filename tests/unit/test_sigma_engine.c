@@ -1,7 +1,7 @@
 /* test_sigma_engine.c: the engine says of every event what each rule, walked the plain way, says of
  * it; and hostile values cost little. */
-#include "services/detector/sigma_engine_parts.h"
 #include "services/detector/sigma_rules.h"
+#include "services/detector/sigma_runner_parts.h"
 #include "tests/support/event_reader.h"
 #include "tests/support/random_rules.h"
 #include "tests/support/tree_match.h"
@@ -118,34 +118,101 @@ Test(sigma_engine, says_what_every_rule_says_by_itself, .timeout = 300) {
     cr_log_info("%zu rules, %zu judgements, %zu matches", seen.legal, seen.judged, seen.matches);
 }
 
-/* A logsource all of whose keywords that bear witness are not ASCII has no filter for those that
- * are: its long values have not been searched when a rule asks for the others. */
-Test(sigma_engine, a_logsource_with_wide_keywords_finds_the_late_ones) {
-    static const char *const texts[] = {
-        "title: T0\nid: 00000000-0000-4000-8000-000000000000\nlogsource: {category: test}\n"
-        "detection:\n    k: [wïtness]\n    l: [first, second, third]\n    condition: k and l\n",
-        "title: T1\nid: 00000000-0000-4000-8000-000000000001\nlogsource: {category: other}\n"
-        "detection:\n    k: [elsewhere]\n    condition: k\n",
-    };
-    const struct logsource logsource = {.category = TEXT("test")};
-    static char document[50000], filler[20000];
-    const uint32_t *matched;
-    struct bench bench = {
+#define RULE(number, category, detection)                                                          \
+    "title: T" number "\nid: 00000000-0000-4000-8000-00000000000" number                           \
+    "\nlogsource: {category: " category "}\ndetection:\n" detection
+#define LATE_KEYWORDS "    l: [first, second, third]\n"
+
+static const struct logsource tested = {{"test", 4}, {NULL, 0}, {NULL, 0}};
+
+static void bench_init_texts(struct bench *bench, const char *const *texts) {
+    *bench = (struct bench){
         .rules = sigma_rules_new(), .reader = event_reader_new(), .fields = fields_new()};
-    bench.workspace.regex = sigma_regex_workspace_new();
-    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
-        sigma_rules_add_text(bench.rules, "wide.yml", text_of(texts[i]));
-    sigma_rules_finish(bench.rules);
-    cr_assert_eq(bench.rules->count, 2);
-    bench.runner = sigma_runner_new(bench.rules->engine);
-    memset(filler, 'x', sizeof filler - 1);
-    snprintf(document, sizeof document,
-             "{\"event_type\":\"unknown\",\"metadata\":{\"a\":\"WÏTNESS\",\"b\":\"%sthird\"}}",
-             filler);
-    fields_load(bench.fields, bench.rules->names,
-                event_reader_read(bench.reader, text_of(document), (struct wall_time){1}));
+    bench->workspace.regex = sigma_regex_workspace_new();
+    for (; *texts != NULL; texts++)
+        sigma_rules_add_text(bench->rules, "texts.yml", text_of(*texts));
+    sigma_rules_finish(bench->rules);
+    cr_assert_eq(bench->rules->refusal_count, 0);
+    bench->runner = sigma_runner_new(bench->rules->engine);
+}
+
+/* Loads an event with this metadata, between whose two parts `filler` stands `times` times. */
+static void load_event(struct bench *bench, const char *before, const char *filler, size_t times,
+                       const char *after) {
+    struct buffer document;
+    buffer_init(&document, SIZE_MAX);
+    buffer_printf(&document, "{\"event_type\":\"unknown\",\"metadata\":{%s", before);
+    for (size_t i = 0; i < times; i++)
+        buffer_append_text(&document, text_of(filler));
+    buffer_printf(&document, "%s}}", after);
+    fields_load(bench->fields, bench->rules->names,
+                event_reader_read(bench->reader, buffer_text(&document),
+                                  (struct wall_time){1748865600000}));
+    buffer_fini(&document);
+}
+
+/* The first rule matches the event however often it comes, so also when its logsource has filters
+ * of its own. */
+static void expect_match(const char *const *texts, const char *before, const char *filler,
+                         size_t times, const char *after) {
+    struct bench bench;
+    const uint32_t *matched;
+    bench_init_texts(&bench, texts);
+    load_event(&bench, before, filler, times, after);
     for (int i = 0; i < FREQUENT_TIMES; i++)
-        cr_expect_eq(sigma_runner_run(bench.runner, bench.fields, &logsource, &matched), 1, "%d",
-                     i);
+        cr_assert_eq(sigma_runner_run(bench.runner, bench.fields, &tested, &matched), 1,
+                     "%s %zu x %s: time %d", before, times, filler, i);
+    bench_fini(&bench);
+}
+
+/* A value that was not searched for the keywords that bear witness is searched for the others: in a
+ * logsource where the first are all beyond ASCII; where the event's metadata, shorter than what its
+ * value folds to, is free of them; where the value is too short for them. */
+Test(sigma_engine, finds_keywords_that_bear_no_witness_in_long_values) {
+    static char long_rule[8000], keyword[6001];
+    const char *const wide[] = {
+        RULE("0", "test", "    k: [wïtness]\n" LATE_KEYWORDS "    condition: k and l\n"),
+        RULE("1", "other", "    k: [elsewhere]\n    condition: k\n"), NULL};
+    const char *const grown[] = {RULE("0", "test",
+                                      "    s:\n        event_type: unknown\n" LATE_KEYWORDS
+                                      "    condition: s and l\n"),
+                                 RULE("1", "test", "    k: [witnessed]\n    condition: k\n"), NULL};
+    const char *const longer[] = {grown[0], long_rule, NULL};
+    memset(keyword, 'q', sizeof keyword - 1);
+    snprintf(long_rule, sizeof long_rule, RULE("1", "test", "    k: ['%s']\n    condition: k\n"),
+             keyword);
+    expect_match(wide, "\"a\":\"WÏTNESS\",\"b\":\"", "x", 20000, "third\"");
+    expect_match(grown, "\"a\":\"", "\u023a", 1500, "third\"");
+    expect_match(longer, "\"a\":\"", "x", 5000, "third\"");
+}
+
+/* What stands behind a keyword, in the value or behind it, is nothing to it. */
+Test(sigma_engine, finds_short_keywords_before_any_byte) {
+    const char *const keyword[] = {RULE("0", "test", "    k: [abcdef]\n    condition: k\n"), NULL};
+    const char *const field[] = {
+        RULE("0", "test", "    s:\n        a|contains: abcdef\n    condition: s\n"), NULL};
+    expect_match(keyword, "\"a\":\"xxabcdef\",\"b\":\"z\"", "", 0, "");
+    expect_match(keyword, "\"a\":\"xxabcdefä\"", "", 0, "");
+    expect_match(field, "\"a\":\"xxabcdefä\"", "", 0, "");
+}
+
+/* What is found while one event's rules are tried makes no rule a candidate for the next event. */
+Test(sigma_engine, an_event_leaves_no_candidates_to_the_next) {
+    const char *const texts[] = {
+        RULE("0", "other", "    s:\n        a|contains: shared\n        b: x\n    condition: s\n"),
+        RULE("1", "test",
+             "    s:\n        b: trigger\n    l:\n        a|contains: shared\n"
+             "    condition: s and not l\n"),
+        NULL};
+    const struct logsource other = {.category = TEXT("other")};
+    struct bench bench;
+    const uint32_t *matched;
+    bench_init_texts(&bench, texts);
+    load_event(&bench, "\"a\":\"shared\",\"b\":\"trigger\"", "", 0, "");
+    cr_expect_eq(sigma_runner_run(bench.runner, bench.fields, &tested, &matched), 0);
+    cr_expect_eq(bench.runner->tried, 1);
+    load_event(&bench, "\"a\":\"nothing\"", "", 0, "");
+    cr_expect_eq(sigma_runner_run(bench.runner, bench.fields, &other, &matched), 0);
+    cr_expect_eq(bench.runner->tried, 0);
     bench_fini(&bench);
 }

@@ -41,6 +41,7 @@ Test(text_contains, finds_what_memmem_finds) {
 
 Test(text_contains, has_no_place_for_a_longer_part) {
     cr_expect(text_contains(TEXT(""), TEXT("")));
+    cr_expect(text_contains((struct text){NULL, 0}, TEXT("")));
     cr_expect(text_contains(TEXT("text"), TEXT("")));
     cr_expect(!text_contains(TEXT("text"), TEXT("texts")));
     cr_expect(text_contains(TEXT("text"), TEXT("text")));
