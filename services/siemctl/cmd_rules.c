@@ -70,7 +70,9 @@ const struct command command_rules = {
         "  siemctl rules check deploy/rules                  0: all load, 1: some are refused\n"
         "  siemctl rules test rule.yml event.json            0: it matches, 1: it does not\n"
         "  siemctl rules test rule.yml '{\"EventID\": 4625}'\n"
-        "  siemctl rules backtest deploy/rules old.ndjson    hits by rule and correlation\n"
+        "  siemctl rules backtest deploy/rules old.ndjson    hits by rule and correlation; 0: all "
+        "rules and\n"
+        "                                                    lines were read, 1: not all\n"
         "  siemctl rules list                                those in use, with their hits\n"
         "  siemctl rules reload                              0: all took theirs, 1: not all\n",
     .options = options,

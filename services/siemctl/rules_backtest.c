@@ -36,7 +36,10 @@ static void on_interrupt(int signal) {
     interrupted = 1;
 }
 
-/* Keeps why a line is no event. */
+/* Why a line is no event; of the first so many lines it is told. */
+enum { ERRORS_SHOWN_MAX = 20 };
+
+/* Keeps it. */
 static void note_error(struct replay *replay, uint64_t line, const char *words) {
     pthread_mutex_lock(&replay->lock);
     if (replay->error_count < REPLAY_ERRORS_MAX) {
@@ -127,12 +130,14 @@ static int compare_errors(const void *left, const void *right) {
     return (a->line > b->line) - (a->line < b->line);
 }
 
-static void print_errors(struct replay *replay) {
-    enum { SHOWN_MAX = 20 };
+static void print_errors(struct replay *replay, uint64_t unreadable) {
+    size_t shown = 0;
     qsort(replay->errors, replay->error_count, sizeof *replay->errors, compare_errors);
-    for (size_t i = 0; i < replay->error_count && i < SHOWN_MAX; i++)
-        fprintf(stderr, "  line %llu: %s\n", (unsigned long long)replay->errors[i].line,
-                replay->errors[i].words);
+    for (; shown < replay->error_count && shown < ERRORS_SHOWN_MAX; shown++)
+        fprintf(stderr, "  line %llu: %s\n", (unsigned long long)replay->errors[shown].line,
+                replay->errors[shown].words);
+    if (unreadable > shown)
+        fprintf(stderr, "  and %llu more lines\n", (unsigned long long)(unreadable - shown));
 }
 
 static int finish(const struct rules_arguments *arguments, struct backtest *test) {
@@ -149,14 +154,14 @@ static int finish(const struct rules_arguments *arguments, struct backtest *test
     else
         rules_hits_print(test->hits, test->correlations, &sums);
     fflush(stdout);
-    print_errors(replay);
+    print_errors(replay, sums.unreadable);
     if (error != 0)
         fprintf(stderr, "siemctl rules: reading ended early: %s\n", strerror(error));
     if (interrupted)
         fprintf(stderr, "siemctl rules: interrupted\n");
     if (error != 0 || interrupted)
         return RULES_ERROR;
-    return sums.unreadable == 0 ? RULES_YES : RULES_NO;
+    return sums.unreadable == 0 && test->rules->refusal_count == 0 ? RULES_YES : RULES_NO;
 }
 
 static int test_fd(const struct rules_arguments *arguments, struct backtest *test, int fd) {

@@ -5,7 +5,9 @@
 #include "services/ingest/normalize.h"
 #include "services/siemctl/json_tree.h"
 
+#include <errno.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 /* Every timestamp is taken as it is written. */
 #define ANY_TIME_MS (200ll * 366 * 24 * 3600 * 1000)
@@ -35,6 +37,10 @@ struct sigma_rules *rules_read(const struct rules_arguments *arguments, const ch
                                          arguments->placeholders,
                                          {arguments->rules_shadow, arguments->rules_disabled}};
     struct sigma_rules *rules = NULL;
+    if (access(path, R_OK) != 0) {
+        fprintf(stderr, "siemctl rules: %s: %s\n", path, strerror(errno));
+        return NULL;
+    }
     if (rule_set_read(&paths, explanations, &rules) != STATUS_OK)
         return NULL; /* the log, which is on stderr, has said why */
     return rules;

@@ -144,6 +144,15 @@ def test_backtest_counts_hits_by_rule(tmp_path, rule, threads):
     status, out, _ = rules("backtest", rule, "-", given=events[0] + "\n")
     assert status == 0 and "1     medium" in out and "1 of 1 events matched" in out
     assert rules("backtest", rule, "/nowhere")[0] == ERROR
+    assert rules("backtest", "/nowhere", "-") == (ERROR, "", "siemctl rules: /nowhere: No such file or directory\n")
+
+
+def test_backtest_tells_how_much_was_not_read(tmp_path, rule):
+    status, _, err = rules("backtest", rule, "-", given="{\n" * 25)
+    assert status == 1 and err.count("  line ") == 20 and err.endswith("  and 5 more lines\n")
+    (tmp_path / "bad.yml").write_text(RULE.replace("and not admin", "and nobody"))
+    status, out, err = rules("backtest", str(tmp_path), "-", given=json.dumps(EVENT) + "\n")
+    assert status == 1 and "1 of 1 events matched" in out and "bad.yml:11: " in err
 
 
 CORRELATED = """title: Odd user
