@@ -108,41 +108,51 @@ static void link_value(struct fields *fields, uint32_t number, int32_t index) {
     fields->last[number] = index;
 }
 
-/* Stores a value and links it to a field, unless the number is -1. */
-static void append_one(struct fields *fields, int32_t number, const struct value *value) {
-    struct value *stored = new_value(fields);
-    *stored = *value;
-    stored->field = number;
-    stored->next = -1;
+/* Makes a value one of a field's, unless the number is -1. */
+static void name_value(struct fields *fields, int32_t number, uint32_t index) {
+    fields->values[index].field = number;
+    fields->values[index].next = -1;
     if (number >= 0)
-        link_value(fields, (uint32_t)number, (int32_t)fields->count - 1);
+        link_value(fields, (uint32_t)number, (int32_t)index);
 }
 
-void fields_append(struct fields *fields, struct member_numbers numbers, struct value value) {
-    switch (value.kind) {
+struct value *fields_append(struct fields *fields) {
+    struct value *value = new_value(fields);
+    *value = (struct value){.kind = VALUE_NULL};
+    return value;
+}
+
+void fields_complete(struct fields *fields, struct member_numbers numbers) {
+    uint32_t index = fields->count - 1;
+    struct value *value = &fields->values[index];
+    switch (value->kind) {
     case VALUE_INTEGER:
-        value.real = (double)value.integer;
-        describe_number(fields, &value);
+        value->real = (double)value->integer;
+        describe_number(fields, value);
         break;
     case VALUE_REAL:
-        describe_number(fields, &value);
+        describe_number(fields, value);
         break;
     case VALUE_SWITCH:
-        value.text = value.integer ? TEXT("true") : TEXT("false");
-        value.folded = value.text;
+        value->text = value->integer ? TEXT("true") : TEXT("false");
+        value->folded = value->text;
         break;
     case VALUE_NULL:
     case VALUE_TEXT:
     case VALUE_OTHER:
         break;
     }
-    append_one(fields, numbers.bare, &value);
-    if (numbers.full >= 0)
-        append_one(fields, numbers.full, &value);
+    name_value(fields, numbers.bare, index);
+    if (numbers.full < 0)
+        return;
+    struct value *copy = new_value(fields);
+    *copy = fields->values[index];
+    name_value(fields, numbers.full, index + 1);
 }
 
 static void add_top(struct fields *fields, int32_t number, struct value value) {
-    fields_append(fields, (struct member_numbers){number, -1}, value);
+    *fields_append(fields) = value;
+    fields_complete(fields, (struct member_numbers){number, -1});
 }
 
 static void add_top_text(struct fields *fields, int32_t number, struct text text) {

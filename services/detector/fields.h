@@ -44,10 +44,10 @@ struct fields {
     struct value *values;
     uint32_t count;
     uint32_t capacity;
-    uint32_t searched; /* values before this one are what keywords search */
-    uint32_t members;  /* of these, values from this one on are of the metadata */
+    uint32_t searched;     /* values before this one are what keywords search */
+    uint32_t members;      /* of these, values from this one on are of the metadata */
     struct bytes metadata; /* the event's, as it came */
-    struct arena arena; /* folded texts and decimals, until the next load */
+    struct arena arena;    /* folded texts and decimals, until the next load */
 };
 
 /* True when a value has something to compare with. */
@@ -91,9 +91,13 @@ static inline struct text fields_folded(struct fields *fields, const struct valu
     return value->folded;
 }
 
-/* For fields_metadata.c: a new value at the end of a field's (and of its alias's); the numbers may
- * be -1. */
-void fields_append(struct fields *fields, struct member_numbers numbers, struct value value);
+/* For fields_metadata.c: a new value, null until its kind is set and what the kind needs; in its
+ * place, for copies of a whole line of the cache are slow to wait for. Valid until the next. */
+struct value *fields_append(struct fields *fields);
+
+/* The same: completes the value that was appended last and puts it at the end of a field's (and of
+ * its alias's); the numbers may be -1. */
+void fields_complete(struct fields *fields, struct member_numbers numbers);
 
 /* Adds the members of an event's metadata (fields_metadata.c). */
 void fields_load_metadata(struct fields *fields, struct bytes metadata);

@@ -70,12 +70,15 @@ static double real_of_bits(uint64_t bits, bool is_double) {
     return (double)real;
 }
 
-/* The value of a number above what an int64_t holds keeps its exact digits. */
-static struct value unsigned_value(struct fields *fields, uint64_t number) {
-    if (number <= INT64_MAX)
-        return (struct value){.kind = VALUE_INTEGER, .integer = (int64_t)number};
-    struct text digits = arena_printf(&fields->arena, "%llu", (unsigned long long)number);
-    return (struct value){.kind = VALUE_REAL, .text = digits, .real = (double)number};
+/* Sets a number; one above what an int64_t holds keeps its exact digits. */
+static void set_unsigned(struct fields *fields, uint64_t number, struct value *value) {
+    value->kind = number <= INT64_MAX ? VALUE_INTEGER : VALUE_REAL;
+    value->integer = (int64_t)number;
+    if (value->kind == VALUE_INTEGER)
+        return;
+    value->integer = 0;
+    value->real = (double)number;
+    value->text = arena_printf(&fields->arena, "%llu", (unsigned long long)number);
 }
 
 /* Sign-extends a number of `size` bytes. */
@@ -85,26 +88,29 @@ static int64_t signed_of(uint64_t number, unsigned size) {
 }
 
 /* Takes a nil, a bool or a number whose lead is given. */
-static struct value take_scalar(struct fields *fields, struct cursor *cursor, uint8_t lead) {
-    if (lead <= 0x7f || lead >= 0xe0)
-        return (struct value){.kind = VALUE_INTEGER, .integer = (int8_t)lead};
-    if (lead == 0xc0)
-        return (struct value){.kind = VALUE_NULL};
-    if (lead == 0xc2 || lead == 0xc3)
-        return (struct value){.kind = VALUE_SWITCH, .integer = lead & 1};
-    if (lead == 0xca || lead == 0xcb) {
+static void take_scalar(struct fields *fields, struct cursor *cursor, uint8_t lead,
+                        struct value *value) {
+    value->kind = VALUE_INTEGER;
+    if (lead <= 0x7f || lead >= 0xe0) {
+        value->integer = (int8_t)lead;
+    } else if (lead == 0xc0) {
+        value->kind = VALUE_NULL;
+    } else if (lead == 0xc2 || lead == 0xc3) {
+        value->kind = VALUE_SWITCH;
+        value->integer = lead & 1;
+    } else if (lead == 0xca || lead == 0xcb) {
         uint64_t bits = take_number(cursor, lead == 0xcb ? 8 : 4);
-        return (struct value){.kind = VALUE_REAL, .real = real_of_bits(bits, lead == 0xcb)};
-    }
-    if (lead >= 0xcc && lead <= 0xcf)
-        return unsigned_value(fields, take_number(cursor, 1u << (lead - 0xcc)));
-    if (lead >= 0xd0 && lead <= 0xd3) {
+        value->kind = VALUE_REAL;
+        value->real = real_of_bits(bits, lead == 0xcb);
+    } else if (lead >= 0xcc && lead <= 0xcf) {
+        set_unsigned(fields, take_number(cursor, 1u << (lead - 0xcc)), value);
+    } else if (lead >= 0xd0 && lead <= 0xd3) {
         unsigned size = 1u << (lead - 0xd0);
-        return (struct value){.kind = VALUE_INTEGER,
-                              .integer = signed_of(take_number(cursor, size), size)};
+        value->integer = signed_of(take_number(cursor, size), size);
+    } else {
+        cursor->broken = true;
+        value->kind = VALUE_OTHER;
     }
-    cursor->broken = true;
-    return (struct value){.kind = VALUE_OTHER};
 }
 
 /* The numbers under which rules know the member being read. A top-level field hides a member's bare
@@ -175,8 +181,8 @@ static void load_value(struct fields *fields, struct cursor *cursor, struct path
     if (cursor->broken)
         return;
     if (!take_length(cursor, lead, &length)) {
-        struct value value = take_scalar(fields, cursor, lead);
-        fields_append(fields, numbers, value);
+        take_scalar(fields, cursor, lead, fields_append(fields));
+        fields_complete(fields, numbers);
         return;
     }
     bool is_list = (lead >= 0x90 && lead <= 0x9f) || lead == 0xdc || lead == 0xdd;
@@ -185,12 +191,15 @@ static void load_value(struct fields *fields, struct cursor *cursor, struct path
     if (is_list && length > 0) {
         load_elements(fields, cursor, path, length, numbers, depth - 1);
     } else if (is_map || is_list) {
-        fields_append(fields, numbers, (struct value){.kind = VALUE_OTHER});
+        fields_append(fields)->kind = VALUE_OTHER;
+        fields_complete(fields, numbers);
         load_members(fields, cursor, path, length, depth - 1);
     } else {
         struct text run = take_run(cursor, length);
-        enum value_kind kind = is_binary || cursor->broken ? VALUE_OTHER : VALUE_TEXT;
-        fields_append(fields, numbers, (struct value){.kind = kind, .text = run});
+        struct value *value = fields_append(fields);
+        value->kind = is_binary || cursor->broken ? VALUE_OTHER : VALUE_TEXT;
+        value->text = run;
+        fields_complete(fields, numbers);
     }
 }
 
