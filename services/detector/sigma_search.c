@@ -259,13 +259,12 @@ static bool has_literal(struct sigma_runner *runner, uint32_t lane, uint32_t ato
     uint32_t search = lane * SEARCHES + SEARCH_LATE_LITERALS;
     if (hit_set_has(&runner->atoms, atom))
         return true;
-    if (hit_set_has(&runner->searched, search) || hit_set_has(&runner->attempted, atom))
+    if (hit_set_has(&runner->searched, search))
         return false;
     if (!is_tried_alone(runner, lane)) {
         sigma_search_lane(runner, lane, SEARCH_LATE_LITERALS);
         return hit_set_has(&runner->atoms, atom);
     }
-    (void)hit_set_add(&runner->attempted, atom);
     if (!lane_contains(runner, lane, literal))
         return false;
     (void)hit_set_add(&runner->atoms, atom);
