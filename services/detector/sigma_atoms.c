@@ -5,8 +5,9 @@
 #include "services/detector/reduced_text.h"
 #include "services/detector/regex_literal.h"
 
-/* A literal of a glob shorter than this tells too little. */
-#define HINT_MIN 3
+/* A literal shorter than this is no hint: of keywords, which are looked for in all values. In a
+ * field one character says more than that the field is there. */
+#define KEYWORD_HINT_MIN 3
 
 static void add_to_key(struct plan *plan, const void *data, size_t length) {
     buffer_append(&plan->key, data, length);
@@ -160,27 +161,22 @@ static struct text longest_run(const struct sigma_glob *glob) {
     return longest;
 }
 
-/* A literal that is in every value the pattern matches; null: none is known. */
+/* A literal that is in every value the pattern matches; empty: none is known. */
 static struct text needed_literal(struct plan *plan, const struct sigma_pattern *pattern) {
-    struct text none = {NULL, 0}, run;
     switch (pattern->kind) {
     case SIGMA_PATTERN_EXACT:
     case SIGMA_PATTERN_PREFIX:
     case SIGMA_PATTERN_SUFFIX:
     case SIGMA_PATTERN_CONTAINS:
-        run = pattern->literal;
-        break;
+        return pattern->literal;
     case SIGMA_PATTERN_GLOB:
-        run = longest_run(&pattern->glob);
-        break;
+        return longest_run(&pattern->glob);
     case SIGMA_PATTERN_REGEX:
-        run = regex_literal_find(pattern->expression,
-                                 arena_alloc(&plan->passing, pattern->expression.length + 1));
-        break;
+        return regex_literal_find(pattern->expression,
+                                  arena_alloc(&plan->passing, pattern->expression.length + 1));
     default:
-        return none;
+        return (struct text){NULL, 0};
     }
-    return run.length >= HINT_MIN ? run : none;
 }
 
 /* The atom "contains this literal", folded. */
@@ -208,9 +204,10 @@ static uint32_t hint_of(struct plan *plan, uint32_t lane, const struct sigma_pat
     struct text literal = needed_literal(plan, pattern);
     bool needs_no_value = pattern->kind == SIGMA_PATTERN_NULL ||
                           (pattern->kind == SIGMA_PATTERN_EXISTS && !pattern->is_on);
-    if (literal.data != NULL)
+    bool is_keyword = lane == plan_keywords_lane(plan);
+    if (literal.length >= (is_keyword ? KEYWORD_HINT_MIN : 1))
         return contains_atom(plan, lane, literal);
-    if (needs_no_value || lane == plan_keywords_lane(plan))
+    if (needs_no_value || is_keyword)
         return SIGMA_NONE;
     return present_atom(plan, lane);
 }
