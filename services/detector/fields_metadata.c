@@ -72,11 +72,12 @@ static double real_of_bits(uint64_t bits, bool is_double) {
 
 /* Sets a number; one above what an int64_t holds keeps its exact digits. */
 static void set_unsigned(struct fields *fields, uint64_t number, struct value *value) {
-    value->kind = number <= INT64_MAX ? VALUE_INTEGER : VALUE_REAL;
-    value->integer = (int64_t)number;
-    if (value->kind == VALUE_INTEGER)
+    if (number <= INT64_MAX) {
+        value->kind = VALUE_INTEGER;
+        value->integer = (int64_t)number;
         return;
-    value->integer = 0;
+    }
+    value->kind = VALUE_REAL;
     value->real = (double)number;
     value->text = arena_printf(&fields->arena, "%llu", (unsigned long long)number);
 }

@@ -36,10 +36,7 @@ static void on_interrupt(int signal) {
     interrupted = 1;
 }
 
-/* Why a line is no event; of the first so many lines it is told. */
-enum { ERRORS_SHOWN_MAX = 20 };
-
-/* Keeps it. */
+/* Keeps why a line is no event. */
 static void note_error(struct replay *replay, uint64_t line, const char *words) {
     pthread_mutex_lock(&replay->lock);
     if (replay->error_count < REPLAY_ERRORS_MAX) {
@@ -130,14 +127,21 @@ static int compare_errors(const void *left, const void *right) {
     return (a->line > b->line) - (a->line < b->line);
 }
 
-static void print_errors(struct replay *replay, uint64_t unreadable) {
+/* Tells why lines are no events, of so many of them. */
+static void print_errors(struct replay *replay) {
+    enum { SHOWN_MAX = 20 };
+    uint64_t too_long = replay_source_too_long(replay->source);
+    uint64_t rejected = atomic_load(&replay->rejected);
     size_t shown = 0;
     qsort(replay->errors, replay->error_count, sizeof *replay->errors, compare_errors);
-    for (; shown < replay->error_count && shown < ERRORS_SHOWN_MAX; shown++)
+    for (; shown < replay->error_count && shown < SHOWN_MAX; shown++)
         fprintf(stderr, "  line %llu: %s\n", (unsigned long long)replay->errors[shown].line,
                 replay->errors[shown].words);
-    if (unreadable > shown)
-        fprintf(stderr, "  and %llu more lines\n", (unsigned long long)(unreadable - shown));
+    if (rejected > shown)
+        fprintf(stderr, "  and %llu more\n", (unsigned long long)(rejected - shown));
+    if (too_long > 0)
+        fprintf(stderr, "  %llu longer than %d KiB: one event a line is wanted\n",
+                (unsigned long long)too_long, REPLAY_LINE_MAX / 1024);
 }
 
 static int finish(const struct rules_arguments *arguments, struct backtest *test) {
@@ -154,7 +158,7 @@ static int finish(const struct rules_arguments *arguments, struct backtest *test
     else
         rules_hits_print(test->hits, test->correlations, &sums);
     fflush(stdout);
-    print_errors(replay, sums.unreadable);
+    print_errors(replay);
     if (error != 0)
         fprintf(stderr, "siemctl rules: reading ended early: %s\n", strerror(error));
     if (interrupted)

@@ -149,7 +149,9 @@ def test_backtest_counts_hits_by_rule(tmp_path, rule, threads):
 
 def test_backtest_tells_how_much_was_not_read(tmp_path, rule):
     status, _, err = rules("backtest", rule, "-", given="{\n" * 25)
-    assert status == 1 and err.count("  line ") == 20 and err.endswith("  and 5 more lines\n")
+    assert status == 1 and err.count("  line ") == 20 and err.endswith("  and 5 more\n")
+    status, _, err = rules("backtest", rule, "-", given="[" * 200000 + "\n" + json.dumps(EVENT) + "\n")
+    assert status == 1 and err.endswith("  1 longer than 128 KiB: one event a line is wanted\n") and "more\n" not in err
     (tmp_path / "bad.yml").write_text(RULE.replace("and not admin", "and nobody"))
     status, out, err = rules("backtest", str(tmp_path), "-", given=json.dumps(EVENT) + "\n")
     assert status == 1 and "1 of 1 events matched" in out and "bad.yml:11: " in err
