@@ -14,7 +14,7 @@
 #include "services/ingest/spool_writer.h"
 
 /* No sync is put off for longer; likewise no batch. */
-#define SYNC_LATER_MS 5
+#define SYNC_LATER_MS 25
 #define GATHER_MS 3
 /* With so many events under way, a batch of fewer than GATHER_EVENTS waits. */
 #define GATHER_FROM 12
