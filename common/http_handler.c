@@ -116,6 +116,8 @@ static enum MHD_Result on_piece(struct http_request *request, struct bytes piece
 
 /* The request is whole, or was resumed. */
 static enum MHD_Result on_whole(struct http_request *request) {
+    if (request->phase == HTTP_PHASE_DEFERRED)
+        return MHD_YES; /* asked again, before its connection is suspended */
     if (request->worker->winding_up && !atomic_load(&request->answered)) {
         request->close_after = true;
         http_handler_fail(request, 503, "Service is stopping");
@@ -126,9 +128,7 @@ static enum MHD_Result on_whole(struct http_request *request) {
         request->route->on_complete(request);
         assert(request->deferred || atomic_load(&request->answered));
         if (request->deferred) {
-            request->phase = HTTP_PHASE_DEFERRED;
             http_worker_watch(request);
-            MHD_suspend_connection(request->mhd);
             return MHD_YES;
         }
     }
@@ -159,6 +159,7 @@ void http_handler_completed(void *context, struct MHD_Connection *mhd, void **re
     struct http_request *request = *request_context;
     if (request == NULL)
         return;
+    assert(request->phase != HTTP_PHASE_DEFERRED && request->phase != HTTP_PHASE_SUSPENDED);
     *request_context = NULL;
     if (request->phase != HTTP_PHASE_ANSWERED)
         http_metrics_end(request);

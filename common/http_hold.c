@@ -21,18 +21,16 @@ void http_hold_end(struct http_request *request) {
 }
 
 /* Nobody but the end of the hold resumes it: it has no deadline of its own. */
-static void suspend(struct http_request *request) {
-    request->phase = HTTP_PHASE_DEFERRED;
+static void defer(struct http_request *request) {
     request->deadline.ns = INT64_MAX;
     http_worker_watch(request);
-    MHD_suspend_connection(request->mhd);
 }
 
 bool http_hold_settle(struct http_request *request) {
     while (request->on_ready != NULL && !atomic_load(&request->answered)) {
         int waiting = HOLD_WAITING;
         if (atomic_compare_exchange_strong(&request->hold, &waiting, HOLD_SUSPENDED)) {
-            suspend(request);
+            defer(request);
             return true;
         }
         void (*on_ready)(struct http_request *) = request->on_ready;

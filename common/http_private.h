@@ -66,9 +66,11 @@ struct http_route_metrics;
 
 /* Where a request stands; its worker's thread only. */
 enum http_phase {
-    HTTP_PHASE_BODY,     /* headers are there, the body is coming */
-    HTTP_PHASE_DEFERRED, /* suspended until somebody answers */
-    HTTP_PHASE_ANSWERED, /* the answer was given to libmicrohttpd */
+    HTTP_PHASE_BODY,      /* headers are there, the body is coming */
+    HTTP_PHASE_DEFERRED,  /* somebody will answer; its connection is about to be suspended */
+    HTTP_PHASE_SUSPENDED, /* it is */
+    HTTP_PHASE_RESUMED,   /* the worker has it back; libmicrohttpd is about to ask again */
+    HTTP_PHASE_ANSWERED,  /* the answer was given to libmicrohttpd */
 };
 
 struct http_request {
@@ -374,7 +376,7 @@ void http_handler_fail(struct http_request *request, int code, const char *reaso
 /* http_hold.c */
 
 /* The request is whole: lets its holds have their say. True when one still waits, and the
- * connection is suspended. */
+ * request is deferred. */
 bool http_hold_settle(struct http_request *request);
 
 /* http_guard.c */

@@ -41,6 +41,7 @@ void http_worker_give_back(struct http_request *request) {
 
 void http_worker_watch(struct http_request *request) {
     struct http_worker *worker = request->worker;
+    request->phase = HTTP_PHASE_DEFERRED;
     http_connection_pause(request->connection);
     request->deferred_prev = NULL;
     request->deferred_next = worker->deferred;
@@ -67,6 +68,7 @@ static bool worker_resume(struct http_worker *worker) {
     while (list != NULL) {
         struct http_request *next = list->next;
         http_worker_unwatch(list);
+        list->phase = HTTP_PHASE_RESUMED;
         MHD_resume_connection(list->mhd);
         list = next;
     }
@@ -120,11 +122,27 @@ static void worker_listen(struct http_worker *worker, struct mono_time now) {
         http_listen_watch(worker, true);
 }
 
+/* Suspends the connections of what was deferred since the last time: those at the list's front.
+ *
+ * Not in the handler: libmicrohttpd is reading a connection then, and remembers it so. It would be
+ * read again when it is resumed, in vain, and having nothing more to read go into epoll with its
+ * answer, and out again with its next request. Suspended here, by the thread that runs the daemon
+ * and before anything else can happen to it, it is known to be done with reading; its next request
+ * is looked for when its answer has gone out, and mostly there. */
+static void worker_suspend(struct http_worker *worker) {
+    for (struct http_request *at = worker->deferred;
+         at != NULL && at->phase == HTTP_PHASE_DEFERRED; at = at->deferred_next) {
+        at->phase = HTTP_PHASE_SUSPENDED;
+        MHD_suspend_connection(at->mhd);
+    }
+}
+
 /* Requests come in and answers go out; with TLS, through it. */
 static void worker_run(struct http_worker *worker) {
     if (worker->tls != NULL)
         http_tls_turn(worker->tls);
     MHD_run(worker->daemon);
+    worker_suspend(worker);
     if (worker->tls != NULL)
         http_tls_turn(worker->tls);
 }
