@@ -18,6 +18,10 @@
 
 #define EVENTS BATCH_EVENTS_MAX
 #define GROUPS 4096
+#define MIXED_THREAT 100
+#define MIXED_THREAT_ADDRESSES 50
+#define MIXED_ADDRESSES 4000
+#define MIXED_USERS 997
 #define START_MS INT64_C(1785628500000)
 
 static struct commit_fixture fixture;
@@ -41,27 +45,65 @@ struct shape {
     uint32_t threats;  /* so many; 0: all */
     uint32_t events;   /* of a batch; 0: EVENTS */
     uint32_t together; /* batches of a call; 0: one */
+    bool is_mixed;     /* events as load.lua has them: one in MIXED_THREAT is a threat */
 };
 
 static const struct shape shapes[] = {
-    {"plain events", NULL, 0, 0, 0, false, 0, 0, 0},
-    {"plain events, 32 a batch, 4 batches a call", NULL, 0, 0, 0, false, 0, 32, 4},
-    {"plain events, 16 batches a call", NULL, 0, 0, 0, false, 0, 0, 16},
-    {"1 threat, 32 events a batch", NULL, 0, 1, 0, true, 0, 32, 0},
-    {"3 threats, 4 batches a call", NULL, 0, 3, 0, true, 0, 0, 4},
-    {"13 threats", NULL, 0, 13, 0, true, 0, 0, 0},
-    {"13 threats, 16 batches a call", NULL, 0, 13, 0, true, 0, 0, 16},
-    {"13 contributions, 4096 groups, none fires", &many, 1, 13, GROUPS, false, 0, 0, 0},
-    {"256 contributions, 4096 groups, none fires", &many, 1, 256, GROUPS, false, 0, 0, 0},
-    {"13 contributions, 50 groups, all fire", &made_five, 1, 13, 50, false, 0, 0, 0},
-    {"256 contributions, 4096 groups, most fire", &made_five, 1, 256, GROUPS, false, 0, 0, 0},
-    {"256 contributions, 1 group, fires", &made_five, 1, 256, 1, false, 0, 0, 0},
-    {"13 contributions, 4096 groups, first of an order", &made_ordered, 1, 13, GROUPS, false, 0, 0,
-     0},
-    {"256 contributions, 4096 groups, last of an order", &made_ordered, 2, 256, GROUPS, false, 0, 0,
-     0},
-    {"13 threats first, 243 last of an order, 16 a call", &made_ordered, 1, 256, GROUPS, true, 13,
-     0, 16},
+    {.name = "plain events"},
+    {.name = "plain events, 32 a batch, 4 batches a call", .events = 32, .together = 4},
+    {.name = "plain events, 16 batches a call", .together = 16},
+    {.name = "mixed events, 64 a batch", .is_mixed = true, .events = 64},
+    {.name = "mixed events, 16 batches a call", .is_mixed = true, .together = 16},
+    {.name = "1 threat, 32 events a batch", .is_threat = true, .contributing = 1, .events = 32},
+    {.name = "3 threats, 4 batches a call", .is_threat = true, .contributing = 3, .together = 4},
+    {.name = "13 threats", .is_threat = true, .contributing = 13},
+    {.name = "13 threats, 16 batches a call",
+     .is_threat = true,
+     .contributing = 13,
+     .together = 16},
+    {.name = "13 contributions, 4096 groups, none fires",
+     .correlation = &many,
+     .rule = 1,
+     .contributing = 13,
+     .group_count = GROUPS},
+    {.name = "256 contributions, 4096 groups, none fires",
+     .correlation = &many,
+     .rule = 1,
+     .contributing = 256,
+     .group_count = GROUPS},
+    {.name = "13 contributions, 50 groups, all fire",
+     .correlation = &made_five,
+     .rule = 1,
+     .contributing = 13,
+     .group_count = 50},
+    {.name = "256 contributions, 4096 groups, most fire",
+     .correlation = &made_five,
+     .rule = 1,
+     .contributing = 256,
+     .group_count = GROUPS},
+    {.name = "256 contributions, 1 group, fires",
+     .correlation = &made_five,
+     .rule = 1,
+     .contributing = 256,
+     .group_count = 1},
+    {.name = "13 contributions, 4096 groups, first of an order",
+     .correlation = &made_ordered,
+     .rule = 1,
+     .contributing = 13,
+     .group_count = GROUPS},
+    {.name = "256 contributions, 4096 groups, last of an order",
+     .correlation = &made_ordered,
+     .rule = 2,
+     .contributing = 256,
+     .group_count = GROUPS},
+    {.name = "13 threats first, 243 last of an order, 16 a call",
+     .correlation = &made_ordered,
+     .rule = 1,
+     .contributing = 256,
+     .group_count = GROUPS,
+     .is_threat = true,
+     .threats = 13,
+     .together = 16},
 };
 
 static double redis_seconds(void) {
@@ -77,11 +119,24 @@ static double redis_seconds(void) {
     return total;
 }
 
+static struct made_event make_mixed(uint64_t number, int64_t time_ms) {
+    if (number % MIXED_THREAT == 0)
+        return made_threat(time_ms, SEVERITY_MEDIUM,
+                           keys[number / MIXED_THREAT % MIXED_THREAT_ADDRESSES]);
+    struct made_event made = made_benign(time_ms);
+    made.event.source_ip = text_of(keys[number % MIXED_ADDRESSES]);
+    made.event.username = text_of(keys[number % MIXED_USERS]);
+    return made;
+}
+
 static void make_batch(const struct shape *shape, uint64_t seq) {
     made_batch_init(&batch, seq);
     uint32_t events = shape->events > 0 ? shape->events : EVENTS;
-    for (uint32_t i = 0; i < events; i++) {
-        struct made_event made = made_benign(START_MS + (int64_t)seq * 10);
+    int64_t time_ms = START_MS + (int64_t)seq * 10;
+    for (uint32_t i = 0; shape->is_mixed && i < events; i++)
+        made_batch_add(&batch, make_mixed(seq * events + i, time_ms));
+    for (uint32_t i = 0; !shape->is_mixed && i < events; i++) {
+        struct made_event made = made_benign(time_ms);
         if (i < (shape->threats > 0 ? shape->threats : shape->contributing) && shape->is_threat)
             made = made_threat(made.event.time_ms, SEVERITY_MEDIUM,
                                keys[(seq * shape->contributing + i) % 50]);
