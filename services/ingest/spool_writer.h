@@ -94,6 +94,9 @@ struct out_events {
     bool unsynced;  /* appended since the last sync */
     int sync_timer; /* 0: none, here and below */
     int gather_timer;
+    size_t crowd;       /* waited for a verdict at once; see writer_later.c */
+    unsigned rest;      /* batches that do not wait for it */
+    unsigned next_rest; /* so many, when it does not come */
     int slow_timer;
     int fast_timer;
     unsigned slow_ticks;
@@ -151,6 +154,9 @@ void writer_sync_later(struct out_events *writer);
 
 /* True when what waits had better wait for more; writer_store_now comes soon in any case. */
 bool writer_gathers(struct out_events *writer);
+
+/* What waited is stored. */
+void writer_gathered(struct out_events *writer);
 
 /* Ends what was put off; without the loop nothing of it would come. */
 void writer_later_end(struct out_events *writer);

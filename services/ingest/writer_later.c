@@ -7,9 +7,12 @@
  * milliseconds. A power cut in between loses events here that nobody was told of; what Redis had
  * counted of them already is put into the books when the epoch is closed (close_epochs.lua).
  *
- * A batch costs every process some wake-ups and Redis a sync, however small it is. While many
- * events are under way a small batch waits for company, until a receipt comes; with few there are
- * few clients, and each has its answer soonest when nothing waits.
+ * A batch costs every process some wake-ups and cold caches, and Redis a sync, however small it is.
+ * So while many events are under way a small batch waits for company, until a receipt comes. And
+ * clients who waited for one batch are answered together and mostly ask again together: a batch
+ * waits until as many have come as waited at once lately, the crowd. When they do not come, it is
+ * not tried again for a while, and a longer one each time. With few clients each has its answer
+ * soonest when nothing waits.
  */
 #include "services/ingest/spool_writer.h"
 
@@ -19,6 +22,12 @@
 /* With so many events under way, a batch of fewer than GATHER_EVENTS waits. */
 #define GATHER_FROM 12
 #define GATHER_EVENTS 32
+/* Fewer clients are no crowd; more go in several batches: one is made while another is judged. */
+#define CROWD_MIN 16
+#define CROWD_BATCH 64
+/* Batches that do not wait for the crowd after it did not come: twice as many each time. */
+#define REST_FIRST 8
+#define REST_LONGEST 256
 
 void writer_sync(struct out_events *writer) {
     if (!writer->unsynced)
@@ -50,21 +59,55 @@ void writer_sync_later(struct out_events *writer) {
         writer->sync_timer = start_timer(writer, SYNC_LATER_MS, on_sync_due);
 }
 
+/* Whether batches wait for the crowd. */
+static bool awaits_crowd(const struct out_events *writer) {
+    return writer->rest == 0 && writer->crowd >= CROWD_MIN;
+}
+
+/* Events a batch waits for; 0: it does not. */
+static size_t wanted_events(const struct out_events *writer) {
+    if (awaits_crowd(writer))
+        return writer->crowd < CROWD_BATCH ? writer->crowd : CROWD_BATCH;
+    return writer->window.events < GATHER_FROM ? 0 : GATHER_EVENTS;
+}
+
+/* The crowd did not come. */
+static void give_up_crowd(struct out_events *writer) {
+    writer->crowd = 0;
+    writer->next_rest = writer->next_rest == 0 ? REST_FIRST : 2 * writer->next_rest;
+    if (writer->next_rest > REST_LONGEST)
+        writer->next_rest = REST_LONGEST;
+    writer->rest = writer->next_rest;
+}
+
 static int on_gather_over(zloop_t *loop, int timer, void *context) {
     (void)loop, (void)timer;
     struct out_events *writer = context;
     writer->gather_timer = 0;
+    if (awaits_crowd(writer))
+        give_up_crowd(writer);
     writer_store_now(writer);
     return 0;
 }
 
 bool writer_gathers(struct out_events *writer) {
-    if (writer->window.events < GATHER_FROM || writer->pending != NULL ||
-        submission_queue_has(&writer->queue, GATHER_EVENTS))
+    if (writer->pending != NULL || submission_queue_has(&writer->queue, wanted_events(writer)))
         return false;
     if (writer->gather_timer == 0)
         writer->gather_timer = start_timer(writer, GATHER_MS, on_gather_over);
     return true;
+}
+
+void writer_gathered(struct out_events *writer) {
+    if (writer->rest > 0)
+        writer->rest--;
+    else if (writer->gather_timer != 0)
+        writer->next_rest = 0;
+    if (writer->gather_timer != 0)
+        zloop_timer_end(writer->loop, writer->gather_timer);
+    writer->gather_timer = 0;
+    if (writer->crowd < writer->waiters.count)
+        writer->crowd = writer->waiters.count;
 }
 
 void writer_later_end(struct out_events *writer) {

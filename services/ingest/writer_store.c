@@ -176,6 +176,7 @@ void writer_store_now(struct out_events *writer) {
     writer_publish_books(writer);
     for (size_t i = 0; i < count; i++)
         answer(writer, &writer->round[i]);
+    writer_gathered(writer);
     submission_queue_settle(&writer->queue, bytes, false);
     if (status != STATUS_OK)
         writer_refuse_pending(writer, status);

@@ -428,6 +428,47 @@ Test(out_events, small_batches_gather_while_others_are_under_way) {
     RUN_UNTIL(next_seq_is, 5);
 }
 
+static void submit_many(uint64_t count) {
+    for (uint64_t i = 0; i < count; i++)
+        submit(1, true);
+}
+
+/* Clients who waited at once are waited for the next time, though nothing is under way; when they
+ * do not come, not for long, and not for some batches behind that. */
+Test(out_events, a_batch_waits_for_the_crowd) {
+    start_writer();
+    start_detector();
+    start_incident();
+    submit_many(16);
+    writer_store(writer);
+    RUN_UNTIL(answers_reached, 16);
+    submit_many(15);
+    writer_store(writer);
+    cr_assert(next_seq_is(1), "one of them is not there yet");
+    submit(1, true);
+    writer_store(writer);
+    cr_assert(next_seq_is(2));
+    RUN_UNTIL(answers_reached, 32);
+    submit_many(3);
+    writer_store(writer);
+    cr_assert(next_seq_is(2));
+    RUN_UNTIL(answers_reached, 35);
+    cr_assert(next_seq_is(3));
+    submit_many(16);
+    writer_store(writer);
+    RUN_UNTIL(answers_reached, 51);
+    for (uint64_t seq = 4; seq < 10; seq++) {
+        submit(1, true);
+        writer_store(writer);
+        cr_assert(next_seq_is(seq + 1), "batch %" PRIu64 " does not wait", seq);
+        RUN_UNTIL(answers_reached, 48 + seq);
+    }
+    submit(1, true);
+    writer_store(writer);
+    cr_assert(next_seq_is(10), "it is tried again");
+    RUN_UNTIL(answers_reached, 58);
+}
+
 /* The sync is put off only as long as nobody's answer needs it. */
 Test(out_events, syncs_before_it_answers) {
     config.verdict_timeout_ms = 200;
