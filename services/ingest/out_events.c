@@ -64,9 +64,11 @@ static int on_fast_tick(zloop_t *loop, int timer, void *context) {
     (void)timer;
     struct out_events *writer = context;
     writer->fast_tick = false;
-    writer_sync(writer); /* before anybody hears that his event is stored */
+    struct mono_time now = clock_mono();
+    if (waiters_are_due(&writer->waiters, now))
+        writer_sync(writer); /* before anybody hears that his event is stored */
     writer_resend(writer);
-    waiters_expire(&writer->waiters, clock_mono());
+    waiters_expire(&writer->waiters, now);
     writer_publish_books(writer);
     writer_arm_tick(writer);
     return 0;
@@ -106,6 +108,7 @@ static void hook(struct out_events *writer) {
     if (zloop_poller(writer->loop, &item, on_submitted, writer) != 0 || writer->slow_timer < 0)
         abort();
     zloop_poller_set_tolerant(writer->loop, &item);
+    writer_later_begin(writer);
 }
 
 static void unhook(struct out_events *writer) {

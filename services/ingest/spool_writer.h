@@ -91,9 +91,11 @@ struct out_events {
     struct crashes crashes;
     bool blocked;   /* EVENTS is full or has nobody; POLLOUT is watched */
     bool fast_tick; /* its timer is running */
-    bool unsynced;  /* appended since the last sync */
-    int sync_timer; /* 0: none, here and below */
-    int gather_timer;
+    bool unsynced;  /* appended since the last sync, first at unsynced_at */
+    struct mono_time unsynced_at;
+    int sync_timer;     /* 0: none */
+    int gather_fd;      /* a timer: far more are started than czmq has numbers for */
+    bool gathering;     /* it runs */
     size_t crowd;       /* waited for a verdict at once; see writer_later.c */
     unsigned rest;      /* batches that do not wait for it */
     unsigned next_rest; /* so many, when it does not come */
@@ -149,14 +151,17 @@ void writer_store_now(struct out_events *writer);
 /* Makes durable what was appended. */
 void writer_sync(struct out_events *writer);
 
-/* Has that happen soon. */
+/* Does that when it was put off long enough, or has it happen soon; after a round was sent. */
 void writer_sync_later(struct out_events *writer);
 
 /* True when what waits had better wait for more; writer_store_now comes soon in any case. */
 bool writer_gathers(struct out_events *writer);
 
-/* What waited is stored. */
-void writer_gathered(struct out_events *writer);
+/* What waited is stored; `came` wait for a verdict now, who did not before. */
+void writer_gathered(struct out_events *writer, size_t came);
+
+/* Readies what may be put off; needs the loop. */
+void writer_later_begin(struct out_events *writer);
 
 /* Ends what was put off; without the loop nothing of it would come. */
 void writer_later_end(struct out_events *writer);

@@ -76,6 +76,14 @@ void waiters_complete(struct waiters *waiters, const struct batch_verdicts *verd
     trim(waiters);
 }
 
+bool waiters_are_due(const struct waiters *waiters, struct mono_time now) {
+    for (size_t i = waiters->start; i < waiters->end; i++) {
+        if (waiters->items[i].submission != NULL && waiters->items[i].deadline.ns <= now.ns)
+            return true;
+    }
+    return false;
+}
+
 void waiters_expire(struct waiters *waiters, struct mono_time now) {
     for (size_t i = waiters->start; i < waiters->end; i++) {
         if (waiters->items[i].submission != NULL && waiters->items[i].deadline.ns <= now.ns)

@@ -34,6 +34,9 @@ void waiters_add(struct waiters *waiters, struct submission *submission,
 /* Answers all that wait for that batch. */
 void waiters_complete(struct waiters *waiters, const struct batch_verdicts *verdicts);
 
+/* True when the time of one of them is over. */
+bool waiters_are_due(const struct waiters *waiters, struct mono_time now);
+
 /* Answers TIMEOUT to those whose time is over; with INT64_MAX to all. */
 void waiters_expire(struct waiters *waiters, struct mono_time now);
 

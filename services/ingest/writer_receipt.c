@@ -129,7 +129,7 @@ void writer_on_receipt(void *context, const struct receipt *receipt) {
         for (uint32_t i = 0; i < receipt->batch_count; i++)
             waiters_complete(&writer->waiters, &receipt->batches[i]);
     }
-    if (writer->gather_timer != 0)
+    if (writer->gathering)
         writer_store(writer); /* what waited for this */
     writer_pump(writer);
     writer_publish_books(writer);

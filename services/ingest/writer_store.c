@@ -90,16 +90,16 @@ static size_t append_round(struct out_events *writer, enum status *ret_status) {
     return count;
 }
 
-/* Makes a round durable before it is sent, or soon. */
+/* Makes a round durable before it is sent, if somebody wants that. */
 static void sync_round(struct out_events *writer, size_t count) {
     bool wants_sync = false;
     for (size_t i = 0; i < count; i++)
         wants_sync |= writer->round[i].wants_sync;
+    if (count > 0 && !writer->unsynced)
+        writer->unsynced_at = clock_mono();
     writer->unsynced |= count > 0;
     if (wants_sync)
         writer_sync(writer);
-    else if (count > 0)
-        writer_sync_later(writer);
 }
 
 /* Sends a batch that was just stored from memory, when nothing older waits. */
@@ -174,13 +174,15 @@ void writer_store_now(struct out_events *writer) {
     counter_add(writer->metrics.events_accepted, events);
     counter_add(writer->metrics.batches_stored, count);
     writer_publish_books(writer);
+    size_t waited = writer->waiters.count;
     for (size_t i = 0; i < count; i++)
         answer(writer, &writer->round[i]);
-    writer_gathered(writer);
+    writer_gathered(writer, writer->waiters.count - waited);
     submission_queue_settle(&writer->queue, bytes, false);
     if (status != STATUS_OK)
         writer_refuse_pending(writer, status);
     writer_pump(writer);
+    writer_sync_later(writer);
     writer_arm_tick(writer);
     if (writer->pending != NULL)
         submission_queue_wake(&writer->queue);

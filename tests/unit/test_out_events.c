@@ -428,13 +428,31 @@ Test(out_events, small_batches_gather_while_others_are_under_way) {
     RUN_UNTIL(next_seq_is, 5);
 }
 
+/* What was put off long enough is done when a batch has gone out. */
+Test(out_events, syncs_behind_a_batch) {
+    start_writer();
+    start_detector();
+    commits = false;
+    submit(1, true);
+    writer_store(writer);
+    submit(1, true);
+    writer_store(writer);
+    cr_assert(writer->unsynced);
+    writer->unsynced_at = clock_mono_add_ms(writer->unsynced_at, -1000);
+    submit(1, true);
+    writer_store(writer);
+    cr_assert(next_seq_is(3));
+    cr_assert_not(writer->unsynced);
+    cr_assert_eq(writer->sync_timer, 0);
+}
+
 static void submit_many(uint64_t count) {
     for (uint64_t i = 0; i < count; i++)
         submit(1, true);
 }
 
 /* Clients who waited at once are waited for the next time, though nothing is under way; when they
- * do not come, not for long, and not for some batches behind that. */
+ * do not come, not for longer than a batch takes, and not for some batches behind that. */
 Test(out_events, a_batch_waits_for_the_crowd) {
     start_writer();
     start_detector();
