@@ -128,10 +128,11 @@ static void worker_listen(struct http_worker *worker, struct mono_time now) {
  * read again when it is resumed, in vain, and having nothing more to read go into epoll with its
  * answer, and out again with its next request. Suspended here, by the thread that runs the daemon
  * and before anything else can happen to it, it is known to be done with reading; its next request
- * is looked for when its answer has gone out, and mostly there. */
+ * is looked for when its answer has gone out, and mostly there. libmicrohttpd's manual calls only
+ * the handler a safe place, for the sake of daemons with threads of their own. */
 static void worker_suspend(struct http_worker *worker) {
-    for (struct http_request *at = worker->deferred;
-         at != NULL && at->phase == HTTP_PHASE_DEFERRED; at = at->deferred_next) {
+    for (struct http_request *at = worker->deferred; at != NULL && at->phase == HTTP_PHASE_DEFERRED;
+         at = at->deferred_next) {
         at->phase = HTTP_PHASE_SUSPENDED;
         MHD_suspend_connection(at->mhd);
     }

@@ -1,5 +1,5 @@
-/* writer_later.c: what may be put off: a sync that nobody waits for, and a small batch while others
- * are under way.
+/* writer_later.c: what may be put off: a sync that nobody waits for, and a batch that others are
+ * about to join.
  *
  * Who waits for a verdict is answered when Redis has committed his event and synced its own file.
  * The spool is needed then only to send again what a killed process took along, and for that the

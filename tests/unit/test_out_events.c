@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/timerfd.h>
 #include <unistd.h>
 
 #define EPOCHS_PLAYED 4
@@ -467,9 +468,13 @@ Test(out_events, a_batch_waits_for_the_crowd) {
     writer_store(writer);
     cr_assert(next_seq_is(2));
     RUN_UNTIL(answers_reached, 32);
+    writer->window.average_ns = 1000000;
     submit_many(3);
     writer_store(writer);
     cr_assert(next_seq_is(2));
+    struct itimerspec left;
+    cr_assert_eq(timerfd_gettime(writer->gather_fd, &left), 0);
+    cr_assert(left.it_value.tv_sec == 0 && left.it_value.tv_nsec <= 1000000);
     RUN_UNTIL(answers_reached, 35);
     cr_assert(next_seq_is(3));
     submit_many(16);
