@@ -14,16 +14,13 @@
 -- store (incident_store.lua), joining (incident_joining.lua), episodes (incident_episodes.lua), indices
 -- (incident_indices.lua), alerts (incident_alerts.lua), messages (incident_messages.lua).
 
-local call, insert, ipairs = redis.call, table.insert, ipairs
-
-local is_checked                -- in the present call
+local insert, ipairs = table.insert, ipairs
 
 -- Of each threat: the incident it joined, what it did to it ("opened", "escalated", "repeated"), whether an alert
 -- was queued, and how the incident stood afterwards.
 local outcomes
 
 local function begin(limits)
-    is_checked = false
     present.begin_call(limits)
     for _, module in ipairs({store, episodes, alerts, messages}) do module.begin_call() end
 end
@@ -63,7 +60,10 @@ local function revise()
     for _, incident in ipairs(store.list_touched()) do
         local was = incident.was
         if was.rules and incident.rules ~= was.rules then insert(incident.news, 'rules') end
-        if #incident.news > 0 then incident.revision = incident.revision + 1 end
+        if #incident.news > 0 then
+            incident.revision = incident.revision + 1
+            store.meet_audit()
+        end
         if incident.first_seen ~= was.first_seen then incident.timestamp = incident.first_seen end
         if incident.threats > 0 then
             if incident.source_ip ~= was.source_ip or incident.affected_user ~= was.affected_user or
@@ -79,15 +79,6 @@ local function incident_of(threat)
     return store.stands_for(outcomes.joined[threat])
 end
 
--- What is written to below must be what it should be.
-local function check()
-    call('ZCARD', key.timeline)
-    call('XLEN', key.threats)
-    call('XLEN', key.audit)
-    call('ZCARD', key.incidents)
-    is_checked = true
-end
-
 local function take(commit)
     begin_batch(commit)
     join()
@@ -96,7 +87,6 @@ local function take(commit)
     local answers, publisher_seq = messages.compose(outcomes, commit.seq_known)
     messages.list_for_reports()
     alerts.prepare()
-    if not is_checked then check() end
     local correlated = present.correlated
     return answers, publisher_seq, correlated and correlated.answers(incident_of, outcomes.queued) or {}
 end

@@ -61,7 +61,6 @@ local function read_hash(name, sum)
     hash = {values = {}}
     if #sum.fields > 0 then read_values('HMGET', name, sum.fields, hash.values) end
     hash.is_new = not hash.values[sum.fields[1]]
-    hash.room = sum.fields_max and sum.fields_max - call('HLEN', name)
     if name == key.rule_hits then call('HLEN', key.rule_last_hit) end
     hashes[name] = hash
 end
@@ -69,7 +68,7 @@ end
 local function read_set(name, sum)
     local set = sets[name]
     if set then return read_unknown('ZMSCORE', name, sum.names, set.scores) end
-    set = {scores = {}, new = 0, held = call('ZCARD', name)}
+    set = {scores = {}, new = 0}
     read_values('ZMSCORE', name, sum.names, set.scores)
     sets[name] = set
 end
@@ -79,16 +78,22 @@ local function read(sums, names)
     for name, sum in pairs(names) do read_set(name, sum) end
 end
 
-local function add_to_hash(hash, sum)
-    local values, fields, amounts, room = hash.values, sum.fields, sum.amounts, hash.room
+-- Whether one more new field may be counted.
+local function has_room(name, hash, fields_max)
+    hash.room = (hash.room or fields_max - call('HLEN', name)) - 1
+    return hash.room >= 0
+end
+
+local function add_to_hash(name, hash, sum)
+    local values, fields, amounts, fields_max = hash.values, sum.fields, sum.amounts, sum.fields_max
     hash.expire_at, hash.is_changed = hash.expire_at or sum.expire_at, true
     for i = 1, #fields do
         local field = fields[i]
         local value = values[field]
-        if not value and room then room = room - 1 end
-        if value or not room or room >= 0 then values[field] = (value or 0) + amounts[i] end
+        if value or not fields_max or has_room(name, hash, fields_max) then
+            values[field] = (value or 0) + amounts[i]
+        end
     end
-    hash.room = room
 end
 
 local function add_to_set(set, sum)
@@ -104,7 +109,7 @@ end
 
 -- Adds what was read.
 local function add(sums, names)
-    for name, sum in pairs(sums) do add_to_hash(hashes[name], sum) end
+    for name, sum in pairs(sums) do add_to_hash(name, hashes[name], sum) end
     for name, sum in pairs(names) do add_to_set(sets[name], sum) end
 end
 
@@ -142,12 +147,14 @@ local function write_set(name, set, names_max)
     local members, n = changes_of(set.scores, 2, 1)
     if n == 0 then return end
     each_part(members, 'ZADD', name)
-    local evicted = set.held + set.new - (set.most or names_max)
+    if set.new == 0 then return end -- nothing is too many that was not before
+    local held = call('ZCARD', name)
+    local evicted = held - (set.most or names_max)
     if evicted > 0 then
         call('ZREMRANGEBYRANK', name, 0, evicted - 1)
         count_evicted(evicted)
     end
-    if set.held == 0 then call('EXPIREAT', name, set.expire_at) end
+    if held == set.new then call('EXPIREAT', name, set.expire_at) end
 end
 
 local function write_hash(name, hash, now_ms)

@@ -118,7 +118,7 @@ end
 -- Makes room for new groups: those whose time is over go, then, of the oldest, those farthest from
 -- firing. A score is the end of a group's time, and its level in the last digit.
 local function make_room(store)
-    if #store.pairs == 0 then return end
+    if #store.scores == 0 then return end
     local held = call('ZCARD', store.queue)
     store.is_first = held == 0
     if store.new == 0 then return end

@@ -6,12 +6,14 @@ local min, max, insert = math.min, math.max, table.insert
 local ipairs, pairs, tonumber = ipairs, pairs, tonumber
 
 local COUNT_SCALE = 1099511627776 -- 2^40: above any count
-local TIMELINE_KEPT = 10000     -- newest threats
+local TIMELINE_KEPT = 10000     -- newest threats, and so many more before the oldest go together
+local TIMELINE_SLACK = 64
 local TOP_THREATS = 10          -- gravest threats of a day
 local PUBLISHER_KEPT_S = 86400
 
 -- Of the present call.
 local seq_written, wrote_seq    -- the publisher's last, as it is now; true: it has changed
+local held_threats, held_timeline -- how many Redis holds; nil: not asked
 local timeline                  -- scores and members
 local tops                      -- by set: the same, and up to where they reach
 
@@ -22,6 +24,7 @@ local topped                    -- sets, scores and members for the gravest of a
 
 local function begin_call()
     seq_written, wrote_seq, timeline, tops = nil, false, {}, {}
+    held_threats, held_timeline = nil, nil
 end
 
 local function begin_batch()
@@ -86,6 +89,8 @@ local function top_of(day)
 end
 
 local function list_for_reports()
+    held_threats = held_threats or call('XLEN', key.threats)
+    held_timeline = held_timeline or call('ZCARD', key.timeline)
     local times, counts, severities = present.times, present.counts, present.severities
     local n, m = 0, 0
     for threat = 1, #present.indices do
@@ -108,6 +113,7 @@ local function write()
         call('XADD', key.threats, '*', 'publisher', present.publisher, 'seq', seq, 'topic', answers[i - 1],
              'body', answers[i])
     end
+    held_threats = held_threats + #present.indices
     seq_written, wrote_seq = publisher_seq, true
     local n = #timeline
     for i = 1, #listed do timeline[n + i] = listed[i] end
@@ -120,9 +126,11 @@ end
 local function finish()
     if not wrote_seq then return end
     call('SET', key.publisher:format(present.publisher), seq_written, 'EX', PUBLISHER_KEPT_S)
-    call('XTRIM', key.threats, 'MAXLEN', '~', present.threats_kept)
+    if held_threats > present.threats_kept then call('XTRIM', key.threats, 'MAXLEN', '~', present.threats_kept) end
     each_part(timeline, 'ZADD', key.timeline)
-    call('ZREMRANGEBYRANK', key.timeline, 0, -1 - TIMELINE_KEPT)
+    if held_timeline + #timeline / 2 > TIMELINE_KEPT + TIMELINE_SLACK then
+        call('ZREMRANGEBYRANK', key.timeline, 0, -1 - TIMELINE_KEPT)
+    end
     for set, top in pairs(tops) do
         if #top > 0 then
             each_part(top, 'ZADD', set)

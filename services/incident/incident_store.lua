@@ -136,6 +136,11 @@ local function list_touched()
     return touched
 end
 
+-- Before anything is written to it.
+local function meet_audit()
+    if not has_audit then call('XLEN', key.audit) end
+end
+
 -- As it is known, if it is; and as an earlier batch left it.
 local function known(id)
     return incidents[id]
@@ -198,6 +203,6 @@ local function finish()
 end
 
 return {begin_call = begin_call, begin_batch = begin_batch, undo = undo, load = load, load_rest = load_rest,
-        touch = touch, open = open, count_opened = count_opened, list_touched = list_touched, known = known,
+        touch = touch, open = open, meet_audit = meet_audit, count_opened = count_opened, list_touched = list_touched, known = known,
         changed_before = changed_before, stands_for = stands_for, delete = delete, settle_all = settle_all,
         write_numbers = write_numbers, finish = finish}
