@@ -8,9 +8,10 @@
  * libmicrohttpd's own refusals · http_forwarded.c believes trusted proxies · http_https.c and
  * http_cors.c speak to browsers · http_location.c sends clients elsewhere · http_route.c finds the
  * route · http_hold.c has a route wait · http_request.c holds requests, answers and their accessors
- * · http_metrics.c counts. Owner: a server owns its workers, a worker its connections and its free
- * requests. A request belongs to its worker, but for the reference http_defer gave away. Threads:
- * everything of a worker is its thread's, except what is marked atomic. Limits: as named here.
+ * · http_poll.c waits awake · http_metrics.c counts. Owner: a server owns its workers, a worker its
+ * connections and its free requests. A request belongs to its worker, but for the reference
+ * http_defer gave away. Threads: everything of a worker is its thread's, except what is marked
+ * atomic. Limits: as named here.
  */
 #ifndef SIEM_COMMON_HTTP_PRIVATE_H
 #define SIEM_COMMON_HTTP_PRIVATE_H
@@ -42,6 +43,8 @@
  * together, and others shall not wait for that. */
 #define HTTP_SCAN_ENDS 16
 #define HTTP_SCAN_AGAIN_MS 5
+/* So many requests of a worker have to wait for answers before it waits for them awake. */
+#define HTTP_POLL_FROM 16
 /* Names in a route's path. */
 #define HTTP_PATH_VALUES_MAX 4
 /* Headers a route can add to an answer, and the bytes of them all. */
@@ -55,6 +58,7 @@
 /* Content-Security-Policy of what is no page. */
 #define HTTP_POLICY_NOTHING "default-src 'none'; frame-ancestors 'none'"
 
+struct epoll_event;
 struct gauge;
 struct http_origin;
 struct http_origins;
@@ -156,6 +160,8 @@ struct http_worker {
     struct http_connection *adding; /* libmicrohttpd is about to tell of this one */
     struct mono_time now;           /* of this turn of the loop */
     struct http_request *deferred;
+    size_t deferred_count;
+    bool polled_in_vain;      /* and no answer has come since */
     int64_t next_deadline_ns; /* earliest that may be due; INT64_MAX: none */
     struct mono_time scanned_at;
     unsigned ended; /* connections, so far */
@@ -174,6 +180,7 @@ struct http_server {
     struct http_worker *workers;
     struct http_route_metrics *metrics; /* one per route, and some for no route */
     struct gauge *connections;
+    struct histogram *polls[2]; /* by whether they were in vain; NULL: there are none */
     struct http_origins *origins;
     bool has_cors;
     struct http_tls_context *tls; /* NULL: connections are plain */
@@ -456,6 +463,18 @@ void http_request_free_list(struct http_server *server, struct http_request *lis
 
 /* Gives the answer to libmicrohttpd. */
 enum MHD_Result http_request_send(struct http_request *request);
+
+/* http_poll.c */
+
+/* Registers what it counts, when the options want it at all. */
+void http_poll_init(struct http_server *server);
+
+/* Whether the worker should wait awake. */
+bool http_poll_is_due(const struct http_worker *worker);
+
+/* Waits awake for events of the worker's epoll, for as long as the option says; how many there are.
+ */
+int http_poll(struct http_worker *worker, struct epoll_event *events, int most);
 
 /* http_metrics.c */
 

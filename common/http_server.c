@@ -40,6 +40,7 @@ static void server_init(struct http_server *server, const struct http_options *o
     atomic_store(&server->references, 1);
     server->metrics = http_metrics_new(options);
     server->connections = http_metrics_connections();
+    http_poll_init(server);
     server->origins = http_origins_new((size_t)options->workers);
     http_refusal_init();
     server->workers = calloc((size_t)options->workers, sizeof *server->workers);

@@ -48,6 +48,7 @@ void http_worker_watch(struct http_request *request) {
     if (worker->deferred != NULL)
         worker->deferred->deferred_prev = request;
     worker->deferred = request;
+    worker->deferred_count++;
     if (request->deadline.ns < worker->next_deadline_ns)
         worker->next_deadline_ns = request->deadline.ns;
 }
@@ -59,6 +60,7 @@ void http_worker_unwatch(struct http_request *request) {
         request->worker->deferred = request->deferred_next;
     if (request->deferred_next != NULL)
         request->deferred_next->deferred_prev = request->deferred_prev;
+    request->worker->deferred_count--;
 }
 
 /* Resumes what was answered; libmicrohttpd then asks the access handler again, which sends. */
@@ -148,18 +150,27 @@ static void worker_run(struct http_worker *worker) {
         http_tls_turn(worker->tls);
 }
 
+/* Waits for something to do; how many events there are. */
+static int worker_wait(struct http_worker *worker, struct epoll_event *events, int most) {
+    int wait_ms = worker_wait_ms(worker, worker->now), count = 0;
+    if (wait_ms != 0 && http_poll_is_due(worker))
+        count = http_poll(worker, events, most);
+    return count != 0 ? count : epoll_wait(worker->epoll_fd, events, most, wait_ms);
+}
+
 static void worker_turn(struct http_worker *worker) {
     if (worker->index == 0)
         worker_listen(worker, worker->now);
     struct epoll_event events[4];
-    int count = epoll_wait(worker->epoll_fd, events, 4, worker_wait_ms(worker, worker->now));
+    int count = worker_wait(worker, events, 4);
     worker->now = clock_mono();
     for (int i = 0; i < count; i++) {
         if (events[i].data.fd == worker->server->listen_fd)
             http_listen_accept(worker);
     }
     http_listen_take_arrivals(worker);
-    worker_resume(worker);
+    if (worker_resume(worker))
+        worker->polled_in_vain = false;
     worker_run(worker);
     worker->now = clock_mono();
     worker_expire(worker, worker->now);

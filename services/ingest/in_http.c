@@ -2,6 +2,8 @@
  * an entry in openapi.yaml and a test. */
 #include "services/ingest/in_http.h"
 
+#include "common/cpu_quota.h"
+#include "common/log.h"
 #include "services/ingest/admission.h"
 #include "services/ingest/answer.h"
 #include "services/ingest/routes.h"
@@ -52,6 +54,19 @@ static int count_workers(int64_t configured) {
     return processors < 2 ? 1 : processors < 128 ? (int)processors / 2 : 64;
 }
 
+/* Waiting awake takes nothing away but where time awake is paid for, or nobody else could use it. */
+static int64_t allow_busy_poll(int64_t configured_ms) {
+    const char *reason = NULL;
+    if (sysconf(_SC_NPROCESSORS_ONLN) < 2)
+        reason = "there is one processor";
+    else if (cpu_quota_is_set("/proc/self/cgroup", "/sys/fs/cgroup"))
+        reason = "there is a CPU quota";
+    if (reason == NULL || configured_ms == 0)
+        return configured_ms;
+    log_info("HTTP workers do not wait awake", LOG_STRING("reason", reason));
+    return 0;
+}
+
 /* What both servers are told. */
 static struct http_options common_options(struct ingest *ingest) {
     const struct ingest_config *config = &ingest->config;
@@ -93,6 +108,7 @@ enum status in_http_open(struct ingest *ingest) {
     struct http_options options = common_options(ingest);
     options.listen = config->listen;
     options.workers = count_workers(config->http_workers);
+    options.busy_poll_ms = allow_busy_poll(config->busy_poll_ms);
     options.connections_max = (int)config->connections_max;
     options.tls_certificate = config->tls_certificate;
     options.tls_key = config->tls_key;

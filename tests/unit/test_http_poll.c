@@ -1,0 +1,174 @@
+/* test_http_poll.c: when a worker waits awake, and when it stops; told by what it counts. */
+#include "../support/http_fixture.h"
+#include "common/buffer.h"
+#include "common/counters.h"
+#include "common/http_server.h"
+
+#include <criterion/criterion.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define FROM 16 /* HTTP_POLL_FROM */
+#define HELD_MAX 64
+#define WAIT_MS 60000
+#define HOST "Host: here\r\n"
+
+static struct http_server *server;
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static struct http_request *held[HELD_MAX];
+static int held_count;
+static int clients[HELD_MAX], client_count;
+
+static void answer_text(struct http_request *request, int code, struct text text) {
+    struct buffer body;
+    buffer_init(&body, 1 << 16);
+    buffer_append_text(&body, text);
+    http_answer(request, code, "text/plain", &body);
+}
+
+static void on_deadline(struct http_request *request) {
+    answer_text(request, 504, TEXT("late"));
+}
+
+static void on_deferred(struct http_request *request) {
+    http_defer(request, WAIT_MS, on_deadline);
+    pthread_mutex_lock(&lock);
+    held[held_count++] = request;
+    pthread_mutex_unlock(&lock);
+}
+
+static void on_plain(struct http_request *request) {
+    answer_text(request, 200, TEXT("plain"));
+}
+
+static const struct http_route routes[] = {
+    {"GET", "/defer", HTTP_OPEN, 0, NULL, NULL, on_deferred},
+    {"GET", "/plain", HTTP_OPEN, 0, NULL, NULL, on_plain},
+};
+
+static void start(int64_t busy_poll_ms) {
+    server = http_server_new(&(struct http_options){.listen = "127.0.0.1:0",
+                                                    .workers = 1,
+                                                    .connections_max = 2 * HELD_MAX,
+                                                    .request_timeout_ms = WAIT_MS,
+                                                    .busy_poll_ms = busy_poll_ms,
+                                                    .routes = routes,
+                                                    .routes_count = 2});
+    cr_assert_not_null(server);
+}
+
+static int count_held(void) {
+    pthread_mutex_lock(&lock);
+    int count = held_count;
+    pthread_mutex_unlock(&lock);
+    return count;
+}
+
+/* How many polls ended so ("news", "none"); -1: none are counted. */
+static int polls(const char *outcome) {
+    struct buffer page;
+    char name[96];
+    buffer_init(&page, 1 << 20);
+    counters_render_prometheus(&page);
+    buffer_append_text(&page, (struct text){"", 1});
+    snprintf(name, sizeof name, "\nhttp_busy_poll_duration_seconds_count{outcome=\"%s\"} ", outcome);
+    const char *at = strstr((const char *)page.data, name);
+    int count = at == NULL ? -1 : atoi(at + strlen(name));
+    buffer_fini(&page);
+    return count;
+}
+
+static int polls_in_vain(void) {
+    return polls("none");
+}
+
+static void wait_for(int (*number)(void), int wanted) {
+    struct mono_time since = clock_mono();
+    while (number() < wanted && clock_elapsed_ms(since) < WAIT_MS)
+        poll(NULL, 0, 1);
+    cr_assert_geq(number(), wanted);
+}
+
+/* So many more requests wait for their answers. */
+static void defer(int count) {
+    int before = count_held();
+    for (int i = 0; i < count; i++) {
+        clients[client_count] = http_fixture_connect(http_server_port(server));
+        http_fixture_send(clients[client_count++], TEXT("GET /defer HTTP/1.1\r\n" HOST "\r\n"));
+    }
+    wait_for(count_held, before + count);
+}
+
+/* All get them. */
+static void answer(void) {
+    static struct http_reply reply;
+    int count = count_held();
+    for (int i = 0; i < count; i++) {
+        answer_text(held[i], 200, TEXT("answered"));
+        http_release(held[i]);
+    }
+    held_count = 0;
+    for (; client_count > 0; close(clients[client_count])) {
+        http_fixture_read(clients[--client_count], false, &reply);
+        cr_expect_eq(reply.code, 200);
+    }
+}
+
+/* A request that is answered at once. */
+static void ask(void) {
+    static struct http_reply reply;
+    http_fixture_ask(http_server_port(server),
+                     TEXT("GET /plain HTTP/1.1\r\n" HOST "Connection: close\r\n\r\n"), &reply);
+    cr_assert_eq(reply.code, 200);
+}
+
+static void stop(void) {
+    http_server_destroy(&server);
+}
+
+TestSuite(http_poll, .fini = stop, .timeout = 300);
+
+/* However long it may last, it ends when something comes: a request here, then the answers. */
+Test(http_poll, ends_with_news) {
+    start(WAIT_MS);
+    defer(FROM);
+    struct mono_time since = clock_mono();
+    while (polls("news") == 0 && clock_elapsed_ms(since) < WAIT_MS)
+        ask();
+    cr_expect_geq(polls("news"), 1);
+    answer();
+    cr_expect_eq(polls("none"), 0);
+}
+
+Test(http_poll, few_are_waited_for_asleep) {
+    start(WAIT_MS);
+    defer(FROM - 1);
+    answer();
+    cr_expect_eq(polls("news"), 0);
+    cr_expect_eq(polls("none"), 0);
+}
+
+Test(http_poll, is_off_where_it_is_not_wanted) {
+    start(0);
+    defer(FROM);
+    answer();
+    cr_expect_eq(polls("news"), -1);
+}
+
+/* What comes in meanwhile is served, and is no reason to try once more; an answer is. */
+Test(http_poll, in_vain_it_is_not_tried_again_before_an_answer_came) {
+    start(1);
+    defer(FROM);
+    wait_for(polls_in_vain, 1);
+    for (int i = 0; i < 100; i++)
+        ask();
+    cr_expect_eq(polls("none"), 1);
+    answer();
+    defer(FROM);
+    wait_for(polls_in_vain, 2);
+    answer();
+}
