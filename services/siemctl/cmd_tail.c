@@ -10,8 +10,8 @@
 #include "proto/wiring.h"
 #include "services/siemctl/command.h"
 #include "services/siemctl/gap_tracker.h"
+#include "services/siemctl/stream_reader.h"
 #include "services/siemctl/threat_message.h"
-#include "services/siemctl/threat_stream.h"
 
 #include <inttypes.h>
 #include <signal.h>
@@ -22,6 +22,7 @@
 #define RETRY_MS 1000 /* between two tries to reach a Redis that does not answer */
 #define SILENCE_MS 3500
 #define RECEIVE_MAX 1000
+#define STREAM_PAGE 500
 #define LINE_SIZE_MAX (2 * 1024 * 1024)
 
 static struct tail_arguments {
@@ -40,7 +41,7 @@ static const struct conf_option options[] = {
 
 struct tail {
     struct wire *wire;
-    struct threat_stream *stream;
+    struct stream_reader *stream;
     struct gap_tracker tracker;
     struct msgpack_frame frame;
     struct buffer line;
@@ -77,14 +78,23 @@ static void show(struct tail *tail, struct text topic, const struct threat_messa
     printf("%.*s\n", TEXT_ARG(buffer_text(&tail->line)));
 }
 
-/* An entry of the stream: shown unless it was. */
-static void on_entry(void *context, const struct threat_entry *entry) {
+/* An entry of the stream: shown unless it was. One that lacks a field is no threat of ours. */
+static void on_entry(void *context, int64_t added_ms, const struct redis_reply *fields) {
+    (void)added_ms;
     struct tail *tail = context;
     struct threat_message message;
-    if (!gap_tracker_take(&tail->tracker, entry->publisher, entry->seq))
+    struct text publisher = redis_reply_text(redis_reply_field(fields, "publisher"));
+    struct text topic = redis_reply_text(redis_reply_field(fields, "topic"));
+    struct text body = redis_reply_text(redis_reply_field(fields, "body"));
+    int64_t seq = redis_reply_integer(redis_reply_field(fields, "seq"));
+    if (publisher.data == NULL || topic.data == NULL || body.data == NULL || seq <= 0)
         return;
-    if (threat_message_decode(entry->body, &tail->frame, &message) == STATUS_OK)
-        show(tail, entry->topic, &message);
+    if (!gap_tracker_take(&tail->tracker, publisher, (uint64_t)seq))
+        return;
+    const void *bytes = body.data;
+    if (threat_message_decode((struct bytes){bytes, body.length}, &tail->frame, &message) ==
+        STATUS_OK)
+        show(tail, topic, &message);
 }
 
 /* Says once that Redis is away, and once that it is back. */
@@ -92,7 +102,7 @@ static void note_redis(struct tail *tail, enum status status) {
     bool failing = status != STATUS_OK;
     if (failing && !tail->failing)
         fprintf(stderr, "siemctl tail: gaps cannot be filled now, Redis: %s (--redis-url)\n",
-                threat_stream_error(tail->stream));
+                stream_reader_error(tail->stream));
     if (!failing && tail->failing)
         fprintf(stderr, "siemctl tail: Redis is back\n");
     tail->failing = failing;
@@ -104,10 +114,10 @@ static void note_redis(struct tail *tail, enum status status) {
 static void sync_with_stream(struct tail *tail) {
     if (tail->failing && clock_elapsed_ms(tail->failed) < RETRY_MS)
         return;
-    enum status status = threat_stream_read(tail->stream, on_entry, tail);
+    enum status status = stream_reader_read(tail->stream, on_entry, tail);
     if (status == STATUS_OK && gap_tracker_missing(&tail->tracker) > 0) {
-        threat_stream_rewind(tail->stream);
-        status = threat_stream_read(tail->stream, on_entry, tail);
+        stream_reader_rewind(tail->stream);
+        status = stream_reader_read(tail->stream, on_entry, tail);
     }
     note_redis(tail, status);
     tail->synced = clock_mono();
@@ -197,11 +207,11 @@ static void catch_interrupts(void) {
 static int run(const struct siemctl_config *config, int count, char **operands) {
     SCOPED(wire)
     struct wire *wire = NULL;
-    SCOPED(threat_stream)
-    struct threat_stream *stream = NULL;
+    SCOPED(stream_reader)
+    struct stream_reader *stream = NULL;
     if (count > 1)
         return command_usage_error(&command_tail, "one topic at most");
-    stream = threat_stream_new(config->redis_url, arguments.since_ms);
+    stream = stream_reader_new(config->redis_url, KEY_THREATS, arguments.since_ms, STREAM_PAGE);
     wire = wire_connect(wire_row(WIRE_THREATS), config->threats_from, false);
     if (stream == NULL || wire == NULL)
         return command_usage_error(&command_tail, "--redis-url or --threats-from is malformed");

@@ -30,6 +30,7 @@ extern const struct command command_status;
 extern const struct command command_replay;
 extern const struct command command_keys;
 extern const struct command command_rules;
+extern const struct command command_quarantine;
 
 /* Prints a complaint and how to get help; EXIT_USAGE. */
 int command_usage_error(const struct command *command, const char *format, ...)

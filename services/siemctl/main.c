@@ -3,7 +3,7 @@
  *
  *   arguments -> a row of the table -> cmd_NAME.c -> HTTP (send, incidents, status, replay)
  *                                                 -> THREATS and Redis (tail, status)
- *                                                 -> Redis (keys)
+ *                                                 -> Redis (keys, quarantine)
  *                                                 -> the detector's library (rules: offline)
  * State: none. Exit status: 0 done, 1 failed, 2 wrong usage.
  */
@@ -15,7 +15,7 @@
 
 static const struct command *const commands[] = {
     &command_send,   &command_tail, &command_incidents, &command_status,
-    &command_replay, &command_keys, &command_rules};
+    &command_replay, &command_keys, &command_rules,     &command_quarantine};
 #define COMMANDS (sizeof commands / sizeof *commands)
 
 static struct siemctl_config config;

@@ -1,10 +1,13 @@
 """What no detector survives, or no commit, is quarantined after three tries; all others go their way."""
 import datetime
+import json
+import os
+import subprocess
 
 import msgpack
 import zmq
 from support.books import ledger_of
-from support.pipeline import Pipeline
+from support.pipeline import API_KEY, BIN, TOP, Pipeline
 from support.waiting import wait_until
 
 DEADLY = 1  # index of the deadly event in its batch
@@ -58,6 +61,36 @@ def test_a_deadly_event_is_quarantined():
         assert b"203.0.113.1" in b" ".join(kept.values()), "its bytes are kept for replay"
 
 
+def siemctl(pipeline, *arguments):
+    own = {"SIEM_URL": f"http://127.0.0.1:{pipeline.port}", "API_KEY": API_KEY}
+    ended = subprocess.run([os.path.join(BIN, "siemctl"), *arguments], env=dict(pipeline.environment, **own), cwd=TOP,
+                           capture_output=True, text=True, timeout=120)
+    return ended.returncode, ended.stdout, ended.stderr
+
+
+def check_that_siemctl_gives_back(pipeline, events, day):
+    """What was set aside is shown, and sent again when the cause is gone."""
+    status, shown, _ = siemctl(pipeline, "quarantine", "--since", "1h")
+    assert status == 0 and shown.splitlines()[-1] == "3 events set aside"
+    assert all(f"suspicious_login  {event['source_ip']}" in shown for event in events)
+    assert siemctl(pipeline, "quarantine", "--json", "--since", "1ms") == (0, "", "")
+    pipeline.redis_bytes.xadd(pipeline.key("quarantine"), {"id": "none", "bytes": b"\x93"})
+    status, lines, said = siemctl(pipeline, "quarantine", "--json")
+    assert status == 1 and "1 of 4 can not be read" in said
+    given = [json.loads(line) for line in lines.splitlines()]
+    assert [event["source_ip"] for event in given] == [event["source_ip"] for event in events]
+    assert [event["timestamp"][:19] for event in given] == [event["timestamp"][:19] for event in events]
+    assert {(event["event_type"], event["metadata"]["tries"]) for event in given} == {("suspicious_login", 2)}
+    path = os.path.join(pipeline.directory, "set_aside.ndjson")
+    with open(path, "w") as file:
+        file.write(lines)
+    pipeline.redis.delete(day)
+    status, said, errors = siemctl(pipeline, "replay", path)
+    assert status == 0, said + errors
+    wait_until(lambda: (ledger_of(pipeline) or {}).get("spooled") == 0, "all are committed", 40)
+    assert pipeline.redis.hget(day, "total") == "3"
+
+
 def test_a_batch_the_commit_fails_on_is_set_aside():
     """A key of the wrong type stops the commit script at every event of yesterday, and at no other: after half a minute they
     are booked as quarantined, so that their producer's window and spool move on."""
@@ -66,8 +99,8 @@ def test_a_batch_the_commit_fails_on_is_set_aside():
         api = pipeline.api()
         day = pipeline.key(yesterday.strftime("day:%Y%m%d"))
         pipeline.redis.set(day, "wrong")
-        events = [{"event_type": "suspicious_login", "source_ip": f"203.0.113.{n}", "timestamp": yesterday.isoformat()}
-                  for n in range(3)]
+        events = [{"event_type": "suspicious_login", "source_ip": f"203.0.113.{n}", "timestamp": yesterday.isoformat(),
+                   "metadata": {"tries": 2}} for n in range(3)]
         assert api.logs(events).status == 202
         others = 0
 
@@ -86,3 +119,4 @@ def test_a_batch_the_commit_fails_on_is_set_aside():
         assert [f"203.0.113.{n}".encode() in b" ".join(event.values()) for n, event in enumerate(kept)] == [True] * 3
         assert pipeline.metric("incident", 'siem_drops_total{reason="poison"}') == 3
         assert pipeline.metric("incident", 'siem_events_total{stage="commit",outcome="quarantined"}') == 3
+        check_that_siemctl_gives_back(pipeline, events, day)
