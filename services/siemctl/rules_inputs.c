@@ -26,6 +26,7 @@ struct rules_events {
     struct event_json *parser;
     struct normalized normalized;
     struct buffer document;
+    size_t before; /* bytes of it that stand before what was given */
     bool is_dated; /* the event read last */
     char error[JSON_TREE_ERROR_SIZE];
 };
@@ -101,6 +102,7 @@ static void wrap_document(struct rules_events *events, struct text document, str
         buffer_append_text(&events->document, TEXT("\","));
     }
     buffer_append_text(&events->document, BETWEEN);
+    events->before = events->document.length;
     buffer_append_text(&events->document, document);
     buffer_append_text(&events->document, TEXT("}"));
 }
@@ -115,6 +117,7 @@ static bool make_document(struct rules_events *events, struct text document) {
     bool is_posted = json_node_text(type).data != NULL && !json_node_is_number(type);
     snprintf(events->error, sizeof events->error, "an event is a JSON object");
     buffer_reset(&events->document);
+    events->before = 0;
     if (is_posted)
         buffer_append_text(&events->document, document);
     else
@@ -143,8 +146,11 @@ const struct event *rules_events_read(struct rules_events *events, struct text d
     if (!make_document(events, document))
         return NULL;
     enum status status = STATUS_TOO_LARGE;
+    /* So that the first byte of what was given is told as column 1. */
+    struct json_position start = {1, 1 - events->before};
     if (buffer_is_whole(&events->document))
-        status = event_json_parse(events->parser, buffer_bytes(&events->document), &input);
+        status =
+            event_json_parse_at(events->parser, buffer_bytes(&events->document), start, &input);
     if (status == STATUS_OK)
         status = normalize_event(&input, &limits, clock_wall(), &events->normalized);
     if (status != STATUS_OK) {

@@ -124,6 +124,13 @@ def test_test_has_a_status_of_its_own_for_errors(rule, event):
     assert status == ERROR and not out and err
 
 
+@pytest.mark.parametrize("event", ['{"EventID": 1, "EventID": 3}', '{"event_type": "a", "event_type": "b"}'])
+def test_test_says_where_an_event_is_at_fault(rule, event):
+    """Counted in what was given, whatever is put around it."""
+    said = rules("test", rule, event)[2]
+    assert said.rstrip().endswith(f"the same name twice in an object at line 1 column {event.rindex(':')}"), said
+
+
 def test_test_refuses_a_rule_that_does_not_load(tmp_path):
     (tmp_path / "bad.yml").write_text(RULE.replace("and not admin", "and nobody"))
     status, _, err = rules("test", str(tmp_path / "bad.yml"), json.dumps(EVENT))
