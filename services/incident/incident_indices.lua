@@ -25,6 +25,7 @@ end
 local function index(list, set, ...)
     local members = list[set]
     if not members then
+        call('ZCARD', set) -- of another type it stops the batch here, before anything is written
         members = {}
         list[set] = members
     end
@@ -45,7 +46,6 @@ local function move(incident)
     local moved = was.severity ~= incident.severity or was.status ~= incident.status or
         was.day ~= incident.day or incident.merged_into
     if was.id and moved then
-        call('ZCARD', key.incidents) -- of another type it stops the batch here, before anything is written
         leave_indices(was.id, was.severity, was.status, was.day)
     end
     if moved and not incident.merged_into then

@@ -126,7 +126,9 @@ end
 local function finish()
     if not wrote_seq then return end
     call('SET', key.publisher:format(present.publisher), seq_written, 'EX', PUBLISHER_KEPT_S)
-    if held_threats > present.threats_kept then call('XTRIM', key.threats, 'MAXLEN', '~', present.threats_kept) end
+    if held_threats > present.threats_kept then
+        call('XTRIM', key.threats, 'MAXLEN', '~', present.threats_kept)
+    end
     each_part(timeline, 'ZADD', key.timeline)
     if held_timeline + #timeline / 2 > TIMELINE_KEPT + TIMELINE_SLACK then
         call('ZREMRANGEBYRANK', key.timeline, 0, -1 - TIMELINE_KEPT)

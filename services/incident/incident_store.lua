@@ -14,7 +14,7 @@ local MERGED_KEPT_MS = 7 * 86400000  -- a merged incident still tells where it w
 local incidents                 -- by id; false when there is no such incident
 local changed                   -- incidents to write, by id
 local last_number, day_numbers  -- last_number: of incidents, before this batch
-local has_audit
+local has_audit, met_audit
 
 -- Of the present batch.
 local touched                   -- incidents, in order
@@ -22,7 +22,7 @@ local opened, days_numbered
 
 local function begin_call()
     incidents, changed, touched = {}, {}, {}
-    last_number, day_numbers, has_audit = nil, {}, false
+    last_number, day_numbers, has_audit, met_audit = nil, {}, false, false
 end
 
 local function begin_batch()
@@ -115,6 +115,7 @@ local function open(threat)
     last_number = last_number or tonumber(call('HGET', key.ledger, 'incidents') or 0)
     opened = opened + 1
     local id = ('INC-%s-%04d'):format(day, number + 1)
+    call('HLEN', key.incident:format(id)) -- is no key of another type
     local incident = {
         id = id, name = key.incident:format(id), number = last_number + opened, day = day,
         event_type = present.types[threat], severity = present.severities[threat], status = 'detected',
@@ -138,7 +139,8 @@ end
 
 -- Before anything is written to it.
 local function meet_audit()
-    if not has_audit then call('XLEN', key.audit) end
+    if not met_audit then call('XLEN', key.audit) end
+    met_audit = true
 end
 
 -- As it is known, if it is; and as an earlier batch left it.
@@ -203,6 +205,6 @@ local function finish()
 end
 
 return {begin_call = begin_call, begin_batch = begin_batch, undo = undo, load = load, load_rest = load_rest,
-        touch = touch, open = open, meet_audit = meet_audit, count_opened = count_opened, list_touched = list_touched, known = known,
-        changed_before = changed_before, stands_for = stands_for, delete = delete, settle_all = settle_all,
-        write_numbers = write_numbers, finish = finish}
+        touch = touch, open = open, meet_audit = meet_audit, count_opened = count_opened,
+        list_touched = list_touched, known = known, changed_before = changed_before, stands_for = stands_for,
+        delete = delete, settle_all = settle_all, write_numbers = write_numbers, finish = finish}

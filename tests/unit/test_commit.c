@@ -441,6 +441,8 @@ Test(commit, error_of_the_script_writes_nothing) {
                                        "outbox",
                                        "audit",
                                        "incidents",
+                                       "incidents:detected:high",
+                                       "incident:INC-20260801-0001",
                                        "day:20260801:types",
                                        "timeline",
                                        "day:20260801:top_threats"};
@@ -629,6 +631,70 @@ Test(commit, calls_of_several_batches_come_to_the_same_as_calls_of_one) {
         }
         free(alone);
     }
+}
+
+/* The same when a threat changes an incident: it is moved in lists that could not be written. */
+Test(commit, error_of_a_change_writes_nothing) {
+    static const char *const keys[] = {"incidents", "incidents:detected:medium",
+                                       "incidents:detected:high", "audit"};
+    for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+        commit_fixture_flush(&fixture);
+        commit_fixture_restart(&fixture, fixture.limits); /* remembers no failure of another */
+        made_batch_init(&batch, 0);
+        made_batch_add(&batch, made_threat(NOON, SEVERITY_MEDIUM, "198.51.100.4"));
+        cr_assert_eq(commit_fixture_state(&fixture, &batch), COMMIT_DONE);
+        SCOPED(redis_reply)
+        struct redis_reply *wrong = commit_fixture_ask(&fixture, "SET " K "%s wrong", keys[i]);
+        SCOPED(redis_reply)
+        struct redis_reply *before = commit_fixture_ask(&fixture, "DEBUG DIGEST");
+        made_batch_init(&batch, 1);
+        made_batch_add(&batch, made_threat(NOON, SEVERITY_HIGH, "198.51.100.4"));
+        cr_expect_eq(commit_fixture_state(&fixture, &batch), COMMIT_REFUSED, "%s", keys[i]);
+        SCOPED(redis_reply)
+        struct redis_reply *after = commit_fixture_ask(&fixture, "DEBUG DIGEST");
+        cr_expect(text_equal(redis_reply_text(before), redis_reply_text(after)), "%s", keys[i]);
+    }
+}
+
+static void evaluate(const char *script, const char *key) {
+    SCOPED(redis_reply)
+    struct redis_reply *reply = NULL;
+    cr_assert_eq(redis_command(fixture.client, &reply, TEXT("EVAL"), text_of(script), TEXT("1"),
+                               text_of(key)),
+                 STATUS_OK);
+}
+
+/* What is kept of threats and rules is bounded however much there is already. */
+Test(commit, full_streams_and_tables_stay_bounded) {
+    struct commit_limits limits = commit_fixture_limits();
+    limits.threats_kept = 1000;
+    commit_fixture_restart(&fixture, limits);
+    evaluate("for i = 1, 3000 do redis.call('XADD', KEYS[1], '*', 'x', i) end", K "threats");
+    evaluate("for i = 1, 100000 do redis.call('HSET', KEYS[1], 'x' .. i, 1) end", K "rule_hits");
+    made_batch_init(&batch, 0);
+    made_batch_add(&batch, made_threat(NOON, SEVERITY_LOW, "x"));
+    cr_assert_eq(commit_fixture_state(&fixture, &batch), COMMIT_DONE);
+    cr_expect_leq(commit_fixture_number(&fixture, "XLEN " K "threats"), 1100);
+    cr_expect_eq(commit_fixture_number(&fixture, "HLEN " K "rule_hits"), 100000);
+    cr_expect_eq(commit_fixture_number(&fixture, "HLEN " K "rule_last_hit"), 0);
+}
+
+/* A day's lists live as long as was said when they began, whatever comes to them. */
+Test(commit, lists_of_a_day_keep_their_end) {
+    for (uint64_t seq = 0; seq < 2; seq++) {
+        made_batch_init(&batch, seq);
+        made_batch_add(&batch, made_threat(NOON, SEVERITY_LOW, seq == 0 ? "x" : "y"));
+        cr_assert_eq(commit_fixture_state(&fixture, &batch), COMMIT_DONE);
+        cr_assert_gt(commit_fixture_number(&fixture, "TTL " K "day:20260801:addresses"),
+                     seq == 0 ? 1000 : 0);
+        SCOPED(redis_reply)
+        struct redis_reply *shorter =
+            commit_fixture_ask(&fixture, "EXPIRE " K "day:20260801:addresses 1000");
+    }
+    made_batch_init(&batch, 2);
+    made_batch_add(&batch, made_threat(NOON, SEVERITY_LOW, "z"));
+    cr_assert_eq(commit_fixture_state(&fixture, &batch), COMMIT_DONE);
+    cr_expect_leq(commit_fixture_number(&fixture, "TTL " K "day:20260801:addresses"), 1000);
 }
 
 /* A batch the script fails on holds up none of its group. */
