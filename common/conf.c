@@ -106,8 +106,9 @@ static void store(struct load *load, const struct conf_option *option, void *con
                conf_format_number(option->type, option->min, low),
                conf_format_number(option->type, option->max, high));
     else
-        report(load, "%s%s (%s) is no %s; see %s in --help", option->name, shown, source,
-               conf_type_name(option->type), conf_flag_name(option, flag, sizeof flag));
+        report(load, "%s%s (%s) is no %s such as %s; see %s in --help", option->name, shown, source,
+               conf_type_name(option->type), conf_type_example(option->type),
+               conf_flag_name(option, flag, sizeof flag));
 }
 
 static bool is_text(const struct conf_option *option) {

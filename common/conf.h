@@ -6,8 +6,8 @@
  * `.env` in the working directory, default. SIEM_SPOOL_DIR is --spool-dir on the command line. A
  * SIEM_* name that is in no options.def (the build collects them all), or a value out of range,
  * stops the start with a line that names it and says the remedy; other services' options are passed
- * over, so that one `.env` serves all. An empty value of a number, size, duration or switch means
- * "not set". A switch alone on the command line
+ * over, so that one `.env` serves all. An empty value of a number, size, duration or switch in the
+ * environment or `.env` means "not set". A switch alone on the command line
  * (--name) is on. A row whose NAME is in lower case is for the command line only (siemctl's
  * commands).
  * `.env` lines: NAME=VALUE, after an optional `export`; 'as it is', "with \n \t \" \\ escapes", or

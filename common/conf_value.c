@@ -115,6 +115,12 @@ const char *conf_type_name(enum conf_type type) {
     return names[type];
 }
 
+const char *conf_type_example(enum conf_type type) {
+    static const char *const examples[] = {"a text",    "a text",           "5",
+                                           "64k or 1G", "500ms, 10s or 7d", "0 or 1"};
+    return examples[type];
+}
+
 /* A value with the largest unit that divides it. */
 static const char *format_with_unit(int64_t value, const struct unit *units, char *out,
                                     size_t size) {

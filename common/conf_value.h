@@ -30,6 +30,9 @@ const char *conf_flag_name(const struct conf_option *option, char *out, size_t s
 /* "text", "number", ...; static. */
 const char *conf_type_name(enum conf_type type);
 
+/* How a value of the type may look. */
+const char *conf_type_example(enum conf_type type);
+
 /* A number as a user would write it, e.g. "64M" or "10s"; returns `out`. */
 const char *conf_format_number(enum conf_type type, int64_t value, char out[CONF_NUMBER_SIZE]);
 

@@ -5,31 +5,30 @@
 #include <stdio.h>
 #include <string.h>
 
-/* The first line of a file; "" when it can not be read. */
-static void read_line(const char *path, char *line, size_t size) {
+/* The first line of a file that begins so; false when there is none. */
+static bool read_line(const char *path, const char *begin, char *line, size_t size) {
     FILE *file = fopen(path, "re");
-    line[0] = '\0';
-    if (file == NULL)
-        return;
-    if (fgets(line, (int)size, file) == NULL)
-        line[0] = '\0';
-    line[strcspn(line, "\n")] = '\0';
-    (void)fclose(file);
+    bool found = false;
+    while (file != NULL && !found && fgets(line, (int)size, file) != NULL)
+        found = strncmp(line, begin, strlen(begin)) == 0;
+    if (file != NULL)
+        (void)fclose(file);
+    if (found)
+        line[strcspn(line, "\n")] = '\0';
+    return found;
 }
 
 /* `cpu.max` is "max PERIOD" or "QUOTA PERIOD"; the root has none. */
 static bool is_bounded(const char *mount, const char *group) {
     char path[2 * PATH_MAX], line[64];
     snprintf(path, sizeof path, "%s%s/cpu.max", mount, group);
-    read_line(path, line, sizeof line);
-    return line[0] >= '0' && line[0] <= '9';
+    return read_line(path, "", line, sizeof line) && line[0] >= '0' && line[0] <= '9';
 }
 
 bool cpu_quota_is_set(const char *membership, const char *mount) {
     static const char unified[] = "0::";
     char line[PATH_MAX];
-    read_line(membership, line, sizeof line);
-    if (strncmp(line, unified, strlen(unified)) != 0)
+    if (!read_line(membership, unified, line, sizeof line))
         return false;
     char *group = line + strlen(unified);
     for (char *end = group + strlen(group); end != NULL; end = strrchr(group, '/')) {

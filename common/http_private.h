@@ -161,8 +161,9 @@ struct http_worker {
     struct mono_time now;           /* of this turn of the loop */
     struct http_request *deferred;
     size_t deferred_count;
-    bool polled_in_vain;      /* and no answer has come since */
-    int64_t next_deadline_ns; /* earliest that may be due; INT64_MAX: none */
+    struct mono_time awake_until;   /* it waits awake, */
+    struct mono_time crowded_until; /* but not before this */
+    int64_t next_deadline_ns;       /* earliest that may be due; INT64_MAX: none */
     struct mono_time scanned_at;
     unsigned ended; /* connections, so far */
     struct http_request *free_requests;
@@ -180,7 +181,7 @@ struct http_server {
     struct http_worker *workers;
     struct http_route_metrics *metrics; /* one per route, and some for no route */
     struct gauge *connections;
-    struct histogram *polls[2]; /* by whether they were in vain; NULL: there are none */
+    struct histogram *polls[2]; /* those with news, and those without; NULL: there are none */
     struct http_origins *origins;
     bool has_cors;
     struct http_tls_context *tls; /* NULL: connections are plain */
@@ -469,12 +470,15 @@ enum MHD_Result http_request_send(struct http_request *request);
 /* Registers what it counts, when the options want it at all. */
 void http_poll_init(struct http_server *server);
 
+/* An answer came: for a while more of them are worth waiting for awake. */
+void http_poll_note_answer(struct http_worker *worker);
+
 /* Whether the worker should wait awake. */
 bool http_poll_is_due(const struct http_worker *worker);
 
-/* Waits awake for events of the worker's epoll, for as long as the option says; how many there are.
- */
-int http_poll(struct http_worker *worker, struct epoll_event *events, int most);
+/* Waits awake for events of the worker's epoll, at most `wait_ms` (negative: no bound); how many
+ * there are. */
+int http_poll(struct http_worker *worker, struct epoll_event *events, int most, int wait_ms);
 
 /* http_metrics.c */
 

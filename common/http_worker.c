@@ -152,10 +152,15 @@ static void worker_run(struct http_worker *worker) {
 
 /* Waits for something to do; how many events there are. */
 static int worker_wait(struct http_worker *worker, struct epoll_event *events, int most) {
-    int wait_ms = worker_wait_ms(worker, worker->now), count = 0;
-    if (wait_ms != 0 && http_poll_is_due(worker))
-        count = http_poll(worker, events, most);
-    return count != 0 ? count : epoll_wait(worker->epoll_fd, events, most, wait_ms);
+    int wait_ms = worker_wait_ms(worker, worker->now);
+    if (wait_ms != 0 && http_poll_is_due(worker)) {
+        int count = http_poll(worker, events, most, wait_ms);
+        if (count > 0)
+            return count;
+        worker->now = clock_mono();
+        wait_ms = worker_wait_ms(worker, worker->now);
+    }
+    return epoll_wait(worker->epoll_fd, events, most, wait_ms);
 }
 
 static void worker_turn(struct http_worker *worker) {
@@ -170,7 +175,7 @@ static void worker_turn(struct http_worker *worker) {
     }
     http_listen_take_arrivals(worker);
     if (worker_resume(worker))
-        worker->polled_in_vain = false;
+        http_poll_note_answer(worker);
     worker_run(worker);
     worker->now = clock_mono();
     worker_expire(worker, worker->now);

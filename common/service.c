@@ -147,15 +147,30 @@ static void schedule_as_batch(void) {
     (void)sched_setscheduler(0, SCHED_BATCH, &none);
 }
 
+/* Takes the flag out of the arguments; whether it was there. */
+static bool take_flag(int *argc, char **argv, const char *flag) {
+    int kept = 1;
+    for (int i = 1; i < *argc; i++)
+        if (strcmp(argv[i], flag) != 0)
+            argv[kept++] = argv[i];
+    bool was_there = kept < *argc;
+    *argc = kept;
+    argv[kept] = NULL;
+    return was_there;
+}
+
 int service_main(int argc, char **argv, const struct service_spec *spec) {
     static struct service service;
     if (service_help_print(spec, argc, argv))
         return EXIT_SUCCESS;
+    bool is_check = take_flag(&argc, argv, "--check");
     service.spec = spec;
     service.signal_fd = -1;
     service.started = clock_wall();
     if (load_options(&service, argc, argv) != STATUS_OK || open_log(&service) != STATUS_OK)
         return EXIT_FAILURE;
+    if (is_check)
+        return EXIT_SUCCESS;
     name_instance(&service);
     counters_list_drops();
     schedule_as_batch();

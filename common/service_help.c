@@ -21,7 +21,8 @@ static void print_help(const struct service_spec *spec) {
            "order.\n\n");
     conf_print_help(spec->options, spec->options_count, false);
     conf_print_help(common_options, COMMON_COUNT, false);
-    printf("  --help, --help-markdown, --version\n      print this, the table of the manual, the "
+    printf("  --check\n      say what is wrong with the options, if anything is, and exit\n"
+           "  --help, --help-markdown, --version\n      print this, the table of the manual, the "
            "version, and exit\n\n");
     printf("SIGTERM or SIGINT: finish what is begun and stop; twice: stop at once. SIGHUP: reload "
            "what can be reloaded.\n");

@@ -8,7 +8,7 @@
 #include "services/ingest/answer.h"
 #include "services/ingest/routes.h"
 
-#include <unistd.h>
+#include <sched.h>
 
 #define REDIRECT_CONNECTIONS_MAX 200
 #define CERTIFICATE_CHECK_MS 1000
@@ -45,19 +45,25 @@ const struct http_route *in_http_routes(size_t *ret_count) {
     return routes;
 }
 
+/* Processors this process may use. */
+static int count_processors(void) {
+    cpu_set_t set;
+    return sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
+}
+
 /* The other processors are for the rest of the pipeline: with as many workers as processors, each
  * verdict costs more wake-ups, and batches are smaller. */
 static int count_workers(int64_t configured) {
-    long processors = sysconf(_SC_NPROCESSORS_ONLN);
+    int processors = count_processors();
     if (configured > 0)
         return (int)configured;
-    return processors < 2 ? 1 : processors < 128 ? (int)processors / 2 : 64;
+    return processors < 2 ? 1 : processors < 128 ? processors / 2 : 64;
 }
 
-/* Waiting awake takes nothing away but where time awake is paid for, or nobody else could use it. */
+/* Where there is one processor, or so much time of them, who waits awake takes it from others. */
 static int64_t allow_busy_poll(int64_t configured_ms) {
     const char *reason = NULL;
-    if (sysconf(_SC_NPROCESSORS_ONLN) < 2)
+    if (count_processors() < 2)
         reason = "there is one processor";
     else if (cpu_quota_is_set("/proc/self/cgroup", "/sys/fs/cgroup"))
         reason = "there is a CPU quota";

@@ -62,6 +62,7 @@ Test(cpu_quota, looks_at_the_group_and_those_above) {
         {{"0::/\n", "max 100000\n", NULL, "50000 100000\n"}, false},
         {{"0::/elsewhere\n", NULL, NULL, "50000 100000\n"}, false},
         {{"12:cpu:" SERVICE "\n", "50000 100000\n", NULL, "50000 100000\n"}, false},
+        {{"1:net_cls:/\n0::" SERVICE "\n", NULL, NULL, "50000 100000\n"}, true},
         {{"", "50000 100000\n", NULL, NULL}, false},
         {{NULL, "50000 100000\n", NULL, NULL}, false},
     };

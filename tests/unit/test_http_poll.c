@@ -1,4 +1,5 @@
-/* test_http_poll.c: when a worker waits awake, and when it stops; told by what it counts. */
+/* test_http_poll.c: when a worker waits awake, and when it stops; told by what it counts. It begins
+ * to with an answer, so the tests give one first. */
 #include "../support/http_fixture.h"
 #include "common/buffer.h"
 #include "common/counters.h"
@@ -15,6 +16,7 @@
 #define FROM 16 /* HTTP_POLL_FROM */
 #define HELD_MAX 64
 #define WAIT_MS 60000
+#define SOON_MS 2000
 #define HOST "Host: here\r\n"
 
 static struct http_server *server;
@@ -75,15 +77,12 @@ static int polls(const char *outcome) {
     buffer_init(&page, 1 << 20);
     counters_render_prometheus(&page);
     buffer_append_text(&page, (struct text){"", 1});
-    snprintf(name, sizeof name, "\nhttp_busy_poll_duration_seconds_count{outcome=\"%s\"} ", outcome);
+    snprintf(name, sizeof name, "\nhttp_busy_poll_duration_seconds_count{outcome=\"%s\"} ",
+             outcome);
     const char *at = strstr((const char *)page.data, name);
     int count = at == NULL ? -1 : atoi(at + strlen(name));
     buffer_fini(&page);
     return count;
-}
-
-static int polls_in_vain(void) {
-    return polls("none");
 }
 
 static void wait_for(int (*number)(void), int wanted) {
@@ -103,19 +102,34 @@ static void defer(int count) {
     wait_for(count_held, before + count);
 }
 
-/* All get them. */
-static void answer(void) {
+/* Every client gets its answer. */
+static void take_answers(void) {
     static struct http_reply reply;
-    int count = count_held();
-    for (int i = 0; i < count; i++) {
-        answer_text(held[i], 200, TEXT("answered"));
-        http_release(held[i]);
-    }
-    held_count = 0;
     for (; client_count > 0; close(clients[client_count])) {
         http_fixture_read(clients[--client_count], false, &reply);
         cr_expect_eq(reply.code, 200);
     }
+    for (; held_count > 0; held_count--)
+        http_release(held[held_count - 1]);
+}
+
+static void answer(void) {
+    for (int i = 0; i < held_count; i++)
+        answer_text(held[i], 200, TEXT("answered"));
+    take_answers();
+}
+
+/* The one that came last; its client goes on with the others. */
+static void answer_one(void) {
+    static struct http_reply reply;
+    pthread_mutex_lock(&lock);
+    struct http_request *request = held[--held_count];
+    pthread_mutex_unlock(&lock);
+    answer_text(request, 200, TEXT("answered"));
+    http_release(request);
+    http_fixture_read(clients[--client_count], false, &reply);
+    cr_expect_eq(reply.code, 200);
+    close(clients[client_count]);
 }
 
 /* A request that is answered at once. */
@@ -135,17 +149,20 @@ TestSuite(http_poll, .fini = stop, .timeout = 300);
 /* However long it may last, it ends when something comes: a request here, then the answers. */
 Test(http_poll, ends_with_news) {
     start(WAIT_MS);
+    defer(1);
+    answer();
     defer(FROM);
     struct mono_time since = clock_mono();
     while (polls("news") == 0 && clock_elapsed_ms(since) < WAIT_MS)
         ask();
     cr_expect_geq(polls("news"), 1);
     answer();
-    cr_expect_eq(polls("none"), 0);
 }
 
 Test(http_poll, few_are_waited_for_asleep) {
     start(WAIT_MS);
+    defer(1);
+    answer();
     defer(FROM - 1);
     answer();
     cr_expect_eq(polls("news"), 0);
@@ -154,21 +171,31 @@ Test(http_poll, few_are_waited_for_asleep) {
 
 Test(http_poll, is_off_where_it_is_not_wanted) {
     start(0);
+    defer(1);
+    answer();
     defer(FROM);
     answer();
     cr_expect_eq(polls("news"), -1);
 }
 
 /* What comes in meanwhile is served, and is no reason to try once more; an answer is. */
-Test(http_poll, in_vain_it_is_not_tried_again_before_an_answer_came) {
-    start(1);
-    defer(FROM);
-    wait_for(polls_in_vain, 1);
+Test(http_poll, is_over_some_time_after_the_last_answer) {
+    start(SOON_MS);
+    defer(FROM - 1);
+    defer(1); /* so that it is known which came last */
     for (int i = 0; i < 100; i++)
         ask();
-    cr_expect_eq(polls("none"), 1);
-    answer();
-    defer(FROM);
-    wait_for(polls_in_vain, 2);
+    cr_expect_eq(polls("news") + polls("none"), 0, "before any answer");
+    answer_one();
+    struct mono_time since = clock_mono();
+    defer(1);
+    while (clock_elapsed_ms(since) <= SOON_MS)
+        ask();
+    int news = polls("news"), none = polls("none");
+    cr_expect_geq(news + none, 1);
+    for (int i = 0; i < 100; i++)
+        ask();
+    cr_expect_eq(polls("news"), news);
+    cr_expect_eq(polls("none"), none);
     answer();
 }
