@@ -9,6 +9,9 @@ never seen or one gone silent, what was missed is read from the stream in Redis,
 stands before it is published. Needs python3-zmq, python3-msgpack and python3-redis.
 """
 import json, sys, time
+
+if len(sys.argv) not in (3, 4) or sys.argv[1].startswith("-"):
+    sys.exit(__doc__)
 import msgpack, redis, zmq
 
 STREAM = "siem:{0}:threats"

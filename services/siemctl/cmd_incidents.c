@@ -50,7 +50,10 @@ static void print_list(const struct json_node *root) {
         add_row(&table, json_node_element(incidents, i));
     table_print(&table, stdout);
     table_fini(&table);
-    printf("%zu incidents\n", json_node_count(incidents));
+    size_t count = json_node_count(incidents);
+    bool more = json_node_text(json_node_member(root, "next_cursor")).data != NULL;
+    printf("%zu incident%s%s\n", count, count == 1 ? "" : "s",
+           more ? ", and older ones: raise --limit, or filter" : "");
 }
 
 /* The texts of an array, or the titles of an array of rules. */

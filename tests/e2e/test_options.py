@@ -85,3 +85,15 @@ def test_a_start_that_fails_for_its_options_begins_no_epoch(tmp_path, wrong, rea
     assert ended.returncode == 1 and (last["message"], last["reason"]) == ("not started", reason), ended.stderr
     assert cause["level"] == "error" and cause["remedy"], ended.stderr
     assert not (tmp_path / "state" / "spool").exists()
+
+
+@pytest.mark.parametrize("service", [name for name in SERVICES if name != "siemctl"])
+def test_check_says_what_is_wrong_and_starts_nothing(service, tmp_path):
+    def check(**more):
+        return subprocess.run([program(service, BIN), "--check"], env=dict(os.environ, **more), cwd=tmp_path, capture_output=True,
+                              text=True, timeout=60)
+    assert (check().returncode, check().stdout, check().stderr) == (0, "", "")
+    wrong = check(SIEM_DRAIN_TIMEOUT="soon")
+    assert wrong.returncode == 1
+    assert wrong.stderr.endswith("SIEM_DRAIN_TIMEOUT=soon (environment) is no duration such as 500ms, 10s or 7d; see --drain-timeout in --help\n")
+    assert not os.listdir(tmp_path)

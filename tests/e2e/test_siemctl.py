@@ -132,10 +132,12 @@ def test_incidents_are_listed_shown_and_changed(pipeline):
     status, _, err = siemctl(pipeline, "incidents", "INC-20000101-0001")
     assert status == 1 and "not found" in err
     assert siemctl(pipeline, "incidents", "--limit", "0")[0] == 2
+    verdict(pipeline, "send", "malware_detected", "source_ip=10.0.2.2")
+    assert siemctl(pipeline, "incidents", "--limit", "1")[1].endswith("\n1 incident, and older ones: raise --limit, or filter\n")
     assert siemctl(pipeline, "incidents", "--limit", "500")[0] == 0 and siemctl(pipeline, "incidents", "--limit", "501")[0] == 2
 
 
-@pytest.mark.parametrize("command", ["send", "tail", "incidents", "status", "replay", "keys", "rules"])
+@pytest.mark.parametrize("command", ["send", "tail", "incidents", "status", "replay", "keys", "rules", "quarantine"])
 def test_help_of_each_command(pipeline, command):
     status, out, _ = siemctl(pipeline, command, "--help")
     assert status == 0 and out.startswith(f"Usage: siemctl {command}")
