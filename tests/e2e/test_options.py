@@ -89,8 +89,10 @@ def test_a_start_that_fails_for_its_options_begins_no_epoch(tmp_path, wrong, rea
 
 @pytest.mark.parametrize("service", [name for name in SERVICES if name != "siemctl"])
 def test_check_says_what_is_wrong_and_starts_nothing(service, tmp_path):
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("SIEM_")}
+
     def check(**more):
-        return subprocess.run([program(service, BIN), "--check"], env=dict(os.environ, **more), cwd=tmp_path, capture_output=True,
+        return subprocess.run([program(service, BIN), "--check"], env=dict(environment, **more), cwd=tmp_path, capture_output=True,
                               text=True, timeout=60)
     assert (check().returncode, check().stdout, check().stderr) == (0, "", "")
     wrong = check(SIEM_DRAIN_TIMEOUT="soon")
