@@ -163,6 +163,8 @@ stack_stop_service() {
 # Stops everything: what takes events first, so that the others can finish them; Redis last.
 stack_stop() {
     local pid detector service
+    # shellcheck disable=SC1091
+    [ ! -e "$state/stack.env" ] || . "$state/stack.env"
     stack_stop_service demo
     stack_stop_service ingest
     for detector in "$state"/supervise/detector-*; do
@@ -182,5 +184,9 @@ stack_stop() {
         printf 'Something still holds %s; see: fuser %s\n' "$state/lock" "$(stack_shown "$state/lock")" >&2
         return 1
     }
+    case ${sockets:-} in # those that stand elsewhere are of this run alone
+    "$state"/* | '') ;;
+    */siem-????????????) rm -rf -- "$sockets" ;;
+    esac
     rm -f "$state/supervisor.pid" "$state/stack.env"
 }
