@@ -7,9 +7,8 @@
  * SIEM_* name that is in no options.def (the build collects them all), or a value out of range,
  * stops the start with a line that names it and says the remedy; other services' options are passed
  * over, so that one `.env` serves all. An empty value of a number, size, duration or switch in the
- * environment or `.env` means "not set". A switch alone on the command line
- * (--name) is on. A row whose NAME is in lower case is for the command line only (siemctl's
- * commands).
+ * environment or `.env` means "not set". A switch alone on the command line (--name) is on. A row
+ * whose NAME is in lower case is for the command line only (siemctl's commands).
  * `.env` lines: NAME=VALUE, after an optional `export`; 'as it is', "with \n \t \" \\ escapes", or
  * bare up to " #"; # begins a comment; the last line of a name counts. Owner: texts live as long as
  * the process. Threads: read-only after start. Limits: a `.env` file of 64 KiB, a value of 4 KiB.

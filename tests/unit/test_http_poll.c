@@ -1,5 +1,5 @@
 /* test_http_poll.c: when a worker waits awake, and when it stops; told by what it counts. It begins
- * to with an answer, so the tests give one first. */
+ * with an answer, so the tests give one first. */
 #include "../support/http_fixture.h"
 #include "common/buffer.h"
 #include "common/counters.h"
