@@ -23,14 +23,11 @@
 
 void http_poll_init(struct http_server *server) {
     static const char *const outcomes[] = {"outcome=\"news\"", "outcome=\"none\""};
-    for (size_t i = 0; i < sizeof outcomes / sizeof outcomes[0]; i++) {
-        if (server->options.busy_poll_ms > 0)
-            server->polls[i] =
-                histogram_new("http_busy_poll_duration_seconds", outcomes[i],
-                              "For how long a worker stayed awake waiting for answers, and "
-                              "whether something came",
-                              histogram_latency_bounds);
-    }
+    for (size_t i = 0; i < sizeof outcomes / sizeof outcomes[0]; i++)
+        server->polls[i] = histogram_new("http_busy_poll_duration_seconds", outcomes[i],
+                                         "For how long a worker stayed awake waiting for answers, "
+                                         "and whether something came",
+                                         histogram_latency_bounds);
 }
 
 void http_poll_note_answer(struct http_worker *worker) {

@@ -181,7 +181,7 @@ struct http_server {
     struct http_worker *workers;
     struct http_route_metrics *metrics; /* one per route, and some for no route */
     struct gauge *connections;
-    struct histogram *polls[2]; /* those with news, and those without; NULL: there are none */
+    struct histogram *polls[2]; /* those with news, and those without */
     struct http_origins *origins;
     bool has_cors;
     struct http_tls_context *tls; /* NULL: connections are plain */
@@ -467,7 +467,7 @@ enum MHD_Result http_request_send(struct http_request *request);
 
 /* http_poll.c */
 
-/* Registers what it counts, when the options want it at all. */
+/* Registers what it counts. */
 void http_poll_init(struct http_server *server);
 
 /* An answer came: for a while more of them are worth waiting for awake. */

@@ -99,3 +99,17 @@ def test_check_says_what_is_wrong_and_starts_nothing(service, tmp_path):
     assert wrong.returncode == 1
     assert wrong.stderr.endswith("SIEM_DRAIN_TIMEOUT=soon (environment) is no duration such as 500ms, 10s or 7d; see --drain-timeout in --help\n")
     assert not os.listdir(tmp_path)
+
+
+def test_on_one_processor_no_worker_waits_awake(tmp_path):
+    """As the log says, before the start fails for an address that is taken."""
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("SIEM_")}
+        environment.update(SIEM_LISTEN=f"127.0.0.1:{other.getsockname()[1]}", SIEM_STATE_DIR=str(tmp_path))
+
+        def said(busy_poll):
+            ended = subprocess.run([program("ingest", BIN)], env=dict(environment, SIEM_HTTP_BUSY_POLL=busy_poll), cwd=tmp_path,
+                                   preexec_fn=lambda: os.sched_setaffinity(0, {min(os.sched_getaffinity(0))}),
+                                   capture_output=True, text=True, timeout=120)
+            return [line.get("reason") for line in map(json.loads, ended.stderr.splitlines()) if "awake" in line["message"]]
+        assert said("2ms") == ["there is one processor"] and said("0") == []
