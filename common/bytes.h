@@ -89,4 +89,20 @@ static inline struct text text_take_part(struct text *rest, char separator) {
     return text_trim_blanks(part);
 }
 
+/* Digits of the largest number. */
+#define DECIMAL_DIGITS_MAX 20
+
+/* Writes the number in decimal digits, without a NUL; returns where it ends. snprintf takes ten
+ * times as long. */
+static inline char *text_put_decimal(char *at, uint64_t number) {
+    char digits[DECIMAL_DIGITS_MAX];
+    size_t from = sizeof digits;
+    do {
+        digits[--from] = (char)('0' + number % 10);
+        number /= 10;
+    } while (number > 0);
+    memcpy(at, digits + from, sizeof digits - from);
+    return at + (sizeof digits - from);
+}
+
 #endif

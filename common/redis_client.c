@@ -136,16 +136,11 @@ static enum status open_socket(struct redis_client *client) {
 }
 
 static void append_number(struct buffer *out, char sigil, size_t number) {
-    char digits[24];
-    size_t at = sizeof(digits);
-    digits[--at] = '\n';
-    digits[--at] = '\r';
-    do {
-        digits[--at] = (char)('0' + number % 10);
-        number /= 10;
-    } while (number > 0);
-    digits[--at] = sigil;
-    buffer_append(out, digits + at, sizeof(digits) - at);
+    char line[1 + DECIMAL_DIGITS_MAX + 2] = {sigil};
+    char *end = text_put_decimal(line + 1, number);
+    *end++ = '\r';
+    *end++ = '\n';
+    buffer_append(out, line, (size_t)(end - line));
 }
 
 static enum status append_command(struct redis_client *client, size_t count,

@@ -82,13 +82,8 @@ static void append_description(struct buffer *out, const struct event *event) {
 }
 
 static void append_number(struct buffer *out, uint64_t value) {
-    char digits[20];
-    size_t at = sizeof digits;
-    do {
-        digits[--at] = (char)('0' + value % 10);
-        value /= 10;
-    } while (value > 0);
-    buffer_append(out, digits + at, sizeof digits - at);
+    char digits[DECIMAL_DIGITS_MAX];
+    buffer_append(out, digits, (size_t)(text_put_decimal(digits, value) - digits));
 }
 
 void log_answer_prepare(struct log_answer *answer, const struct event_input *input,

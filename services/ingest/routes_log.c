@@ -58,9 +58,7 @@ static const struct verdict *find_verdict(const struct batch_verdicts *verdicts,
 
 /* Writes the answer to a stored event; its code. */
 static int write_outcome(struct submission *submission, const struct outcome *outcome,
-                         struct buffer *body) {
-    char id[EVENT_ID_SIZE];
-    event_id_format(&outcome->head, outcome->first_index, id);
+                         const char *id, struct buffer *body) {
     if (outcome->status == STATUS_OK && submission->wants_verdict && outcome->verdicts != NULL) {
         log_answer_finish(submissions_answer(submission), id,
                           find_verdict(outcome->verdicts, outcome->first_index), body);
@@ -104,9 +102,9 @@ static void on_done(struct submission *submission, const struct outcome *outcome
         struct buffer body;
         char id[EVENT_ID_SIZE];
         buffer_init(&body, LOG_ANSWER_MAX);
-        int code = write_outcome(submission, outcome, &body);
-        answer_stored(request, code, &body,
-                      event_id_format(&outcome->head, outcome->first_index, id));
+        event_id_format(&outcome->head, outcome->first_index, id);
+        int code = write_outcome(submission, outcome, id, &body);
+        answer_stored(request, code, &body, id);
     } else {
         refuse(request, outcome->status);
     }
