@@ -3,6 +3,10 @@
 --   FIRST number of the first event, so that repetitions do not send the same again
 -- The mix: one event in THREAT_EVERY (20) is a threat (login_failed, count 8) from one of 50 addresses, the others are
 -- ordinary logins; about 300 bytes each. All requests are built before the clock starts.
+local ffi = require("ffi")
+ffi.cdef("typedef struct {long seconds, nanoseconds;} moment; int clock_gettime(int clock, moment *now);")
+local CLOCK_MONOTONIC = 1
+
 local REQUESTS = {single = 2000, async = 2000, bulk = 20}
 local BULK_LINES = 1000
 
@@ -44,9 +48,12 @@ function request()
     return requests[at]
 end
 
+-- ended_us: when, by the monotonic clock; microseconds of load ended then.
 function done(summary, latency, rates)
-    io.write(string.format('RESULT {"requests":%d,"microseconds":%d,"not_2xx":%d,"socket_errors":%d,"p50_us":%d,"p99_us":%d}\n',
-        summary.requests, summary.duration, summary.errors.status,
+    local now = ffi.new("moment[1]")
+    ffi.C.clock_gettime(CLOCK_MONOTONIC, now)
+    io.write(string.format('RESULT {"requests":%d,"microseconds":%d,"ended_us":%d,"not_2xx":%d,"socket_errors":%d,"p50_us":%d,"p99_us":%d}\n',
+        summary.requests, summary.duration, tonumber(now[0].seconds) * 1e6 + math.floor(tonumber(now[0].nanoseconds) / 1e3), summary.errors.status,
         summary.errors.connect + summary.errors.read + summary.errors.write + summary.errors.timeout,
         latency:percentile(50), latency:percentile(99)))
 end
