@@ -7,6 +7,7 @@
 #include "common/counters.h"
 #include "common/scoped.h"
 #include "common/wire.h"
+#include "proto/vocabulary.h"
 #include "proto/wiring.h"
 #include "services/siemctl/command.h"
 #include "services/siemctl/gap_tracker.h"
@@ -204,6 +205,18 @@ static void catch_interrupts(void) {
     sigaction(SIGTERM, &action, NULL);
 }
 
+/* Whether topics may begin so; types of events may be newer than we are. */
+static bool begins_topics(struct text begin) {
+    char topic[64];
+    for (int severity = 0; severity < SEVERITY_COUNT_; severity++) {
+        int length = snprintf(topic, sizeof topic, "threat.%s.", severity_text(severity));
+        size_t shorter = begin.length < (size_t)length ? begin.length : (size_t)length;
+        if (memcmp(topic, begin.data, shorter) == 0)
+            return true;
+    }
+    return false;
+}
+
 static int run(const struct siemctl_config *config, int count, char **operands) {
     SCOPED(wire)
     struct wire *wire = NULL;
@@ -211,6 +224,11 @@ static int run(const struct siemctl_config *config, int count, char **operands) 
     struct stream_reader *stream = NULL;
     if (count > 1)
         return command_usage_error(&command_tail, "one topic at most");
+    if (count == 1 && !begins_topics(text_of(operands[0])))
+        return command_usage_error(&command_tail,
+                                   "no topic begins with \"%s\"; topics are threat.SEVERITY.TYPE, "
+                                   "e.g. threat.critical.sql_injection",
+                                   operands[0]);
     stream = stream_reader_new(config->redis_url, KEY_THREATS, arguments.since_ms, STREAM_PAGE);
     wire = wire_connect(wire_row(WIRE_THREATS), config->threats_from, false);
     if (stream == NULL || wire == NULL)

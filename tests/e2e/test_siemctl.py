@@ -190,6 +190,13 @@ def test_tail_shows_what_happens_and_what_happened(pipeline):
     assert status == 0 and out.count("\n") == 1 and "malware_detected" in out
 
 
+@pytest.mark.parametrize("topic, understood", [("thr", True), ("threat.cri", True), ("threat.critical.newer_than_we", True),
+                                               ("critical", False), ("threat.grave", False), ("threats", False)])
+def test_tail_refuses_what_no_topic_begins_with(pipeline, topic, understood):
+    status, _, err = siemctl(pipeline, "tail", topic, "--redis-url", "no address")
+    assert status == 2 and ("topics are threat.SEVERITY.TYPE" in err) == (not understood), err
+
+
 class Publisher:
     """Publishes what a test wants, as the incident process would: to the stream first, then on THREATS."""
 
