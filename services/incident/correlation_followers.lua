@@ -10,7 +10,8 @@ local IDENTITY, LATENESS, EVENT = terms.IDENTITY, terms.LATENESS, terms.EVENT
 local NONE, ALWAYS, AT_ONCE, present = terms.NONE, terms.ALWAYS, terms.AT_ONCE, terms.present
 local store_of, contribute, refresh = groups.store_of, groups.contribute, groups.refresh
 
-local FOLLOWERS_MAX = 4096      -- batches with followers kept
+local FOLLOWERS_MAX = 4096      -- batches with followers kept,
+local EVICT_EXTRA = 63          -- and lists that go with the one too many, so that not every batch has to do it
 local FOLLOWERS_AT_ONCE = 1024  -- of them looked into for one contribution
 local LEADERS_KEPT = 256        -- correlations whose leaders are remembered
 local PURGED_AT_ONCE = 64       -- lists that no late contribution needs
@@ -196,7 +197,7 @@ local function forget_followers(store)
     local over = held - #gone + 1 - FOLLOWERS_MAX
     if over > 0 then
         local lost = 0
-        for _, list in ipairs(call('ZRANGE', name, #gone, #gone + over - 1)) do
+        for _, list in ipairs(call('ZRANGE', name, #gone, #gone + over + EVICT_EXTRA - 1)) do
             lost = lost + call('HSTRLEN', key.correlation_followers:format(store.definition[IDENTITY]),
                                list) / FOLLOWER_SIZE
             insert(gone, list)

@@ -223,6 +223,23 @@ Test(correlation_bounds, followers_wait_for_the_first_and_are_forgotten) {
     cr_assert_eq(commit_fixture_number(&fixture, "HLEN %.*s", TEXT_ARG(name)), 1);
 }
 
+/* Those of the oldest batches go when there are too many, some at a time, and are counted. */
+Test(correlation_bounds, followers_are_bounded_by_batches) {
+    enum { BATCHES = 4200, MOST = 4096, EVICTED_AT_ONCE = 64 };
+    make_groups(&made_ordered);
+    for (int i = 0; i < BATCHES; i++)
+        commit_one(NOON + i, 0, 2);
+    SCOPED(redis_reply)
+    struct redis_reply *lists = commit_fixture_ask(&fixture, "KEYS " K "correlation:*:followers");
+    struct text name = redis_reply_text(redis_reply_at(lists, 0));
+    int64_t kept = commit_fixture_number(&fixture, "HLEN %.*s", TEXT_ARG(name));
+    cr_assert_leq(kept, MOST);
+    cr_assert_gt(kept, MOST - EVICTED_AT_ONCE);
+    cr_assert_eq(ledger("contributions_evicted"), BATCHES - kept);
+    commit_one(NOON + BATCHES - kept - 1, 0, 1);
+    cr_assert_eq(incidents(), 1, "those that are left wait on");
+}
+
 /* The event that completes a correlation is told, and only it. */
 Test(correlation_bounds, the_completing_event_is_told) {
     struct verdict verdicts[BATCH_EVENTS_MAX];
