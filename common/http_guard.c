@@ -189,10 +189,25 @@ static int check_line(const struct http_request *request, const char *version,
 }
 
 /* Bytes from the method to the empty line. */
-static size_t head_length(const struct http_request *request) {
+static size_t head_length(struct MHD_Connection *mhd) {
     const union MHD_ConnectionInfo *info =
-        MHD_get_connection_info(request->mhd, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
+        MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
     return info != NULL ? info->header_size : 0;
+}
+
+/* It reads into half of its memory first, whatever came, and into more for a longer head; the first
+ * Cookie header is copied. */
+bool http_guard_has_room(struct MHD_Connection *mhd) {
+    const size_t least = HTTP_CONNECTION_MEMORY / 2;
+    const enum MHD_ValueKind kinds = MHD_HEADER_KIND | MHD_COOKIE_KIND | MHD_GET_ARGUMENT_KIND;
+    size_t head = head_length(mhd);
+    const char *cookie = NULL;
+    size_t cookie_length = 0;
+    (void)MHD_lookup_connection_value_n(mhd, MHD_HEADER_KIND, "Cookie", sizeof "Cookie" - 1,
+                                        &cookie, &cookie_length);
+    size_t used = (head < least ? least : head) + cookie_length +
+                  HTTP_VALUE_SIZE * (size_t)MHD_get_connection_values(mhd, kinds, NULL, NULL);
+    return used + HTTP_ANSWER_ROOM <= HTTP_CONNECTION_MEMORY;
 }
 
 int http_guard_check(struct http_request *request, const char *version, const char **ret_reason) {
@@ -202,7 +217,7 @@ int http_guard_check(struct http_request *request, const char *version, const ch
         return code;
     MHD_get_connection_values_n(request->mhd, MHD_HEADER_KIND, on_header, &guard);
     bool old = strcmp(version, "HTTP/1.0") == 0;
-    request->head_length = head_length(request);
+    request->head_length = head_length(request->mhd);
     *ret_reason = NULL;
     if (guard.odd_name)
         *ret_reason = "Malformed header name";

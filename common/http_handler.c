@@ -1,6 +1,8 @@
 /* http_handler.c: the way of one request: headers, pieces of the body, its end, its answer. */
 #include "common/http_private.h"
 
+#include "common/counters.h"
+
 #include <assert.h>
 #include <stdio.h>
 
@@ -77,6 +79,11 @@ static enum MHD_Result on_headers(struct http_worker *worker, struct MHD_Connect
                                   const char *const *line, void **request_context) {
     const union MHD_ConnectionInfo *info =
         MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    if (!http_guard_has_room(mhd)) {
+        count_drop(STATUS_TOO_LARGE);
+        http_connection_say(info->socket_context, 431, "Request Header Fields Too Large");
+        return MHD_NO;
+    }
     struct http_request *request = http_request_new(worker);
     *request_context = request;
     request->mhd = mhd;

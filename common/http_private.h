@@ -26,10 +26,14 @@
 
 /* Bytes of all header names and values of a request; more is answered 431. */
 #define HTTP_HEADERS_MAX 8192
-/* Memory of a connection in libmicrohttpd, which clears it for every request, out of all caches:
- * with 64 connections 16 KiB cost 1 to 2 µs of processor time an event more. Holds HTTP_HEADERS_MAX
- * as received and, of up to 60 of them, as parsed, or a piece of the body. */
-#define HTTP_CONNECTION_MEMORY (12 * 1024)
+/* Memory of a connection in libmicrohttpd, which clears it for every request: its default of 32 KiB
+ * cost 1 µs. Holds HTTP_HEADERS_MAX as received and as parsed, or a piece of the body, and the head
+ * of the answer. */
+#define HTTP_CONNECTION_MEMORY (16 * 1024)
+/* What it takes there for each header, cookie and argument, and the most an answer's head needs:
+ * HTTP_ANSWER_HEADERS_SIZE of the route's, and those every answer has. */
+#define HTTP_VALUE_SIZE 64
+#define HTTP_ANSWER_ROOM 2048
 /* Bytes of a body that a route without one reads and drops; more is answered 413. */
 #define HTTP_IGNORED_MAX (64 * 1024)
 /* Bytes of a refused body that are read and dropped, so that the sender gets to see the answer. */
@@ -389,6 +393,10 @@ void http_handler_fail(struct http_request *request, int code, const char *reaso
 bool http_hold_settle(struct http_request *request);
 
 /* http_guard.c */
+
+/* Whether libmicrohttpd's memory has room for an answer beside the request's head. Without, it
+ * would close the connection in place of the answer, whatever had been done by then. */
+bool http_guard_has_room(struct MHD_Connection *mhd);
 
 /* Looks at the framing. 0 when it is beyond doubt, else the code to refuse it with and why; sets
  * the request's head_length, has_body, expects and body_length. */

@@ -295,13 +295,6 @@ Test(http_server, bounds_bodies_and_headers) {
         http_fixture_ask(port, buffer_text(&request), &reply);
         cr_expect_eq(reply.code, length < 8192 ? 200 : 431, "header of %d: %d", length, reply.code);
     }
-    buffer_reset(&request);
-    buffer_printf(&request, "GET /twice HTTP/1.1\r\n" HOST);
-    for (int i = 0; i < 60; i++)
-        buffer_printf(&request, "X-%02d: %0124d\r\n", i, 0);
-    buffer_printf(&request, "\r\n");
-    http_fixture_ask(port, buffer_text(&request), &reply);
-    cr_expect_eq(reply.code, 200, "60 lines of %zu bytes: %d", request.length, reply.code);
     buffer_fini(&request);
 }
 
