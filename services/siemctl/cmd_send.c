@@ -1,10 +1,13 @@
 /* cmd_send.c: siemctl send: one event from arguments, or events from a file, and the verdict. */
+#include "common/nearest_name.h"
 #include "common/scoped.h"
+#include "services/ingest/normalize.h"
 #include "services/siemctl/api.h"
 #include "services/siemctl/command.h"
 #include "services/siemctl/event_json.h"
 #include "services/siemctl/terminal.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -142,11 +145,51 @@ static int post(const struct siemctl_config *config, struct buffer *body) {
     return EXIT_DONE;
 }
 
+/* A name of letters, digits and what joins them. */
+static bool is_name(const char *operand) {
+    static const char joining[] = "_-. ";
+    size_t length = 0;
+    while (isalnum((unsigned char)operand[length]) ||
+           (operand[length] != '\0' && strchr(joining, operand[length]) != NULL))
+        length++;
+    return length > 0 && operand[length] == '\0';
+}
+
+/* The API takes any type, and what it does not know for "unknown", which few rules look for. */
+static void note_unknown_type(const char *name) {
+    struct nearest_name nearest;
+    enum event_type type;
+    if (normalize_event_type(text_of(name), &type))
+        return;
+    nearest_name_init(&nearest, name);
+    for (int known = 0; known < EVENT_TYPE_COUNT_; known++)
+        nearest_name_consider(&nearest, event_type_text((enum event_type)known));
+    fprintf(stderr, "siemctl send: \"%s\" is no known event type and is taken for \"unknown\"",
+            name);
+    fprintf(stderr, nearest.found[0] != '\0' ? "; did you mean %s?\n" : "\n", nearest.found);
+}
+
+/* Makes the event of the operands: JSON as it is, or a type and fields. */
+static int build(int count, char **operands, struct buffer *body) {
+    SCOPED_FINI(buffer) struct buffer error;
+    const char *first = operands[0];
+    buffer_init(&error, 1024);
+    if (count == 1 && (first[0] == '{' || first[0] == '[')) {
+        buffer_append(body, first, strlen(first));
+        return EXIT_DONE;
+    }
+    if (!is_name(first))
+        return command_usage_error(&command_send, "\"%s\" is no event type (files: --file)", first);
+    if (event_json_build(first, count - 1, operands + 1, body, &error) != STATUS_OK)
+        return command_usage_error(&command_send, "%.*s", TEXT_ARG(buffer_text(&error)));
+    note_unknown_type(first);
+    return EXIT_DONE;
+}
+
 static int run(const struct siemctl_config *config, int count, char **operands) {
-    SCOPED_FINI(buffer) struct buffer body, error;
+    SCOPED_FINI(buffer) struct buffer body;
     const char *file = arguments.file;
     buffer_init(&body, BODY_SIZE_MAX);
-    buffer_init(&error, 1024);
     if (count == 0 && file[0] == '\0' && !isatty(STDIN_FILENO))
         file = "-";
     if (count == 1 && strcmp(operands[0], "-") == 0) {
@@ -158,8 +201,10 @@ static int run(const struct siemctl_config *config, int count, char **operands) 
     if (file[0] != '\0') {
         if (read_file(file, &body) != STATUS_OK)
             return EXIT_FAILED;
-    } else if (event_json_build(operands[0], count - 1, operands + 1, &body, &error) != STATUS_OK) {
-        return command_usage_error(&command_send, "%.*s", TEXT_ARG(buffer_text(&error)));
+    } else {
+        int status = build(count, operands, &body);
+        if (status != EXIT_DONE)
+            return status;
     }
     if (body.length == 0)
         return command_usage_error(&command_send, "nothing to send");
@@ -169,10 +214,11 @@ static int run(const struct siemctl_config *config, int count, char **operands) 
 const struct command command_send = {
     .name = "send",
     .summary = "Sends an event, or a few, and prints the verdict.",
-    .usage = "EVENT_TYPE [FIELD=VALUE]... | --file FILE | -",
+    .usage = "EVENT_TYPE [FIELD=VALUE]... | JSON | --file FILE | -",
     .examples = "  siemctl send login_failed source_ip=203.0.113.9 username=alice count=12\n"
                 "  siemctl send network_anomaly count=25 metadata.unique_ips_count=30\n"
                 "  siemctl send sql_injection raw_log=\"id=1 OR 1=1; DROP TABLE users;--\" --json\n"
+                "  siemctl send '{\"event_type\":\"login_failed\",\"count\":12}'\n"
                 "  siemctl send unknown metadata:='{\"tags\":[\"a\",\"b\"]}'\n"
                 "  siemctl send --file events.ndjson        (thousands of them: siemctl replay)\n",
     .options = options,

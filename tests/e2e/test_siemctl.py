@@ -98,6 +98,13 @@ def test_send_takes_stdin(pipeline, given, accepted):
     assert status == 0 and out.startswith("ok  ")
 
 
+def test_send_takes_an_event_as_one_argument(pipeline):
+    status, out, err = verdict(pipeline, "send", '{"event_type":"login_failed","source_ip":"203.0.113.9","count":12}')
+    assert status == 0 and out.startswith("THREAT  ") and "login_failed" in out and not err
+    status, out, err = siemctl(pipeline, "send", "{bad")
+    assert status == 1 and "line 1" in out + err, err
+
+
 def test_send_says_what_is_wrong(pipeline):
     status, _, err = siemctl(pipeline, "send", "login_failed", "count=none", "username:=7")
     assert status == 1 and "422" in err and "body → count" in err and "body → username" in err
@@ -106,6 +113,11 @@ def test_send_says_what_is_wrong(pipeline):
     status, _, err = siemctl(pipeline, "send", "login_failed", API_KEY="wrong")
     assert status == 1 and "403" in err and "--api-key" in err
     assert siemctl(pipeline, "send", "login_failed", "souce_ip=x")[0] == 2
+    status, _, err = siemctl(pipeline, "send", "/no/file")
+    assert status == 2 and "no event type" in err
+    status, out, err = verdict(pipeline, "send", "login_faild")
+    assert status == 0 and out == "ok  info  unknown\n" and "did you mean login_failed?" in err
+    assert verdict(pipeline, "send", "Login Success")[1:] == ("ok  info  login_success\n", "")
     status, _, err = siemctl(pipeline, "send", "login_failed", "--url", "http://127.0.0.1:1")
     assert status == 1 and "--url" in err
 
