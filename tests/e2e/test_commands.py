@@ -110,3 +110,26 @@ def test_down_ends_what_a_killed_supervisor_left(tmp_path):
         done = subprocess.run([os.path.join(TOP, "deploy", "down"), "--state", tmp_path], capture_output=True, text=True, timeout=120)
     assert done.returncode == 0 and not done.stderr, done
     assert is_free(tmp_path / "lock")
+
+
+def deploy(command, *arguments):
+    """(exit status, stderr) of a command that is to refuse."""
+    done = subprocess.run([os.path.join(TOP, "deploy", command), *map(str, arguments)], capture_output=True, text=True, timeout=60)
+    return done.returncode, done.stderr
+
+
+def test_up_leaves_directories_of_others_as_they_are(tmp_path):
+    (tmp_path / "theirs").write_text("")
+    tmp_path.chmod(0o755)
+    status, err = deploy("up", "--state", tmp_path)
+    assert status == 1 and "holds something else" in err and "--state" in err
+    assert tmp_path.stat().st_mode & 0o777 == 0o755 and [entry.name for entry in tmp_path.iterdir()] == ["theirs"]
+    status, err = deploy("up", "--state", tmp_path / "theirs" / "below")
+    assert status == 1 and "cannot be used" in err and "line " not in err
+
+
+@pytest.mark.parametrize("command, arguments", [("demo", ["--foo"]), ("demo", ["http://127.0.0.1:1", "key", "many"]), ("demo", "abcd"),
+                                                ("scale", ["2", "3"]), ("scale", ["--foo"])])
+def test_arguments_that_are_none_are_refused(command, arguments):
+    status, err = deploy(command, *arguments)
+    assert status == 2 and f"usage: deploy/{command}" in err
