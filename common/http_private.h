@@ -166,7 +166,10 @@ struct http_worker {
     struct mono_time now;           /* of this turn of the loop */
     struct http_request *deferred;
     size_t deferred_count;
-    struct mono_time awake_until;   /* it waits awake, */
+    int latency_fd;                 /* keeps idle processors awake (cpu_latency.h); -1: can not */
+    bool keeps_awake;               /* it does so now, */
+    struct mono_time keeps_until;   /* and until then */
+    struct mono_time awake_until;   /* it waits awake itself, */
     struct mono_time crowded_until; /* but not before this */
     int64_t next_deadline_ns;       /* earliest that may be due; INT64_MAX: none */
     struct mono_time scanned_at;
@@ -186,7 +189,8 @@ struct http_server {
     struct http_worker *workers;
     struct http_route_metrics *metrics; /* one per route, and some for no route */
     struct gauge *connections;
-    struct histogram *polls[2]; /* those with news, and those without */
+    struct histogram *polls[2];  /* those with news, and those without */
+    struct gauge *keeping_awake; /* workers that do */
     struct http_origins *origins;
     bool has_cors;
     struct http_tls_context *tls; /* NULL: connections are plain */
@@ -479,10 +483,17 @@ enum MHD_Result http_request_send(struct http_request *request);
 /* Registers what it counts. */
 void http_poll_init(struct http_server *server);
 
-/* An answer came: for a while more of them are worth waiting for awake. */
-void http_poll_note_answer(struct http_worker *worker);
+/* Has the worker ready to keep processors awake, where that is wanted; and ends it. */
+void http_poll_open(struct http_worker *worker);
+void http_poll_close(struct http_worker *worker);
 
-/* Whether the worker should wait awake. */
+/* Answers came while so many requests waited: for a while more are worth waiting for awake. */
+void http_poll_note_answer(struct http_worker *worker, size_t waiting);
+
+/* Keeps idle processors awake from now on, or no more. */
+void http_poll_keep_awake(struct http_worker *worker);
+
+/* Whether the worker should wait awake itself. */
 bool http_poll_is_due(const struct http_worker *worker);
 
 /* Waits awake for events of the worker's epoll, at most `wait_ms` (negative: no bound); how many

@@ -51,6 +51,7 @@ static void server_init(struct http_server *server, const struct http_options *o
         server->workers[i].index = i;
         server->workers[i].epoll_fd = -1;
         server->workers[i].wake_fd = -1;
+        server->workers[i].latency_fd = -1;
     }
 }
 

@@ -107,8 +107,11 @@ static int worker_wait_ms(struct http_worker *worker, struct mono_time now) {
     int64_t wait_ms = worker->oldest != NULL ? scan_ms : -1;
     if (worker->index == 0 && !worker->server->accepting && !atomic_load(&worker->server->quiesced))
         wait_ms = 50;
-    if (worker->next_deadline_ns != INT64_MAX) {
-        int64_t due_ms = (worker->next_deadline_ns - now.ns + 999999) / 1000000;
+    int64_t due_ns = worker->next_deadline_ns;
+    if (worker->keeps_awake && worker->keeps_until.ns < due_ns)
+        due_ns = worker->keeps_until.ns;
+    if (due_ns != INT64_MAX) {
+        int64_t due_ms = (due_ns - now.ns + 999999) / 1000000;
         due_ms = due_ms < 0 ? 0 : due_ms;
         wait_ms = wait_ms < 0 || due_ms < wait_ms ? due_ms : wait_ms;
     }
@@ -152,6 +155,7 @@ static void worker_run(struct http_worker *worker) {
 
 /* Waits for something to do; how many events there are. */
 static int worker_wait(struct http_worker *worker, struct epoll_event *events, int most) {
+    http_poll_keep_awake(worker);
     int wait_ms = worker_wait_ms(worker, worker->now);
     if (wait_ms != 0 && http_poll_is_due(worker)) {
         int count = http_poll(worker, events, most, wait_ms);
@@ -174,8 +178,9 @@ static void worker_turn(struct http_worker *worker) {
             http_listen_accept(worker);
     }
     http_listen_take_arrivals(worker);
+    size_t waiting = worker->deferred_count;
     if (worker_resume(worker))
-        http_poll_note_answer(worker);
+        http_poll_note_answer(worker, waiting);
     worker_run(worker);
     worker->now = clock_mono();
     worker_expire(worker, worker->now);
@@ -245,6 +250,7 @@ enum status http_worker_open(struct http_worker *worker) {
     int daemon_fd = MHD_get_daemon_info(worker->daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd;
     worker_add(worker, daemon_fd, EPOLLIN);
     worker_add(worker, worker->wake_fd, EPOLLIN | EPOLLET);
+    http_poll_open(worker);
     return STATUS_OK;
 }
 
@@ -263,6 +269,7 @@ void http_worker_close(struct http_worker *worker) {
         MHD_stop_daemon(worker->daemon);
     http_listen_drop_arrivals(worker);
     http_tls_worker_destroy(&worker->tls);
+    http_poll_close(worker);
     if (worker->epoll_fd >= 0)
         close(worker->epoll_fd);
     if (worker->wake_fd >= 0)

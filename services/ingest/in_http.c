@@ -2,6 +2,7 @@
  * an entry in openapi.yaml and a test. */
 #include "services/ingest/in_http.h"
 
+#include "common/cpu_latency.h"
 #include "common/cpu_quota.h"
 #include "common/log.h"
 #include "services/ingest/admission.h"
@@ -9,6 +10,7 @@
 #include "services/ingest/routes.h"
 
 #include <sched.h>
+#include <sys/sysinfo.h>
 
 #define REDIRECT_CONNECTIONS_MAX 200
 #define CERTIFICATE_CHECK_MS 1000
@@ -61,16 +63,30 @@ static int count_workers(int64_t configured) {
 }
 
 /* Where there is one processor, or so much time of them, who waits awake takes it from others. */
-static int64_t allow_busy_poll(int64_t configured_ms) {
-    const char *reason = NULL;
+static const char *busy_poll_obstacle(void) {
     if (count_processors() < 2)
-        reason = "there is one processor";
-    else if (cpu_quota_is_set("/proc/self/cgroup", "/sys/fs/cgroup"))
-        reason = "there is a CPU quota";
-    if (reason == NULL || configured_ms == 0)
-        return configured_ms;
-    log_info("HTTP workers do not wait awake", LOG_STRING("reason", reason));
-    return 0;
+        return "there is one processor";
+    if (cpu_quota_is_set("/proc/self/cgroup", "/sys/fs/cgroup"))
+        return "there is a CPU quota";
+    return NULL;
+}
+
+/* Who waits awake for answers: all processors, a worker, or nobody. */
+static void choose_waiting(const struct ingest_config *config, struct http_options *options) {
+    const char *reason = busy_poll_obstacle();
+    options->busy_poll_ms = reason == NULL ? config->busy_poll_ms : 0;
+    if (reason != NULL && (config->busy_poll_ms > 0 || config->keep_awake_ms > 0))
+        log_info("HTTP workers do not wait awake", LOG_STRING("reason", reason));
+    if (reason != NULL || config->keep_awake_ms == 0)
+        return;
+    reason = cpu_latency_obstacle(CPU_LATENCY_DEVICE, CPU_LATENCY_STATE, get_nprocs());
+    if (reason != NULL) {
+        log_info("idle processors are not kept awake", LOG_STRING("reason", reason),
+                 LOG_STRING("device", CPU_LATENCY_DEVICE));
+        return;
+    }
+    options->keep_awake_ms = config->keep_awake_ms;
+    options->latency_device = CPU_LATENCY_DEVICE;
 }
 
 /* What both servers are told. */
@@ -114,7 +130,7 @@ enum status in_http_open(struct ingest *ingest) {
     struct http_options options = common_options(ingest);
     options.listen = config->listen;
     options.workers = count_workers(config->http_workers);
-    options.busy_poll_ms = allow_busy_poll(config->busy_poll_ms);
+    choose_waiting(config, &options);
     options.connections_max = (int)config->connections_max;
     options.tls_certificate = config->tls_certificate;
     options.tls_key = config->tls_key;

@@ -107,9 +107,11 @@ def test_on_one_processor_no_worker_waits_awake(tmp_path):
         environment = {name: value for name, value in os.environ.items() if not name.startswith("SIEM_")}
         environment.update(SIEM_LISTEN=f"127.0.0.1:{other.getsockname()[1]}", SIEM_STATE_DIR=str(tmp_path))
 
-        def said(busy_poll):
-            ended = subprocess.run([program("ingest", BIN)], env=dict(environment, SIEM_HTTP_BUSY_POLL=busy_poll), cwd=tmp_path,
+        def said(busy_poll, keep_awake):
+            ended = subprocess.run([program("ingest", BIN)], cwd=tmp_path,
+                                   env=dict(environment, SIEM_HTTP_BUSY_POLL=busy_poll, SIEM_KEEP_AWAKE=keep_awake),
                                    preexec_fn=lambda: os.sched_setaffinity(0, {min(os.sched_getaffinity(0))}),
                                    capture_output=True, text=True, timeout=120)
             return [line.get("reason") for line in map(json.loads, ended.stderr.splitlines()) if "awake" in line["message"]]
-        assert said("2ms") == ["there is one processor"] and said("0") == []
+        alone = ["there is one processor"]
+        assert (said("2ms", "0"), said("0", "20ms"), said("0", "0")) == (alone, alone, [])

@@ -1,5 +1,6 @@
 /* test_http_poll.c: when a worker waits awake, and when it stops; told by what it counts. It begins
- * with an answer, so the tests give one first. */
+ * with an answer, so the tests give one first. And when it keeps idle processors awake instead;
+ * told by what it writes to their device, which is a file here. */
 #include "../support/http_fixture.h"
 #include "common/buffer.h"
 #include "common/counters.h"
@@ -11,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define FROM 16 /* HTTP_POLL_FROM */
@@ -52,15 +54,38 @@ static const struct http_route routes[] = {
     {"GET", "/plain", HTTP_OPEN, 0, NULL, NULL, on_plain},
 };
 
-static void start(int64_t busy_poll_ms) {
+static char device[] = "/tmp/siem-poll-XXXXXX"; /* "": not made */
+
+static void start_with(int64_t busy_poll_ms, int64_t keep_awake_ms, const char *latency_device) {
     server = http_server_new(&(struct http_options){.listen = "127.0.0.1:0",
                                                     .workers = 1,
                                                     .connections_max = 2 * HELD_MAX,
                                                     .request_timeout_ms = WAIT_MS,
                                                     .busy_poll_ms = busy_poll_ms,
+                                                    .keep_awake_ms = keep_awake_ms,
+                                                    .latency_device = latency_device,
                                                     .routes = routes,
                                                     .routes_count = 2});
     cr_assert_not_null(server);
+}
+
+static void start(int64_t busy_poll_ms) {
+    start_with(busy_poll_ms, 0, NULL);
+}
+
+static void start_keeping(int64_t keep_awake_ms) {
+    int file = mkstemp(device);
+    cr_assert_geq(file, 0);
+    close(file);
+    start_with(WAIT_MS, keep_awake_ms, device);
+}
+
+/* How often something was written to the device: first that they stay awake, then that they do not.
+ */
+static int asked(void) {
+    struct stat stat_of;
+    cr_assert_eq(stat(device, &stat_of), 0);
+    return (int)(stat_of.st_size / 4);
 }
 
 static int count_held(void) {
@@ -143,13 +168,12 @@ static void ask(void) {
 
 static void stop(void) {
     http_server_destroy(&server);
+    (void)unlink(device);
 }
 
-TestSuite(http_poll, .fini = stop, .timeout = 300);
-
-/* However long it may last, it ends when something comes: a request here, then the answers. */
-Test(http_poll, ends_with_news) {
-    start(WAIT_MS);
+/* However long the worker may wait awake, that ends when something comes: a request here, then the
+ * answers. */
+static void expect_news(void) {
     defer(1);
     answer();
     defer(FROM);
@@ -158,6 +182,13 @@ Test(http_poll, ends_with_news) {
         ask();
     cr_expect_geq(polls("news"), 1);
     answer();
+}
+
+TestSuite(http_poll, .fini = stop, .timeout = 300);
+
+Test(http_poll, ends_with_news) {
+    start(WAIT_MS);
+    expect_news();
 }
 
 Test(http_poll, few_are_waited_for_asleep) {
@@ -199,4 +230,37 @@ Test(http_poll, is_over_some_time_after_the_last_answer) {
     cr_expect_eq(polls("news"), news);
     cr_expect_eq(polls("none"), none);
     answer();
+}
+
+/* From an answer to many on, until some time after it; whoever asks meanwhile. */
+Test(http_poll, processors_are_kept_awake_for_many) {
+    start_keeping(SOON_MS);
+    defer(FROM);
+    cr_expect_eq(asked(), 0, "before any answer");
+    struct mono_time since = clock_mono();
+    answer_one();
+    wait_for(asked, 1);
+    wait_for(asked, 2);
+    cr_expect_geq(clock_elapsed_ms(since), SOON_MS);
+    for (int i = 0; i < 100; i++)
+        ask();
+    cr_expect_eq(asked(), 2);
+    answer();
+    cr_expect_eq(asked(), 2, "for an answer to fewer");
+    cr_expect_eq(polls("news") + polls("none"), 0, "the worker itself slept");
+}
+
+/* What is still asked for ends with the descriptor, as the kernel has it. */
+Test(http_poll, stops_while_processors_are_kept_awake) {
+    start_keeping(WAIT_MS);
+    defer(FROM);
+    answer();
+    wait_for(asked, 1);
+    http_server_destroy(&server);
+    cr_expect_eq(asked(), 1);
+}
+
+Test(http_poll, waits_awake_itself_without_the_device) {
+    start_with(WAIT_MS, WAIT_MS, "/nowhere/cpu_dma_latency");
+    expect_news();
 }
