@@ -54,10 +54,10 @@ void http_poll_close(struct http_worker *worker) {
     worker->latency_fd = -1;
 }
 
-void http_poll_note_answer(struct http_worker *worker, size_t waiting) {
+void http_poll_note_answer(struct http_worker *worker, size_t weight) {
     const struct http_options *options = &worker->server->options;
     worker->awake_until.ns = worker->now.ns + options->busy_poll_ms * 1000000;
-    if (waiting >= HTTP_POLL_FROM)
+    if (weight >= HTTP_POLL_FROM)
         worker->keeps_until.ns = worker->now.ns + options->keep_awake_ms * 1000000;
 }
 

@@ -48,7 +48,7 @@
  * together, and others shall not wait for that. */
 #define HTTP_SCAN_ENDS 16
 #define HTTP_SCAN_AGAIN_MS 5
-/* So many requests of a worker have to wait for answers before it waits for them awake. */
+/* So many requests of a worker have to wait for answers before anybody waits for them awake. */
 #define HTTP_POLL_FROM 16
 /* Names in a route's path. */
 #define HTTP_PATH_VALUES_MAX 4
@@ -166,6 +166,7 @@ struct http_worker {
     struct mono_time now;           /* of this turn of the loop */
     struct http_request *deferred;
     size_t deferred_count;
+    size_t deferred_weight;         /* a KiB of body counts like a request: bulk ones are many */
     int latency_fd;                 /* keeps idle processors awake (cpu_latency.h); -1: can not */
     bool keeps_awake;               /* it does so now, */
     struct mono_time keeps_until;   /* and until then */
@@ -487,8 +488,9 @@ void http_poll_init(struct http_server *server);
 void http_poll_open(struct http_worker *worker);
 void http_poll_close(struct http_worker *worker);
 
-/* Answers came while so many requests waited: for a while more are worth waiting for awake. */
-void http_poll_note_answer(struct http_worker *worker, size_t waiting);
+/* Answers came while requests of so much weight waited: for a while more are worth waiting for
+ * awake. */
+void http_poll_note_answer(struct http_worker *worker, size_t weight);
 
 /* Keeps idle processors awake from now on, or no more. */
 void http_poll_keep_awake(struct http_worker *worker);

@@ -39,6 +39,11 @@ void http_worker_give_back(struct http_request *request) {
         http_worker_wake(worker);
 }
 
+/* Its body is whole, or is not read while it waits. */
+static size_t weight_of(const struct http_request *request) {
+    return 1 + (size_t)(request->body_seen / 1024);
+}
+
 void http_worker_watch(struct http_request *request) {
     struct http_worker *worker = request->worker;
     request->phase = HTTP_PHASE_DEFERRED;
@@ -49,6 +54,7 @@ void http_worker_watch(struct http_request *request) {
         worker->deferred->deferred_prev = request;
     worker->deferred = request;
     worker->deferred_count++;
+    worker->deferred_weight += weight_of(request);
     if (request->deadline.ns < worker->next_deadline_ns)
         worker->next_deadline_ns = request->deadline.ns;
 }
@@ -61,6 +67,7 @@ void http_worker_unwatch(struct http_request *request) {
     if (request->deferred_next != NULL)
         request->deferred_next->deferred_prev = request->deferred_prev;
     request->worker->deferred_count--;
+    request->worker->deferred_weight -= weight_of(request);
 }
 
 /* Resumes what was answered; libmicrohttpd then asks the access handler again, which sends. */
@@ -178,9 +185,9 @@ static void worker_turn(struct http_worker *worker) {
             http_listen_accept(worker);
     }
     http_listen_take_arrivals(worker);
-    size_t waiting = worker->deferred_count;
+    size_t weight = worker->deferred_weight;
     if (worker_resume(worker))
-        http_poll_note_answer(worker, waiting);
+        http_poll_note_answer(worker, weight);
     worker_run(worker);
     worker->now = clock_mono();
     worker_expire(worker, worker->now);

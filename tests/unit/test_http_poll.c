@@ -19,6 +19,7 @@
 #define HELD_MAX 64
 #define WAIT_MS 60000
 #define SOON_MS 2000
+#define BODY_SIZE (FROM * 1024)
 #define HOST "Host: here\r\n"
 
 static struct http_server *server;
@@ -51,21 +52,23 @@ static void on_plain(struct http_request *request) {
 
 static const struct http_route routes[] = {
     {"GET", "/defer", HTTP_OPEN, 0, NULL, NULL, on_deferred},
+    {"POST", "/defer", HTTP_OPEN, BODY_SIZE, NULL, NULL, on_deferred},
     {"GET", "/plain", HTTP_OPEN, 0, NULL, NULL, on_plain},
 };
 
 static char device[] = "/tmp/siem-poll-XXXXXX"; /* "": not made */
 
 static void start_with(int64_t busy_poll_ms, int64_t keep_awake_ms, const char *latency_device) {
-    server = http_server_new(&(struct http_options){.listen = "127.0.0.1:0",
-                                                    .workers = 1,
-                                                    .connections_max = 2 * HELD_MAX,
-                                                    .request_timeout_ms = WAIT_MS,
-                                                    .busy_poll_ms = busy_poll_ms,
-                                                    .keep_awake_ms = keep_awake_ms,
-                                                    .latency_device = latency_device,
-                                                    .routes = routes,
-                                                    .routes_count = 2});
+    server =
+        http_server_new(&(struct http_options){.listen = "127.0.0.1:0",
+                                               .workers = 1,
+                                               .connections_max = 2 * HELD_MAX,
+                                               .request_timeout_ms = WAIT_MS,
+                                               .busy_poll_ms = busy_poll_ms,
+                                               .keep_awake_ms = keep_awake_ms,
+                                               .latency_device = latency_device,
+                                               .routes = routes,
+                                               .routes_count = sizeof routes / sizeof routes[0]});
     cr_assert_not_null(server);
 }
 
@@ -248,6 +251,20 @@ Test(http_poll, processors_are_kept_awake_for_many) {
     answer();
     cr_expect_eq(asked(), 2, "for an answer to fewer");
     cr_expect_eq(polls("news") + polls("none"), 0, "the worker itself slept");
+}
+
+/* A large one is as good as many. */
+Test(http_poll, processors_are_kept_awake_for_a_bulk_request) {
+    static char request[BODY_SIZE + 256];
+    int length = snprintf(request, sizeof request,
+                          "POST /defer HTTP/1.1\r\n" HOST "Content-Length: %d\r\n\r\n", BODY_SIZE);
+    memset(request + length, 'x', BODY_SIZE);
+    start_keeping(WAIT_MS);
+    clients[client_count] = http_fixture_connect(http_server_port(server));
+    http_fixture_send(clients[client_count++], (struct text){request, (size_t)length + BODY_SIZE});
+    wait_for(count_held, 1);
+    answer();
+    wait_for(asked, 1);
 }
 
 /* What is still asked for ends with the descriptor, as the kernel has it. */
