@@ -70,8 +70,7 @@ static void check_name(struct load *load, const char *name, const char *source) 
     nearest_name_init(&nearest, name);
     for (size_t i = 0; i < sizeof known_names / sizeof *known_names; i++)
         nearest_name_consider(&nearest, known_names[i]);
-    report(load, "%s in %s is no setting; did you mean %s? Correct or remove it", name, source,
-           nearest.found);
+    report(load, "%s in %s is no setting%s; correct or remove it", name, source, nearest.hint);
 }
 
 /* Reports every unknown SIEM_* name in the environment and in `.env`. */
@@ -161,7 +160,7 @@ static void report_unknown_flag(struct load *load, const char *argument) {
         for (size_t j = 0; j < load->sections[i].count; j++)
             nearest_name_consider(&nearest,
                                   conf_flag_name(&load->sections[i].options[j], name, sizeof name));
-    report(load, "%s is no option; did you mean %s? See --help", flag, nearest.found);
+    report(load, "%s is no option%s; see --help", flag, nearest.hint);
 }
 
 /* Reads the option at argv[at]; gives how many arguments it took. */

@@ -25,8 +25,8 @@ static size_t edit_distance(const char *a, const char *b) {
 
 void nearest_name_init(struct nearest_name *nearest, const char *wanted) {
     snprintf(nearest->wanted, sizeof nearest->wanted, "%s", wanted);
-    nearest->found[0] = '\0';
-    nearest->distance = strlen(nearest->wanted) + 1;
+    nearest->hint[0] = '\0';
+    nearest->distance = strlen(nearest->wanted) / 3 + 1;
 }
 
 void nearest_name_consider(struct nearest_name *nearest, const char *candidate) {
@@ -34,5 +34,6 @@ void nearest_name_consider(struct nearest_name *nearest, const char *candidate) 
     if (distance >= nearest->distance)
         return;
     nearest->distance = distance;
-    snprintf(nearest->found, sizeof nearest->found, "%s", candidate);
+    snprintf(nearest->hint, sizeof nearest->hint, " (did you mean %.*s?)", NEAREST_NAME_SIZE - 1,
+             candidate);
 }

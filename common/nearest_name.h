@@ -1,7 +1,8 @@
 /* nearest_name.h: the name somebody probably meant, for messages about unknown ones.
  *
  * Owner: a plain value. Threads: pure functions. Limits: names of NEAREST_NAME_SIZE - 1 bytes,
- * longer ones are cut. Source: Levenshtein's distance.
+ * longer ones are cut; one that differs in more than a third of what was given is not meant.
+ * Source: Levenshtein's distance.
  */
 #ifndef SIEM_COMMON_NEAREST_NAME_H
 #define SIEM_COMMON_NEAREST_NAME_H
@@ -12,8 +13,8 @@
 
 struct nearest_name {
     char wanted[NEAREST_NAME_SIZE];
-    char found[NEAREST_NAME_SIZE]; /* "" until a candidate comes closer than nothing at all */
     size_t distance;
+    char hint[NEAREST_NAME_SIZE + 24]; /* " (did you mean NAME?)"; "" until a candidate is near */
 };
 
 /* Begins a search for this name. */

@@ -21,6 +21,12 @@ stack_die() {
     exit 1
 }
 
+# Says which argument is not understood, and what is.
+stack_usage() {
+    printf '%s: "%s" is not understood\n%s\n' "$(basename "$0")" "$1" "$usage" >&2
+    exit 2
+}
+
 # Makes PATH absolute without needing it to exist.
 stack_absolute() {
     readlink -m -- "$1"
@@ -142,6 +148,8 @@ stack_free_port() {
 
 # True while a stack runs on this state directory.
 stack_running() {
+    [ ! -d "$state" ] || [ -x "$state" ] ||
+        stack_die "$state belongs to $(stat -c %U "$state"); run this as that user, or as root"
     [ -e "$state/lock" ] && ! flock -n "$state/lock" true
 }
 

@@ -50,7 +50,10 @@ static const struct {
 };
 
 static int run(const struct siemctl_config *config, int count, char **operands) {
-    const char *word = count > 0 ? operands[0] : "";
+    if (count == 0)
+        return command_usage_error(&command_rules,
+                                   "give one of check, test, backtest, list, reload");
+    const char *word = operands[0];
     for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
         if (strcmp(parts[i].name, word) != 0)
             continue;

@@ -164,10 +164,8 @@ static void note_unknown_type(const char *name) {
     nearest_name_init(&nearest, name);
     for (int known = 0; known < EVENT_TYPE_COUNT_; known++)
         nearest_name_consider(&nearest, event_type_text((enum event_type)known));
-    bool is_near = nearest.found[0] != '\0';
-    fprintf(stderr,
-            "siemctl send: \"%s\" is no known event type and is taken for \"unknown\"%s%s%s\n",
-            name, is_near ? "; did you mean " : "", nearest.found, is_near ? "?" : "");
+    fprintf(stderr, "siemctl send: \"%s\" is no known event type%s; it is taken for \"unknown\"\n",
+            name, nearest.hint);
 }
 
 /* Makes the event of the operands: JSON as it is, or a type and fields. */

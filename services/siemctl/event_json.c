@@ -63,9 +63,8 @@ static enum status fail_unknown(struct buffer *error, struct text name) {
         if (is_field(text_of(field_names[i])))
             nearest_name_consider(&nearest, field_names[i]);
     buffer_printf(error,
-                  "an event has no field %s; did you mean %s? Anything else goes into metadata: "
-                  "metadata.%s=...",
-                  wanted, nearest.found, wanted);
+                  "an event has no field %s%s; anything else goes into metadata: metadata.%s=...",
+                  wanted, nearest.hint, wanted);
     return STATUS_BAD_VALUE;
 }
 

@@ -131,7 +131,23 @@ def test_up_leaves_directories_of_others_as_they_are(tmp_path):
 
 
 @pytest.mark.parametrize("command, arguments", [("demo", ["--foo"]), ("demo", ["http://127.0.0.1:1", "key", "many"]), ("demo", ["a", "b", "c", "d"]),
-                                                ("scale", ["2", "3"]), ("scale", ["--foo"])])
+                                                ("scale", ["2", "3"]), ("scale", ["--foo"]), ("up", ["--port", "1", "--foo"]), ("down", ["now"]),
+                                                ("health", [])])
 def test_arguments_that_are_none_are_refused(command, arguments):
     status, err = deploy(command, *arguments)
     assert status == 2 and f"usage: deploy/{command}" in err
+    assert command in ("demo", "health") or f'"{arguments[-1]}" is not understood' in err
+
+
+def test_a_process_that_does_not_start_is_noticed(tmp_path):
+    """Not what an earlier run said; and not the first time, which may be the fault of another."""
+    log = tmp_path / "log" / "ingest" / "current"
+    log.parent.mkdir(parents=True)
+    failure = '{"level":"error","message":"not started"}\n'
+
+    def noticed(earlier, now):
+        log.write_text(failure * (earlier + now))
+        return stack(f"""eval "$(sed -n '/^run_log()/,/^}}/p; /^does_not_start()/,/^}}/p' "$1/deploy/up")"
+                     declare -A log_ends=(["$state/log/ingest/current"]={earlier * len(failure)})
+                     if does_not_start; then echo yes; else echo no; fi""", tmp_path)
+    assert (noticed(0, 3), noticed(3, 2), noticed(5, 3)) == ("yes\n", "no\n", "yes\n")

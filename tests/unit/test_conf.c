@@ -131,6 +131,8 @@ Test(conf, mistakes_stop_and_say_the_remedy, .init = redirect) {
         {"DEBUG=perhaps\n", NULL, "is no switch"},
         {"this is no setting\n", NULL, ".env: line 1 is not NAME=VALUE"},
         {NULL, "--http-wokers=2", "did you mean --http-workers?"},
+        {NULL, "--foo", "--foo is no option; see --help"},
+        {"SIEM_FOO=1\n", NULL, "SIEM_FOO in .env is no setting; correct or remove it"},
         {NULL, "--state-dir", "--state-dir needs a value"},
         {NULL, "operand", "\"operand\" is not understood"},
     };
