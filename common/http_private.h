@@ -8,7 +8,8 @@
  * libmicrohttpd's own refusals · http_forwarded.c believes trusted proxies · http_https.c and
  * http_cors.c speak to browsers · http_location.c sends clients elsewhere · http_route.c finds the
  * route · http_hold.c has a route wait · http_request.c holds requests, answers and their accessors
- * · http_poll.c waits awake · http_metrics.c counts. Owner: a server owns its workers, a worker its
+ * · http_awake.c keeps processors awake and http_poll.c a worker, while many wait · http_metrics.c
+ * counts. Owner: a server owns its workers, a worker its
  * connections and its free requests. A request belongs to its worker, but for the reference
  * http_defer gave away. Threads: everything of a worker is its thread's, except what is marked
  * atomic. Limits: as named here.
@@ -48,8 +49,10 @@
  * together, and others shall not wait for that. */
 #define HTTP_SCAN_ENDS 16
 #define HTTP_SCAN_AGAIN_MS 5
-/* So many requests of a worker have to wait for answers before anybody waits for them awake. */
+/* So many requests of a worker have to wait for answers before it waits for them awake. */
 #define HTTP_POLL_FROM 16
+/* So many of all workers together, before processors are kept awake. */
+#define HTTP_AWAKE_FROM 16
 /* Names in a route's path. */
 #define HTTP_PATH_VALUES_MAX 4
 /* Headers a route can add to an answer, and the bytes of them all. */
@@ -96,6 +99,7 @@ struct http_request {
     struct text path_values[HTTP_PATH_VALUES_MAX];
     enum http_phase phase;
     bool deferred;    /* http_defer was called */
+    bool expired;     /* its deadline has passed */
     bool close_after; /* the connection ends with this answer */
     bool has_body;    /* the headers announce one */
     bool expects;     /* the sender waits for 100 Continue */
@@ -166,11 +170,7 @@ struct http_worker {
     struct mono_time now;           /* of this turn of the loop */
     struct http_request *deferred;
     size_t deferred_count;
-    size_t deferred_weight;         /* a KiB of body counts like a request: bulk ones are many */
-    int latency_fd;                 /* keeps idle processors awake (cpu_latency.h); -1: can not */
-    bool keeps_awake;               /* it does so now, */
-    struct mono_time keeps_until;   /* and until then */
-    struct mono_time awake_until;   /* it waits awake itself, */
+    struct mono_time awake_until;   /* it waits awake, */
     struct mono_time crowded_until; /* but not before this */
     int64_t next_deadline_ns;       /* earliest that may be due; INT64_MAX: none */
     struct mono_time scanned_at;
@@ -185,13 +185,24 @@ struct http_worker {
     atomic_int_fast64_t oldest_ns; /* last step of `oldest`; INT64_MAX: there is none */
 };
 
+/* Whether idle processors are kept awake (http_awake.c). */
+struct http_awake {
+    int latency_fd;               /* see cpu_latency.h; -1: it can not be had */
+    pthread_mutex_t lock;         /* over each switch of it */
+    atomic_bool possible;         /* there is a descriptor, and the kernel takes what is asked */
+    atomic_bool on;               /* it was asked for */
+    atomic_int_fast64_t until_ns; /* it is due until then */
+    atomic_size_t weight;         /* of the requests that wait for answers */
+    struct gauge *gauge;
+};
+
 struct http_server {
     struct http_options options;
     struct http_worker *workers;
     struct http_route_metrics *metrics; /* one per route, and some for no route */
     struct gauge *connections;
-    struct histogram *polls[2];  /* those with news, and those without */
-    struct gauge *keeping_awake; /* workers that do */
+    struct histogram *polls[2]; /* those with news, and those without */
+    struct http_awake awake;
     struct http_origins *origins;
     bool has_cors;
     struct http_tls_context *tls; /* NULL: connections are plain */
@@ -484,23 +495,36 @@ enum MHD_Result http_request_send(struct http_request *request);
 /* Registers what it counts. */
 void http_poll_init(struct http_server *server);
 
-/* Has the worker ready to keep processors awake, where that is wanted; and ends it. */
-void http_poll_open(struct http_worker *worker);
-void http_poll_close(struct http_worker *worker);
+/* An answer came: for a while more of them are worth waiting for awake. */
+void http_poll_note_answer(struct http_worker *worker);
 
-/* Answers came while requests of so much weight waited: for a while more are worth waiting for
- * awake. */
-void http_poll_note_answer(struct http_worker *worker, size_t weight);
-
-/* Keeps idle processors awake from now on, or no more. */
-void http_poll_keep_awake(struct http_worker *worker);
-
-/* Whether the worker should wait awake itself. */
+/* Whether the worker should wait awake. */
 bool http_poll_is_due(const struct http_worker *worker);
 
 /* Waits awake for events of the worker's epoll, at most `wait_ms` (negative: no bound); how many
  * there are. */
 int http_poll(struct http_worker *worker, struct epoll_event *events, int most, int wait_ms);
+
+/* http_awake.c */
+
+/* Has the server ready to keep processors awake, where that is wanted and can be had. */
+void http_awake_open(struct http_server *server);
+
+/* Ends that; no worker runs any more. */
+void http_awake_close(struct http_server *server);
+
+/* A request waits for its answer from now on, or no more. */
+void http_awake_add(const struct http_request *request);
+void http_awake_remove(const struct http_request *request);
+
+/* How many requests wait for answers; bulk ones count for each of their KiB. */
+size_t http_awake_weight(const struct http_server *server);
+
+/* An answer came while so many waited. */
+void http_awake_note_answer(struct http_worker *worker, size_t weight);
+
+/* Begins or ends to keep processors awake, when that is due. */
+void http_awake_switch(struct http_worker *worker);
 
 /* http_metrics.c */
 

@@ -27,6 +27,7 @@ static void server_finish(struct http_server *server) {
         http_worker_close(&server->workers[i]);
     if (server->listen_fd >= 0)
         close(server->listen_fd);
+    http_awake_close(server);
     http_metrics_destroy(&server->metrics);
     atomic_store(&server->closed, true);
     for (int i = 0; i < server->options.workers; i++)
@@ -37,10 +38,13 @@ static void server_finish(struct http_server *server) {
 static void server_init(struct http_server *server, const struct http_options *options) {
     server->options = *options;
     server->listen_fd = -1;
+    server->awake.latency_fd = -1;
     atomic_store(&server->references, 1);
     server->metrics = http_metrics_new(options);
     server->connections = http_metrics_connections();
     http_poll_init(server);
+    pthread_mutex_init(&server->awake.lock, NULL);
+    http_awake_open(server);
     server->origins = http_origins_new((size_t)options->workers);
     http_refusal_init();
     server->workers = calloc((size_t)options->workers, sizeof *server->workers);
@@ -51,7 +55,6 @@ static void server_init(struct http_server *server, const struct http_options *o
         server->workers[i].index = i;
         server->workers[i].epoll_fd = -1;
         server->workers[i].wake_fd = -1;
-        server->workers[i].latency_fd = -1;
     }
 }
 

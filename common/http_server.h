@@ -53,8 +53,8 @@ struct http_options {
     int connections_per_address; /* the same among those of one address; 0: no limit of its own */
     int64_t request_timeout_ms;/* from the first byte to the whole request, and for an answer to be fetched */
     int64_t busy_poll_ms;      /* with many more to wait for, a worker stays awake so long after an answer; 0: it sleeps */
-    int64_t keep_awake_ms;     /* rather than that, idle processors are kept awake so long; 0: they sleep */
-    const char *latency_device; /* by which (cpu_latency.h); NULL or none that opens: they sleep */
+    int64_t keep_awake_ms;     /* rather than that, idle processors are kept awake so long, */
+    const char *latency_device; /* by this (cpu_latency.h); NULL, or none that opens: they sleep */
     int64_t bytes_per_second_min; /* what bodies and answers must keep up beyond that time; 0: nothing is added */
     const char *tls_certificate; /* files in PEM form, the server's own certificate first; NULL or "": plain HTTP */
     const char *tls_key;

@@ -39,11 +39,6 @@ void http_worker_give_back(struct http_request *request) {
         http_worker_wake(worker);
 }
 
-/* Its body is whole, or is not read while it waits. */
-static size_t weight_of(const struct http_request *request) {
-    return 1 + (size_t)(request->body_seen / 1024);
-}
-
 void http_worker_watch(struct http_request *request) {
     struct http_worker *worker = request->worker;
     request->phase = HTTP_PHASE_DEFERRED;
@@ -54,7 +49,7 @@ void http_worker_watch(struct http_request *request) {
         worker->deferred->deferred_prev = request;
     worker->deferred = request;
     worker->deferred_count++;
-    worker->deferred_weight += weight_of(request);
+    http_awake_add(request);
     if (request->deadline.ns < worker->next_deadline_ns)
         worker->next_deadline_ns = request->deadline.ns;
 }
@@ -67,15 +62,17 @@ void http_worker_unwatch(struct http_request *request) {
     if (request->deferred_next != NULL)
         request->deferred_next->deferred_prev = request->deferred_prev;
     request->worker->deferred_count--;
-    request->worker->deferred_weight -= weight_of(request);
+    http_awake_remove(request);
 }
 
-/* Resumes what was answered; libmicrohttpd then asks the access handler again, which sends. */
+/* Resumes what was answered; libmicrohttpd then asks the access handler again, which sends. True
+ * when what some waited for has come: no end of a hold, and not that it is too late. */
 static bool worker_resume(struct http_worker *worker) {
     struct http_request *list = atomic_exchange(&worker->done, NULL);
-    bool any = list != NULL;
+    bool any = false;
     while (list != NULL) {
         struct http_request *next = list->next;
+        any |= list->on_ready == NULL && !list->expired;
         http_worker_unwatch(list);
         list->phase = HTTP_PHASE_RESUMED;
         MHD_resume_connection(list->mhd);
@@ -98,6 +95,7 @@ static void worker_expire(struct http_worker *worker, struct mono_time now) {
             earliest = at->deadline.ns < earliest ? at->deadline.ns : earliest;
             continue;
         }
+        at->expired = true;
         at->on_deadline(at);
         assert(atomic_load(&at->claim) != 0);
     }
@@ -115,8 +113,9 @@ static int worker_wait_ms(struct http_worker *worker, struct mono_time now) {
     if (worker->index == 0 && !worker->server->accepting && !atomic_load(&worker->server->quiesced))
         wait_ms = 50;
     int64_t due_ns = worker->next_deadline_ns;
-    if (worker->keeps_awake && worker->keeps_until.ns < due_ns)
-        due_ns = worker->keeps_until.ns;
+    const struct http_awake *awake = &worker->server->awake;
+    if (atomic_load(&awake->on) && atomic_load(&awake->until_ns) < due_ns)
+        due_ns = atomic_load(&awake->until_ns);
     if (due_ns != INT64_MAX) {
         int64_t due_ms = (due_ns - now.ns + 999999) / 1000000;
         due_ms = due_ms < 0 ? 0 : due_ms;
@@ -162,7 +161,7 @@ static void worker_run(struct http_worker *worker) {
 
 /* Waits for something to do; how many events there are. */
 static int worker_wait(struct http_worker *worker, struct epoll_event *events, int most) {
-    http_poll_keep_awake(worker);
+    http_awake_switch(worker);
     int wait_ms = worker_wait_ms(worker, worker->now);
     if (wait_ms != 0 && http_poll_is_due(worker)) {
         int count = http_poll(worker, events, most, wait_ms);
@@ -185,9 +184,11 @@ static void worker_turn(struct http_worker *worker) {
             http_listen_accept(worker);
     }
     http_listen_take_arrivals(worker);
-    size_t weight = worker->deferred_weight;
-    if (worker_resume(worker))
-        http_poll_note_answer(worker, weight);
+    size_t weight = http_awake_weight(worker->server);
+    if (worker_resume(worker)) {
+        http_awake_note_answer(worker, weight);
+        http_poll_note_answer(worker);
+    }
     worker_run(worker);
     worker->now = clock_mono();
     worker_expire(worker, worker->now);
@@ -257,7 +258,6 @@ enum status http_worker_open(struct http_worker *worker) {
     int daemon_fd = MHD_get_daemon_info(worker->daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd;
     worker_add(worker, daemon_fd, EPOLLIN);
     worker_add(worker, worker->wake_fd, EPOLLIN | EPOLLET);
-    http_poll_open(worker);
     return STATUS_OK;
 }
 
@@ -276,7 +276,6 @@ void http_worker_close(struct http_worker *worker) {
         MHD_stop_daemon(worker->daemon);
     http_listen_drop_arrivals(worker);
     http_tls_worker_destroy(&worker->tls);
-    http_poll_close(worker);
     if (worker->epoll_fd >= 0)
         close(worker->epoll_fd);
     if (worker->wake_fd >= 0)

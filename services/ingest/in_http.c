@@ -62,8 +62,8 @@ static int count_workers(int64_t configured) {
     return processors < 2 ? 1 : processors < 128 ? processors / 2 : 64;
 }
 
-/* Where there is one processor, or so much time of them, who waits awake takes it from others. */
-static const char *busy_poll_obstacle(void) {
+/* One processor is never idle while others wait; and so much time of them is meant to be all. */
+static const char *waiting_obstacle(void) {
     if (count_processors() < 2)
         return "there is one processor";
     if (cpu_quota_is_set("/proc/self/cgroup", "/sys/fs/cgroup"))
@@ -73,16 +73,15 @@ static const char *busy_poll_obstacle(void) {
 
 /* Who waits awake for answers: all processors, a worker, or nobody. */
 static void choose_waiting(const struct ingest_config *config, struct http_options *options) {
-    const char *reason = busy_poll_obstacle();
+    const char *reason = waiting_obstacle();
     options->busy_poll_ms = reason == NULL ? config->busy_poll_ms : 0;
     if (reason != NULL && (config->busy_poll_ms > 0 || config->keep_awake_ms > 0))
         log_info("HTTP workers do not wait awake", LOG_STRING("reason", reason));
     if (reason != NULL || config->keep_awake_ms == 0)
         return;
-    reason = cpu_latency_obstacle(CPU_LATENCY_DEVICE, CPU_LATENCY_STATE, get_nprocs());
+    reason = cpu_latency_obstacle(CPU_LATENCY_STATE, get_nprocs());
     if (reason != NULL) {
-        log_info("idle processors are not kept awake", LOG_STRING("reason", reason),
-                 LOG_STRING("device", CPU_LATENCY_DEVICE));
+        log_info("idle processors are not kept awake", LOG_STRING("reason", reason));
         return;
     }
     options->keep_awake_ms = config->keep_awake_ms;

@@ -1,9 +1,5 @@
 """Every kind of answer: asynchronous and bulk writes, and the shapes of errors."""
 import json
-import os
-import pathlib
-import threading
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from support.books import counted
@@ -132,33 +128,3 @@ def test_operations_pages(pipeline):
     wait_until(lambda: pipeline.api(key=None).get("/readyz").status == 200, "it is ready")
     metrics = pipeline.api(key=None).get("/metrics")
     assert metrics.status == 200 and b"siem_" in metrics.body
-
-
-def may_keep_awake():
-    """As README says; a quota is of containers."""
-    return (os.access("/dev/cpu_dma_latency", os.W_OK) and 1 < len(os.sched_getaffinity(0)) and os.cpu_count() <= 8 and
-            pathlib.Path("/sys/devices/system/cpu/cpu0/cpuidle/state0/name").read_text() == "POLL\n")
-
-
-@pytest.mark.skipif(not may_keep_awake(), reason="idle processors of this machine can not be kept awake")
-def test_idle_processors_are_kept_awake_while_many_wait(pipeline):
-    """While clients keep asking, and not for long after that."""
-    def latency_us():
-        with open("/dev/cpu_dma_latency", "rb") as device:
-            return int.from_bytes(device.read(4), "little")
-
-    over = threading.Event()
-
-    def ask():
-        while not over.is_set():
-            assert pipeline.api().log(EVENT).status == 200
-
-    with ThreadPoolExecutor(48) as clients:
-        asking = [clients.submit(ask) for _ in range(48)]
-        try:
-            wait_until(lambda: pipeline.metric("ingest", "http_keeping_awake") == 1 and latency_us() == 0, "the kernel is asked")
-        finally:
-            over.set()
-        for future in asking:
-            future.result()
-    wait_until(lambda: pipeline.metric("ingest", "http_keeping_awake") == 0, "the kernel is asked no more")

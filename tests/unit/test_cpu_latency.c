@@ -38,18 +38,15 @@ static void teardown(void) {
 TestSuite(cpu_latency, .init = setup, .fini = teardown);
 
 Test(cpu_latency, is_asked_for_on_small_machines_that_can_poll) {
-    cr_expect_null(cpu_latency_obstacle(device, state, 1));
-    cr_expect_null(cpu_latency_obstacle(device, state, CPU_LATENCY_PROCESSORS_MAX));
-    cr_expect_not_null(cpu_latency_obstacle(device, state, CPU_LATENCY_PROCESSORS_MAX + 1));
+    cr_expect_null(cpu_latency_obstacle(state, 1));
+    cr_expect_null(cpu_latency_obstacle(state, CPU_LATENCY_PROCESSORS_MAX));
+    cr_expect_not_null(cpu_latency_obstacle(state, CPU_LATENCY_PROCESSORS_MAX + 1));
     write_file(state, "C1\n");
-    cr_expect_not_null(cpu_latency_obstacle(device, state, 2));
+    cr_expect_not_null(cpu_latency_obstacle(state, 2));
     write_file(state, "");
-    cr_expect_not_null(cpu_latency_obstacle(device, state, 2));
+    cr_expect_not_null(cpu_latency_obstacle(state, 2));
     cr_assert_eq(unlink(state), 0);
-    cr_expect_not_null(cpu_latency_obstacle(device, state, 2));
-    write_file(state, "POLL\n");
-    cr_assert_eq(unlink(device), 0);
-    cr_expect_not_null(cpu_latency_obstacle(device, state, 2));
+    cr_expect_not_null(cpu_latency_obstacle(state, 2));
 }
 
 Test(cpu_latency, writes_microseconds_as_the_kernel_reads_them) {

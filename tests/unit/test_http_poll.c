@@ -7,6 +7,8 @@
 #include "common/http_server.h"
 
 #include <criterion/criterion.h>
+#include <dirent.h>
+#include <limits.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -15,11 +17,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define FROM 16 /* HTTP_POLL_FROM */
+#define FROM 16 /* HTTP_POLL_FROM, HTTP_AWAKE_FROM */
 #define HELD_MAX 64
 #define WAIT_MS 60000
 #define SOON_MS 2000
-#define BODY_SIZE (FROM * 1024)
+#define BODY_MAX (FROM * 1024)
+#define LATE_MS 50
 #define HOST "Host: here\r\n"
 
 static struct http_server *server;
@@ -39,11 +42,23 @@ static void on_deadline(struct http_request *request) {
     answer_text(request, 504, TEXT("late"));
 }
 
-static void on_deferred(struct http_request *request) {
-    http_defer(request, WAIT_MS, on_deadline);
+static void hold(struct http_request *request, int64_t deadline_ms) {
+    http_defer(request, deadline_ms, on_deadline);
     pthread_mutex_lock(&lock);
     held[held_count++] = request;
     pthread_mutex_unlock(&lock);
+}
+
+static void on_deferred(struct http_request *request) {
+    hold(request, WAIT_MS);
+}
+
+static void on_late(struct http_request *request) {
+    hold(request, LATE_MS);
+}
+
+static void on_piece(struct http_request *request, struct bytes piece) {
+    (void)request, (void)piece;
 }
 
 static void on_plain(struct http_request *request) {
@@ -52,16 +67,19 @@ static void on_plain(struct http_request *request) {
 
 static const struct http_route routes[] = {
     {"GET", "/defer", HTTP_OPEN, 0, NULL, NULL, on_deferred},
-    {"POST", "/defer", HTTP_OPEN, BODY_SIZE, NULL, NULL, on_deferred},
+    {"GET", "/late", HTTP_OPEN, 0, NULL, NULL, on_late},
+    {"POST", "/defer", HTTP_OPEN, BODY_MAX, NULL, NULL, on_deferred},
+    {"POST", "/bulk", HTTP_OPEN, BODY_MAX, NULL, on_piece, on_deferred},
     {"GET", "/plain", HTTP_OPEN, 0, NULL, NULL, on_plain},
 };
 
-static char device[] = "/tmp/siem-poll-XXXXXX"; /* "": not made */
+static char device[] = "/tmp/siem-poll-XXXXXX";
 
-static void start_with(int64_t busy_poll_ms, int64_t keep_awake_ms, const char *latency_device) {
+static void start_with(int workers, int64_t busy_poll_ms, int64_t keep_awake_ms,
+                       const char *latency_device) {
     server =
         http_server_new(&(struct http_options){.listen = "127.0.0.1:0",
-                                               .workers = 1,
+                                               .workers = workers,
                                                .connections_max = 2 * HELD_MAX,
                                                .request_timeout_ms = WAIT_MS,
                                                .busy_poll_ms = busy_poll_ms,
@@ -73,14 +91,14 @@ static void start_with(int64_t busy_poll_ms, int64_t keep_awake_ms, const char *
 }
 
 static void start(int64_t busy_poll_ms) {
-    start_with(busy_poll_ms, 0, NULL);
+    start_with(1, busy_poll_ms, 0, NULL);
 }
 
-static void start_keeping(int64_t keep_awake_ms) {
+static void start_keeping(int workers, int64_t keep_awake_ms) {
     int file = mkstemp(device);
     cr_assert_geq(file, 0);
     close(file);
-    start_with(WAIT_MS, keep_awake_ms, device);
+    start_with(workers, WAIT_MS, keep_awake_ms, device);
 }
 
 /* How often something was written to the device: first that they stay awake, then that they do not.
@@ -98,20 +116,26 @@ static int count_held(void) {
     return count;
 }
 
-/* How many polls ended so: "news", "none". */
-static int polls(const char *outcome) {
+/* What the page says of a series; it has to be there. */
+static int series(const char *name) {
     struct buffer page;
-    char name[96];
+    char line[96];
     buffer_init(&page, 1 << 20);
     counters_render_prometheus(&page);
     buffer_append_text(&page, (struct text){"", 1});
-    snprintf(name, sizeof name, "\nhttp_busy_poll_duration_seconds_count{outcome=\"%s\"} ",
-             outcome);
-    const char *at = strstr((const char *)page.data, name);
+    snprintf(line, sizeof line, "\n%s ", name);
+    const char *at = strstr((const char *)page.data, line);
     cr_assert_not_null(at);
-    int count = atoi(at + strlen(name));
+    int value = atoi(at + strlen(line));
     buffer_fini(&page);
-    return count;
+    return value;
+}
+
+/* How many polls ended so: "news", "none". */
+static int polls(const char *outcome) {
+    char name[80];
+    snprintf(name, sizeof name, "http_busy_poll_duration_seconds_count{outcome=\"%s\"}", outcome);
+    return series(name);
 }
 
 static void wait_for(int (*number)(void), int wanted) {
@@ -121,22 +145,35 @@ static void wait_for(int (*number)(void), int wanted) {
     cr_assert_geq(number(), wanted);
 }
 
-/* So many more requests wait for their answers. */
-static void defer(int count) {
+/* So many more such requests wait for their answers. */
+static void defer_such(int count, struct text request) {
     int before = count_held();
     for (int i = 0; i < count; i++) {
         clients[client_count] = http_fixture_connect(http_server_port(server));
-        http_fixture_send(clients[client_count++], TEXT("GET /defer HTTP/1.1\r\n" HOST "\r\n"));
+        http_fixture_send(clients[client_count++], request);
     }
     wait_for(count_held, before + count);
 }
 
+static void defer(int count) {
+    defer_such(count, TEXT("GET /defer HTTP/1.1\r\n" HOST "\r\n"));
+}
+
+/* One request with a body of so many bytes waits. */
+static void defer_body(const char *path, int size) {
+    static char request[BODY_MAX + 256];
+    int length = snprintf(request, sizeof request,
+                          "POST %s HTTP/1.1\r\n" HOST "Content-Length: %d\r\n\r\n", path, size);
+    memset(request + length, 'x', (size_t)size);
+    defer_such(1, (struct text){request, (size_t)(length + size)});
+}
+
 /* Every client gets its answer. */
-static void take_answers(void) {
+static void take_answers(int code) {
     static struct http_reply reply;
     for (; client_count > 0; close(clients[client_count])) {
         http_fixture_read(clients[--client_count], false, &reply);
-        cr_expect_eq(reply.code, 200);
+        cr_expect_eq(reply.code, code);
     }
     for (; held_count > 0; held_count--)
         http_release(held[held_count - 1]);
@@ -145,7 +182,7 @@ static void take_answers(void) {
 static void answer(void) {
     for (int i = 0; i < held_count; i++)
         answer_text(held[i], 200, TEXT("answered"));
-    take_answers();
+    take_answers(200);
 }
 
 /* The one that came last; its client goes on with the others. */
@@ -235,49 +272,82 @@ Test(http_poll, is_over_some_time_after_the_last_answer) {
     answer();
 }
 
-/* From an answer to many on, until some time after it; whoever asks meanwhile. */
+/* From an answer to many on, until some time after it; whoever asks meanwhile, and whichever worker
+ * they are of. */
 Test(http_poll, processors_are_kept_awake_for_many) {
-    start_keeping(SOON_MS);
-    defer(FROM);
+    start_keeping(2, SOON_MS);
+    defer(FROM - 1);
+    defer(1); /* so that it is known which came last */
     cr_expect_eq(asked(), 0, "before any answer");
     struct mono_time since = clock_mono();
     answer_one();
     wait_for(asked, 1);
     wait_for(asked, 2);
-    cr_expect_geq(clock_elapsed_ms(since), SOON_MS);
+    cr_expect_geq(clock_elapsed_ms(since), SOON_MS / 2);
     for (int i = 0; i < 100; i++)
         ask();
     cr_expect_eq(asked(), 2);
     answer();
+    ask();
     cr_expect_eq(asked(), 2, "for an answer to fewer");
     cr_expect_eq(polls("news") + polls("none"), 0, "the worker itself slept");
 }
 
-/* A large one is as good as many. */
-Test(http_poll, processors_are_kept_awake_for_a_bulk_request) {
-    static char request[BODY_SIZE + 256];
-    int length = snprintf(request, sizeof request,
-                          "POST /defer HTTP/1.1\r\n" HOST "Content-Length: %d\r\n\r\n", BODY_SIZE);
-    memset(request + length, 'x', BODY_SIZE);
-    start_keeping(WAIT_MS);
-    clients[client_count] = http_fixture_connect(http_server_port(server));
-    http_fixture_send(clients[client_count++], (struct text){request, (size_t)length + BODY_SIZE});
-    wait_for(count_held, 1);
+/* A bulk request counts for as many as it has KiB; another for one. */
+Test(http_poll, processors_are_kept_awake_for_bulk_requests) {
+    start_keeping(1, WAIT_MS);
+    defer_body("/bulk", BODY_MAX - 1);
+    answer();
+    defer_body("/defer", BODY_MAX);
+    answer();
+    ask();
+    cr_expect_eq(asked(), 0);
+    defer_body("/bulk", BODY_MAX);
     answer();
     wait_for(asked, 1);
+}
+
+/* Who waits for something that stands still is told so in the end: no reason to stay awake. */
+Test(http_poll, what_comes_too_late_is_no_answer) {
+    start_keeping(1, WAIT_MS);
+    for (int i = 0; i < 3; i++) {
+        defer_such(FROM, TEXT("GET /late HTTP/1.1\r\n" HOST "\r\n"));
+        take_answers(504);
+    }
+    ask();
+    cr_expect_eq(asked(), 0);
+}
+
+/* Whether this process holds the device. */
+static bool holds_device(void) {
+    DIR *directory = opendir("/proc/self/fd");
+    cr_assert_not_null(directory);
+    bool holds = false;
+    for (struct dirent *entry; (entry = readdir(directory)) != NULL;) {
+        char target[PATH_MAX] = "";
+        (void)!readlinkat(dirfd(directory), entry->d_name, target, sizeof target - 1);
+        holds |= strcmp(target, device) == 0;
+    }
+    closedir(directory);
+    return holds;
 }
 
 /* What is still asked for ends with the descriptor, as the kernel has it. */
 Test(http_poll, stops_while_processors_are_kept_awake) {
-    start_keeping(WAIT_MS);
+    start_keeping(1, WAIT_MS);
     defer(FROM);
     answer();
     wait_for(asked, 1);
+    ask();
+    cr_expect_eq(series("http_keeping_awake"), 1);
+    cr_expect(holds_device());
     http_server_destroy(&server);
     cr_expect_eq(asked(), 1);
+    cr_expect_eq(series("http_keeping_awake"), 0);
+    cr_expect_not(holds_device());
 }
 
 Test(http_poll, waits_awake_itself_without_the_device) {
-    start_with(WAIT_MS, WAIT_MS, "/nowhere/cpu_dma_latency");
+    start_with(1, WAIT_MS, WAIT_MS, "/nowhere/cpu_dma_latency");
     expect_news();
 }

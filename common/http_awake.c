@@ -1,0 +1,96 @@
+/* http_awake.c: while many requests wait for answers, no processor sleeps that is about to be
+ * woken.
+ *
+ * An answer comes from another process, by several steps between threads, and each of them pays for
+ * waking a processor that had no work (cpu_latency.h says how much). So from an answer to many
+ * requests on, until some time after the last, the kernel is asked to let none of them sleep. Only
+ * what was waited for is an answer: a pipeline that stands still, whose requests are told that the
+ * time is over, lets processors sleep.
+ *
+ * It is all workers' requests that are counted, for it is all processors that stay awake. Each
+ * worker looks, with every turn, whether something is to be switched; one that saw them kept awake
+ * sleeps no longer than that is to last. */
+#include "common/http_private.h"
+
+#include "common/counters.h"
+#include "common/cpu_latency.h"
+#include "common/log.h"
+
+#include <errno.h>
+#include <unistd.h>
+
+void http_awake_open(struct http_server *server) {
+    struct http_awake *awake = &server->awake;
+    const char *device = server->options.latency_device;
+    awake->gauge = gauge_new("http_keeping_awake", NULL,
+                             "1 while the kernel is asked to let no idle processor sleep");
+    if (device == NULL)
+        return;
+    awake->latency_fd = cpu_latency_open(device);
+    if (awake->latency_fd < 0)
+        log_info("idle processors are not kept awake", LOG_STRING("device", device),
+                 LOG_STRING("reason", strerror(errno)));
+    atomic_store(&awake->possible, awake->latency_fd >= 0);
+}
+
+void http_awake_close(struct http_server *server) {
+    struct http_awake *awake = &server->awake;
+    if (atomic_exchange(&awake->on, false))
+        gauge_add(awake->gauge, -1);
+    if (awake->latency_fd >= 0)
+        close(awake->latency_fd); /* what was asked for with it is over */
+    awake->latency_fd = -1;
+    pthread_mutex_destroy(&awake->lock);
+}
+
+/* How many requests one counts for: a bulk one for as many as KiB came. */
+static size_t weight_of(const struct http_request *request) {
+    size_t kib = request->route->on_body == NULL ? 0 : (size_t)(request->body_seen / 1024);
+    return kib > 0 ? kib : 1;
+}
+
+void http_awake_add(const struct http_request *request) {
+    atomic_fetch_add(&request->worker->server->awake.weight, weight_of(request));
+}
+
+void http_awake_remove(const struct http_request *request) {
+    atomic_fetch_sub(&request->worker->server->awake.weight, weight_of(request));
+}
+
+size_t http_awake_weight(const struct http_server *server) {
+    return atomic_load(&server->awake.weight);
+}
+
+void http_awake_note_answer(struct http_worker *worker, size_t weight) {
+    struct http_server *server = worker->server;
+    if (weight >= HTTP_AWAKE_FROM)
+        atomic_store(&server->awake.until_ns,
+                     worker->now.ns + server->options.keep_awake_ms * 1000000);
+}
+
+static bool is_due(const struct http_awake *awake, struct mono_time now) {
+    return atomic_load(&awake->possible) && now.ns < atomic_load(&awake->until_ns);
+}
+
+/* Under the lock, so that the kernel's state and ours stay the same. */
+static void change(struct http_awake *awake, struct mono_time now) {
+    bool due = is_due(awake, now);
+    if (due == atomic_load(&awake->on))
+        return;
+    if (!cpu_latency_ask(awake->latency_fd, due)) {
+        log_warning("idle processors can not be kept awake", LOG_STRING("reason", strerror(errno)));
+        atomic_store(&awake->possible, false);
+        return;
+    }
+    atomic_store(&awake->on, due);
+    gauge_add(awake->gauge, due ? 1 : -1);
+}
+
+void http_awake_switch(struct http_worker *worker) {
+    struct http_awake *awake = &worker->server->awake;
+    if (is_due(awake, worker->now) == atomic_load(&awake->on))
+        return;
+    pthread_mutex_lock(&awake->lock);
+    change(awake, worker->now);
+    pthread_mutex_unlock(&awake->lock);
+}
