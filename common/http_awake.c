@@ -30,6 +30,8 @@ void http_awake_open(struct http_server *server) {
     if (awake->latency_fd < 0)
         log_info("idle processors are not kept awake", LOG_STRING("device", device),
                  LOG_STRING("reason", strerror(errno)));
+    else
+        log_info("idle processors are kept awake while many wait", LOG_STRING("device", device));
     atomic_store(&awake->possible, awake->latency_fd >= 0);
 }
 

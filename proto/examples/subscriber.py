@@ -68,6 +68,8 @@ while True:
         for publisher in [name for name, when in heard.items() if time.monotonic() - when > 3]:
             catch_up()  # it may have died between storing and publishing
             del heard[publisher]
+    except KeyboardInterrupt:
+        break
     except redis.RedisError as error:  # nothing is lost: the next heartbeat asks again
         print(f"redis: {error}", file=sys.stderr)
         time.sleep(1)

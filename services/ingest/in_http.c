@@ -76,7 +76,7 @@ static void choose_waiting(const struct ingest_config *config, struct http_optio
     const char *reason = waiting_obstacle();
     options->busy_poll_ms = reason == NULL ? config->busy_poll_ms : 0;
     if (reason != NULL && (config->busy_poll_ms > 0 || config->keep_awake_ms > 0))
-        log_info("HTTP workers do not wait awake", LOG_STRING("reason", reason));
+        log_info("nothing is kept awake for answers", LOG_STRING("reason", reason));
     if (reason != NULL || config->keep_awake_ms == 0)
         return;
     reason = cpu_latency_obstacle(CPU_LATENCY_STATE, get_nprocs());

@@ -92,8 +92,8 @@ int main(int argc, char **argv) {
     if (print_wanted(command, argv))
         return EXIT_DONE;
     if (command == NULL) {
-        fprintf(stderr, argc > 1 ? "siemctl: \"%s\" is no command.\n" : "siemctl: no command.\n",
-                argv[1]);
+        fprintf(stderr, argc > 1 ? "siemctl: \"%s\" is no command%s.\n" : "siemctl: no command.\n",
+                argv[1], argc > 1 && argv[1][0] == '-' ? "; options stand behind it" : "");
         fprintf(stderr, "See \"siemctl --help\".\n");
         return EXIT_USAGE;
     }

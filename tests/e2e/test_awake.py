@@ -14,9 +14,9 @@ CLIENTS = 48
 @pytest.fixture
 def pipeline():
     with Pipeline() as running:
-        said = [json.loads(line) for line in running["ingest"].log().splitlines() if "awake" in line]
-        if said:
-            pytest.skip(f"not on this machine: {said[0]['message']}: {said[0]['reason']}")
+        said = next(json.loads(line) for line in running["ingest"].log().splitlines() if "awake" in line)
+        if "reason" in said:
+            pytest.skip(f"{said['message']}: {said['reason']}")
         yield running
 
 
