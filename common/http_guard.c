@@ -195,19 +195,58 @@ static size_t head_length(struct MHD_Connection *mhd) {
     return info != NULL ? info->header_size : 0;
 }
 
-/* It reads into half of its memory first, whatever came, and into more for a longer head; the first
- * Cookie header is copied. */
-bool http_guard_has_room(struct MHD_Connection *mhd) {
-    const size_t least = HTTP_CONNECTION_MEMORY / 2;
-    const enum MHD_ValueKind kinds = MHD_HEADER_KIND | MHD_COOKIE_KIND | MHD_GET_ARGUMENT_KIND;
+/* What a head takes of libmicrohttpd's memory: its buffer for reading from the front, its values
+ * from the back. */
+struct room {
+    const char *begin; /* of the head */
+    size_t front;      /* how far the buffer may reach, at most */
+    size_t back;       /* the values so far */
+};
+
+/* A line of the head ends here. It reads into half of its memory first. Where a line ends with what
+ * was read, and no room is left, the buffer is made larger by half of what is free; what is behind
+ * the request may fill it. */
+static void room_end_line(struct room *room, const char *end) {
+    size_t used = (size_t)(end - room->begin);
+    if (used < HTTP_CONNECTION_MEMORY / 2 || used + room->back >= HTTP_CONNECTION_MEMORY)
+        return;
+    size_t front = used + (HTTP_CONNECTION_MEMORY - used - room->back) / 2;
+    if (room->front < front)
+        room->front = front;
+}
+
+static enum MHD_Result on_line(void *context, enum MHD_ValueKind kind, const char *name,
+                               size_t name_length, const char *value, size_t value_length) {
+    (void)kind, (void)name, (void)name_length;
+    struct room *room = context;
+    room->back += HTTP_VALUE_SIZE;
+    room_end_line(room, value + value_length + 2);
+    return MHD_YES;
+}
+
+static size_t count_values(struct MHD_Connection *mhd, enum MHD_ValueKind kinds) {
+    return (size_t)MHD_get_connection_values(mhd, kinds, NULL, NULL);
+}
+
+/* The first Cookie header is copied. */
+bool http_guard_has_room(struct MHD_Connection *mhd, const char *method, const char *version) {
     size_t head = head_length(mhd);
+    struct room room = {.begin = method,
+                        .front = head + HTTP_READ_STEP,
+                        .back = HTTP_VALUE_SIZE * count_values(mhd, MHD_GET_ARGUMENT_KIND)};
+    if (head < HTTP_CONNECTION_MEMORY / 2) {
+        room.front = HTTP_CONNECTION_MEMORY / 2;
+        room.back += HTTP_VALUE_SIZE * count_values(mhd, MHD_HEADER_KIND);
+    } else {
+        room_end_line(&room, version + strlen(version) + 2);
+        MHD_get_connection_values_n(mhd, MHD_HEADER_KIND, on_line, &room);
+    }
+    room.back += HTTP_VALUE_SIZE * count_values(mhd, MHD_COOKIE_KIND);
     const char *cookie = NULL;
     size_t cookie_length = 0;
     (void)MHD_lookup_connection_value_n(mhd, MHD_HEADER_KIND, "Cookie", sizeof "Cookie" - 1,
                                         &cookie, &cookie_length);
-    size_t used = (head < least ? least : head) + cookie_length +
-                  HTTP_VALUE_SIZE * (size_t)MHD_get_connection_values(mhd, kinds, NULL, NULL);
-    return used + HTTP_ANSWER_ROOM <= HTTP_CONNECTION_MEMORY;
+    return room.front + room.back + cookie_length + HTTP_ANSWER_ROOM <= HTTP_CONNECTION_MEMORY;
 }
 
 int http_guard_check(struct http_request *request, const char *version, const char **ret_reason) {

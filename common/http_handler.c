@@ -79,7 +79,7 @@ static enum MHD_Result on_headers(struct http_worker *worker, struct MHD_Connect
                                   const char *const *line, void **request_context) {
     const union MHD_ConnectionInfo *info =
         MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
-    if (!http_guard_has_room(mhd)) {
+    if (!http_guard_has_room(mhd, line[1], line[2])) {
         count_drop(STATUS_TOO_LARGE);
         http_connection_say(info->socket_context, 431, "Request Header Fields Too Large");
         return MHD_NO;

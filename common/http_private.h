@@ -35,6 +35,8 @@
  * HTTP_ANSWER_HEADERS_SIZE of the route's, and those every answer has. */
 #define HTTP_VALUE_SIZE 64
 #define HTTP_ANSWER_ROOM 2048
+/* How much further than it has to it reads at most, unless a line ends with what was read. */
+#define HTTP_READ_STEP 1024
 /* Bytes of a body that a route without one reads and drops; more is answered 413. */
 #define HTTP_IGNORED_MAX (64 * 1024)
 /* Bytes of a refused body that are read and dropped, so that the sender gets to see the answer. */
@@ -412,7 +414,7 @@ bool http_hold_settle(struct http_request *request);
 
 /* Whether libmicrohttpd's memory has room for an answer beside the request's head. Without, it
  * would close the connection in place of the answer, whatever had been done by then. */
-bool http_guard_has_room(struct MHD_Connection *mhd);
+bool http_guard_has_room(struct MHD_Connection *mhd, const char *method, const char *version);
 
 /* Looks at the framing. 0 when it is beyond doubt, else the code to refuse it with and why; sets
  * the request's head_length, has_body, expects and body_length. */

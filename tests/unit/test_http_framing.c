@@ -277,6 +277,60 @@ static int code_of_lines(const char *line, int lines, int bytes) {
     return reply.code;
 }
 
+/* What a request is answered with many others behind it, which lie in the way. */
+static int code_of_first(struct buffer *request) {
+    static struct http_reply reply;
+    for (int i = 0; i < 100; i++)
+        buffer_append_text(request, TEXT("GET /hello HTTP/1.1\r\n" HOST "X: 0123456789\r\n\r\n"));
+    http_fixture_ask(port, buffer_text(request), &reply);
+    return reply.code;
+}
+
+static void append_headers(struct buffer *request, int count) {
+    for (int i = 0; i < count; i++)
+        buffer_printf(request, "X%d: v\r\n", i);
+}
+
+/* Of one whose head has so many bytes, most of them in the target. */
+static int code_of_long_target(int headers, int bytes) {
+    SCOPED_FINI(buffer) struct buffer request, rest;
+    buffer_init(&request, 64 * 1024);
+    buffer_init(&rest, 1024);
+    buffer_append_text(&rest, TEXT(" HTTP/1.1\r\n" HOST "Content-Length: 5\r\n"));
+    append_headers(&rest, headers);
+    buffer_append_text(&rest, TEXT("\r\nhello"));
+    buffer_printf(&request, "POST /echo?a=%0*d", bytes - (int)rest.length, 0);
+    buffer_append_text(&request, buffer_text(&rest));
+    return code_of_first(&request);
+}
+
+/* Of one with a trailer of so many bytes behind its chunks. */
+static int code_of_trailer(int headers, int bytes) {
+    SCOPED_FINI(buffer) struct buffer request;
+    buffer_init(&request, 64 * 1024);
+    buffer_append_text(&request, TEXT("POST /echo HTTP/1.1\r\n" HOST));
+    append_headers(&request, headers);
+    buffer_append_text(&request, TEXT("Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n"));
+    buffer_printf(&request, "Y: %0*d\r\n\r\n", bytes, 0);
+    return code_of_first(&request);
+}
+
+/* Where a line ends with what libmicrohttpd has read, it makes much room for what is behind. */
+Test(http_framing, answers_requests_with_more_behind_them) {
+    for (int headers = 20; headers <= 80; headers += 20) {
+        for (int bytes = 8000; bytes < 12500; bytes += 7) {
+            int code = code_of_long_target(headers, bytes);
+            cr_expect(code == 200 || code == 431 || code == 414, "%d of %d: %d", headers, bytes,
+                      code);
+        }
+        for (int bytes = 6500; bytes < 8200; bytes++) {
+            int code = code_of_trailer(headers, bytes);
+            cr_expect(code == 200 || code == 400 || code == 431, "trailer, %d of %d: %d", headers,
+                      bytes, code);
+        }
+    }
+}
+
 /* However headers fill the memory, there is an answer: what is handed to a route can be answered.
  */
 Test(http_framing, answers_heads_that_fill_the_memory) {
