@@ -2,10 +2,10 @@
  * woken.
  *
  * An answer comes from another process, by several steps between threads, and each of them pays for
- * waking a processor that had no work (cpu_latency.h says how much). So from an answer to many
- * requests on, until some time after the last, the kernel is asked to let none of them sleep. Only
- * what was waited for is an answer: a pipeline that stands still, whose requests are told that the
- * time is over, lets processors sleep.
+ * waking a processor that had no work (cpu_latency.h says how much). So when many requests wait,
+ * and as many get their answers soon after each other, the kernel is asked to let none of them
+ * sleep, until some time after the last. A pipeline that stands still lets processors sleep,
+ * however many wait for it: what they are told when their time is over is no answer.
  *
  * It is all workers' requests that are counted, for it is all processors that stay awake. Each
  * worker looks, with every turn, whether something is to be switched; one that saw them kept awake
@@ -52,22 +52,30 @@ static size_t weight_of(const struct http_request *request) {
 }
 
 void http_awake_add(const struct http_request *request) {
-    atomic_fetch_add(&request->worker->server->awake.weight, weight_of(request));
+    atomic_fetch_add(&request->worker->server->awake.waiting, weight_of(request));
 }
 
-void http_awake_remove(const struct http_request *request) {
-    atomic_fetch_sub(&request->worker->server->awake.weight, weight_of(request));
+size_t http_awake_remove(const struct http_request *request) {
+    size_t weight = weight_of(request);
+    atomic_fetch_sub(&request->worker->server->awake.waiting, weight);
+    return weight;
 }
 
-size_t http_awake_weight(const struct http_server *server) {
-    return atomic_load(&server->awake.weight);
-}
-
-void http_awake_note_answer(struct http_worker *worker, size_t weight) {
+void http_awake_note_answers(struct http_worker *worker, size_t answered) {
     struct http_server *server = worker->server;
-    if (weight >= HTTP_AWAKE_FROM)
-        atomic_store(&server->awake.until_ns,
-                     worker->now.ns + server->options.keep_awake_ms * 1000000);
+    struct http_awake *awake = &server->awake;
+    int64_t keep_ns = server->options.keep_awake_ms * 1000000, now_ns = worker->now.ns;
+    size_t waited = atomic_load(&awake->waiting) + answered;
+    pthread_mutex_lock(&awake->lock);
+    if (now_ns - awake->since_ns > keep_ns) {
+        awake->since_ns = now_ns;
+        awake->answered = awake->waited = 0;
+    }
+    awake->answered += answered;
+    awake->waited = waited > awake->waited ? waited : awake->waited;
+    if (awake->answered >= HTTP_AWAKE_FROM && awake->waited >= HTTP_AWAKE_FROM)
+        atomic_store(&awake->until_ns, now_ns + keep_ns);
+    pthread_mutex_unlock(&awake->lock);
 }
 
 static bool is_due(const struct http_awake *awake, struct mono_time now) {

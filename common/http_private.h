@@ -53,7 +53,8 @@
 #define HTTP_SCAN_AGAIN_MS 5
 /* So many requests of a worker have to wait for answers before it waits for them awake. */
 #define HTTP_POLL_FROM 16
-/* So many of all workers together, before processors are kept awake. */
+/* So many of all workers together have to wait, and get answers, before processors are kept awake.
+ */
 #define HTTP_AWAKE_FROM 16
 /* Names in a route's path. */
 #define HTTP_PATH_VALUES_MAX 4
@@ -189,13 +190,16 @@ struct http_worker {
 
 /* Whether idle processors are kept awake (http_awake.c). */
 struct http_awake {
-    int latency_fd;               /* see cpu_latency.h; -1: it can not be had */
-    pthread_mutex_t lock;         /* over each switch of it */
+    int latency_fd; /* see cpu_latency.h; -1: it can not be had */
+    struct gauge *gauge;
     atomic_bool possible;         /* there is a descriptor, and the kernel takes what is asked */
     atomic_bool on;               /* it was asked for */
     atomic_int_fast64_t until_ns; /* it is due until then */
-    atomic_size_t weight;         /* of the requests that wait for answers */
-    struct gauge *gauge;
+    atomic_size_t waiting;        /* weight of the requests that wait for answers */
+    pthread_mutex_t lock;         /* over each switch, and the rest */
+    int64_t since_ns;
+    size_t answered; /* weight, since then, */
+    size_t waited;   /* and of those that waited at once, at most */
 };
 
 struct http_server {
@@ -250,9 +254,6 @@ void http_worker_give_back(struct http_request *request);
 
 /* Puts a request into the worker's list of deferred ones; on the worker's thread. */
 void http_worker_watch(struct http_request *request);
-
-/* Takes it out of that list. */
-void http_worker_unwatch(struct http_request *request);
 
 /* http_listen.c */
 
@@ -515,15 +516,14 @@ void http_awake_open(struct http_server *server);
 /* Ends that; no worker runs any more. */
 void http_awake_close(struct http_server *server);
 
-/* A request waits for its answer from now on, or no more. */
+/* A request waits for its answer from now on; a bulk one counts for each of its KiB. */
 void http_awake_add(const struct http_request *request);
-void http_awake_remove(const struct http_request *request);
 
-/* How many requests wait for answers; bulk ones count for each of their KiB. */
-size_t http_awake_weight(const struct http_server *server);
+/* It does no more; how much it counted. */
+size_t http_awake_remove(const struct http_request *request);
 
-/* An answer came while so many waited. */
-void http_awake_note_answer(struct http_worker *worker, size_t weight);
+/* So much of what waited has its answers; no request counts any more of which that is true. */
+void http_awake_note_answers(struct http_worker *worker, size_t answered);
 
 /* Begins or ends to keep processors awake, when that is due. */
 void http_awake_switch(struct http_worker *worker);

@@ -54,7 +54,8 @@ void http_worker_watch(struct http_request *request) {
         worker->next_deadline_ns = request->deadline.ns;
 }
 
-void http_worker_unwatch(struct http_request *request) {
+/* How much it counted (http_awake.c). */
+static size_t unwatch(struct http_request *request) {
     if (request->deferred_prev != NULL)
         request->deferred_prev->deferred_next = request->deferred_next;
     else
@@ -62,23 +63,24 @@ void http_worker_unwatch(struct http_request *request) {
     if (request->deferred_next != NULL)
         request->deferred_next->deferred_prev = request->deferred_prev;
     request->worker->deferred_count--;
-    http_awake_remove(request);
+    return http_awake_remove(request);
 }
 
-/* Resumes what was answered; libmicrohttpd then asks the access handler again, which sends. True
- * when what some waited for has come: no end of a hold, and not that it is too late. */
-static bool worker_resume(struct http_worker *worker) {
+/* Resumes what was answered; libmicrohttpd then asks the access handler again, which sends. How
+ * much has what it waited for: not the end of a hold, nor that it is too late. */
+static size_t worker_resume(struct http_worker *worker) {
     struct http_request *list = atomic_exchange(&worker->done, NULL);
-    bool any = false;
+    size_t answered = 0;
     while (list != NULL) {
         struct http_request *next = list->next;
-        any |= list->on_ready == NULL && !list->expired;
-        http_worker_unwatch(list);
+        size_t weight = unwatch(list);
+        if (list->on_ready == NULL && !list->expired)
+            answered += weight;
         list->phase = HTTP_PHASE_RESUMED;
         MHD_resume_connection(list->mhd);
         list = next;
     }
-    return any;
+    return answered;
 }
 
 /* Calls on_deadline of what waited too long. The earliest deadline is kept without being lowered
@@ -184,9 +186,9 @@ static void worker_turn(struct http_worker *worker) {
             http_listen_accept(worker);
     }
     http_listen_take_arrivals(worker);
-    size_t weight = http_awake_weight(worker->server);
-    if (worker_resume(worker)) {
-        http_awake_note_answer(worker, weight);
+    size_t answered = worker_resume(worker);
+    if (answered > 0) {
+        http_awake_note_answers(worker, answered);
         http_poll_note_answer(worker);
     }
     worker_run(worker);

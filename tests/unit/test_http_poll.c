@@ -272,25 +272,39 @@ Test(http_poll, is_over_some_time_after_the_last_answer) {
     answer();
 }
 
-/* From an answer to many on, until some time after it; whoever asks meanwhile, and whichever worker
- * they are of. */
+/* From the answers to many on, until some time after them; whoever asks meanwhile, and whichever
+ * worker they are of. */
 Test(http_poll, processors_are_kept_awake_for_many) {
     start_keeping(2, SOON_MS);
-    defer(FROM - 1);
-    defer(1); /* so that it is known which came last */
+    defer(FROM);
     cr_expect_eq(asked(), 0, "before any answer");
     struct mono_time since = clock_mono();
-    answer_one();
+    answer();
     wait_for(asked, 1);
     wait_for(asked, 2);
     cr_expect_geq(clock_elapsed_ms(since), SOON_MS / 2);
     for (int i = 0; i < 100; i++)
         ask();
     cr_expect_eq(asked(), 2);
+    defer(FROM - 1);
     answer();
     ask();
-    cr_expect_eq(asked(), 2, "for an answer to fewer");
+    cr_expect_eq(asked(), 2, "for fewer");
     cr_expect_eq(polls("news") + polls("none"), 0, "the worker itself slept");
+}
+
+/* Many who wait, but not for what is answered now. */
+Test(http_poll, processors_sleep_while_many_wait_in_vain) {
+    start_keeping(1, WAIT_MS);
+    defer(FROM);
+    for (int i = 1; i <= FROM; i++) {
+        ask();
+        cr_expect_eq(asked(), 0);
+        defer(1);
+        answer_one();
+    }
+    wait_for(asked, 1);
+    answer();
 }
 
 /* A bulk request counts for as many as it has KiB; another for one. */
