@@ -35,29 +35,27 @@ void http_awake_open(struct http_server *server) {
     atomic_store(&awake->possible, awake->latency_fd >= 0);
 }
 
-void http_awake_close(struct http_server *server) {
-    struct http_awake *awake = &server->awake;
-    if (atomic_exchange(&awake->on, false))
-        gauge_add(awake->gauge, -1);
-    if (awake->latency_fd >= 0)
-        close(awake->latency_fd); /* what was asked for with it is over */
-    awake->latency_fd = -1;
-    pthread_mutex_destroy(&awake->lock);
-}
-
 /* How many requests one counts for: a bulk one for as many as KiB came. */
 static size_t weight_of(const struct http_request *request) {
     size_t kib = request->route->on_body == NULL ? 0 : (size_t)(request->body_seen / 1024);
     return kib > 0 ? kib : 1;
 }
 
+/* Where nothing can be asked for nothing is counted. */
+static bool counts(const struct http_server *server) {
+    return server->options.latency_device != NULL;
+}
+
 void http_awake_add(const struct http_request *request) {
+    if (!counts(request->worker->server))
+        return;
     atomic_fetch_add(&request->worker->server->awake.waiting, weight_of(request));
 }
 
 size_t http_awake_remove(const struct http_request *request) {
     size_t weight = weight_of(request);
-    atomic_fetch_sub(&request->worker->server->awake.waiting, weight);
+    if (counts(request->worker->server))
+        atomic_fetch_sub(&request->worker->server->awake.waiting, weight);
     return weight;
 }
 
@@ -65,6 +63,8 @@ void http_awake_note_answers(struct http_worker *worker, size_t answered) {
     struct http_server *server = worker->server;
     struct http_awake *awake = &server->awake;
     int64_t keep_ns = server->options.keep_awake_ms * 1000000, now_ns = worker->now.ns;
+    if (!atomic_load(&awake->possible))
+        return;
     size_t waited = atomic_load(&awake->waiting) + answered;
     pthread_mutex_lock(&awake->lock);
     if (now_ns - awake->since_ns > keep_ns) {
@@ -73,7 +73,8 @@ void http_awake_note_answers(struct http_worker *worker, size_t answered) {
     }
     awake->answered += answered;
     awake->waited = waited > awake->waited ? waited : awake->waited;
-    if (awake->answered >= HTTP_AWAKE_FROM && awake->waited >= HTTP_AWAKE_FROM)
+    bool many = awake->answered >= HTTP_AWAKE_FROM && awake->waited >= HTTP_AWAKE_FROM;
+    if (many && atomic_load(&awake->until_ns) < now_ns + keep_ns)
         atomic_store(&awake->until_ns, now_ns + keep_ns);
     pthread_mutex_unlock(&awake->lock);
 }
@@ -82,18 +83,29 @@ static bool is_due(const struct http_awake *awake, struct mono_time now) {
     return atomic_load(&awake->possible) && now.ns < atomic_load(&awake->until_ns);
 }
 
+static void set(struct http_awake *awake, bool on) {
+    if (atomic_exchange(&awake->on, on) != on)
+        gauge_add(awake->gauge, on ? 1 : -1);
+}
+
+/* The kernel takes back what was asked for with a descriptor that is closed. */
+static void give_up(struct http_awake *awake) {
+    log_warning("idle processors can not be kept awake", LOG_STRING("reason", strerror(errno)));
+    atomic_store(&awake->possible, false);
+    close(awake->latency_fd);
+    awake->latency_fd = -1;
+    set(awake, false);
+}
+
 /* Under the lock, so that the kernel's state and ours stay the same. */
 static void change(struct http_awake *awake, struct mono_time now) {
     bool due = is_due(awake, now);
     if (due == atomic_load(&awake->on))
         return;
-    if (!cpu_latency_ask(awake->latency_fd, due)) {
-        log_warning("idle processors can not be kept awake", LOG_STRING("reason", strerror(errno)));
-        atomic_store(&awake->possible, false);
-        return;
-    }
-    atomic_store(&awake->on, due);
-    gauge_add(awake->gauge, due ? 1 : -1);
+    if (cpu_latency_ask(awake->latency_fd, due))
+        set(awake, due);
+    else
+        give_up(awake);
 }
 
 void http_awake_switch(struct http_worker *worker) {
@@ -103,4 +115,13 @@ void http_awake_switch(struct http_worker *worker) {
     pthread_mutex_lock(&awake->lock);
     change(awake, worker->now);
     pthread_mutex_unlock(&awake->lock);
+}
+
+void http_awake_close(struct http_server *server) {
+    struct http_awake *awake = &server->awake;
+    set(awake, false);
+    if (awake->latency_fd >= 0)
+        close(awake->latency_fd);
+    awake->latency_fd = -1;
+    pthread_mutex_destroy(&awake->lock);
 }

@@ -219,8 +219,8 @@ static enum MHD_Result on_line(void *context, enum MHD_ValueKind kind, const cha
                                size_t name_length, const char *value, size_t value_length) {
     (void)kind, (void)name, (void)name_length;
     struct room *room = context;
-    room->back += HTTP_VALUE_SIZE;
     room_end_line(room, value + value_length + 2);
+    room->back += HTTP_VALUE_SIZE;
     return MHD_YES;
 }
 

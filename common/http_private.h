@@ -102,7 +102,7 @@ struct http_request {
     struct text path_values[HTTP_PATH_VALUES_MAX];
     enum http_phase phase;
     bool deferred;    /* http_defer was called */
-    bool expired;     /* its deadline has passed */
+    bool is_late;     /* what it waits for has not come in time */
     bool close_after; /* the connection ends with this answer */
     bool has_body;    /* the headers announce one */
     bool expects;     /* the sender waits for 100 Continue */

@@ -90,6 +90,10 @@ static void request_retire(struct http_request *request) {
         http_request_free_list(server, atomic_exchange(&worker->returned, NULL));
 }
 
+void http_mark_late(struct http_request *request) {
+    request->is_late = true;
+}
+
 void http_release(struct http_request *request) {
     if (atomic_fetch_sub(&request->references, 1) == 1)
         request_retire(request);

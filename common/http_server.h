@@ -168,6 +168,9 @@ void http_hold_end(struct http_request *request);
 void http_defer(struct http_request *request, int64_t deadline_ms,
                 void (*on_deadline)(struct http_request *request));
 
+/* Before http_answer: it will only say that what was waited for has not come. */
+void http_mark_late(struct http_request *request);
+
 /* Ends the reference http_defer took. */
 void http_release(struct http_request *request);
 

@@ -66,15 +66,20 @@ static size_t unwatch(struct http_request *request) {
     return http_awake_remove(request);
 }
 
+/* Not the end of a hold, nor that it is too late or something is broken. */
+static bool has_what_it_waited_for(const struct http_request *request) {
+    return request->on_ready == NULL && !request->is_late && request->code < 500;
+}
+
 /* Resumes what was answered; libmicrohttpd then asks the access handler again, which sends. How
- * much has what it waited for: not the end of a hold, nor that it is too late. */
+ * much has what it waited for. */
 static size_t worker_resume(struct http_worker *worker) {
     struct http_request *list = atomic_exchange(&worker->done, NULL);
     size_t answered = 0;
     while (list != NULL) {
         struct http_request *next = list->next;
         size_t weight = unwatch(list);
-        if (list->on_ready == NULL && !list->expired)
+        if (has_what_it_waited_for(list))
             answered += weight;
         list->phase = HTTP_PHASE_RESUMED;
         MHD_resume_connection(list->mhd);
@@ -97,7 +102,7 @@ static void worker_expire(struct http_worker *worker, struct mono_time now) {
             earliest = at->deadline.ns < earliest ? at->deadline.ns : earliest;
             continue;
         }
-        at->expired = true;
+        at->is_late = true;
         at->on_deadline(at);
         assert(atomic_load(&at->claim) != 0);
     }

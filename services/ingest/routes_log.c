@@ -104,6 +104,8 @@ static void on_done(struct submission *submission, const struct outcome *outcome
         buffer_init(&body, LOG_ANSWER_MAX);
         event_id_format(&outcome->head, outcome->first_index, id);
         int code = write_outcome(submission, outcome, id, &body);
+        if (outcome->status == STATUS_TIMEOUT)
+            http_mark_late(request);
         answer_stored(request, code, &body, id);
     } else {
         refuse(request, outcome->status);
