@@ -59,13 +59,16 @@ size_t http_awake_remove(const struct http_request *request) {
     return weight;
 }
 
-void http_awake_note_answers(struct http_worker *worker, size_t answered) {
+size_t http_awake_waiting(const struct http_server *server) {
+    return atomic_load(&server->awake.waiting);
+}
+
+void http_awake_note_answers(struct http_worker *worker, size_t waited, size_t answered) {
     struct http_server *server = worker->server;
     struct http_awake *awake = &server->awake;
     int64_t keep_ns = server->options.keep_awake_ms * 1000000, now_ns = worker->now.ns;
     if (!atomic_load(&awake->possible))
         return;
-    size_t waited = atomic_load(&awake->waiting) + answered;
     pthread_mutex_lock(&awake->lock);
     if (now_ns - awake->since_ns > keep_ns) {
         awake->since_ns = now_ns;

@@ -522,8 +522,11 @@ void http_awake_add(const struct http_request *request);
 /* It does no more; how much it counted. */
 size_t http_awake_remove(const struct http_request *request);
 
-/* So much of what waited has its answers; no request counts any more of which that is true. */
-void http_awake_note_answers(struct http_worker *worker, size_t answered);
+/* How much waits. */
+size_t http_awake_waiting(const struct http_server *server);
+
+/* Of what waited then so much has its answers, and was removed since. */
+void http_awake_note_answers(struct http_worker *worker, size_t waited, size_t answered);
 
 /* Begins or ends to keep processors awake, when that is due. */
 void http_awake_switch(struct http_worker *worker);

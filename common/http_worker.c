@@ -191,9 +191,9 @@ static void worker_turn(struct http_worker *worker) {
             http_listen_accept(worker);
     }
     http_listen_take_arrivals(worker);
-    size_t answered = worker_resume(worker);
+    size_t waited = http_awake_waiting(worker->server), answered = worker_resume(worker);
     if (answered > 0) {
-        http_awake_note_answers(worker, answered);
+        http_awake_note_answers(worker, waited, answered);
         http_poll_note_answer(worker);
     }
     worker_run(worker);

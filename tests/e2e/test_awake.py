@@ -13,8 +13,8 @@ CLIENTS = 48
 
 
 @pytest.fixture
-def pipeline():
-    with Pipeline(options={"SIEM_VERDICT_TIMEOUT": "200ms"}) as running:
+def pipeline(request):
+    with Pipeline(options=getattr(request, "param", None)) as running:
         said = [json.loads(line) for line in running["ingest"].log().splitlines() if "awake" in line][0]
         if "reason" in said:
             pytest.skip(f"{said['message']}: {said['reason']}")
@@ -58,6 +58,7 @@ def test_while_many_get_their_verdicts(pipeline):
     wait_until(lambda: not kept_awake(pipeline), "the kernel is asked no more")
 
 
+@pytest.mark.parametrize("pipeline", [{"SIEM_VERDICT_TIMEOUT": "200ms"}], indirect=True)
 def test_not_while_many_wait_in_vain(pipeline):
     """All are told together that their time is over, again and again."""
     assert pipeline["detector-1"].stop() == 0

@@ -365,3 +365,12 @@ Test(http_poll, waits_awake_itself_without_the_device) {
     start_with(1, WAIT_MS, WAIT_MS, "/nowhere/cpu_dma_latency");
     expect_news();
 }
+
+/* The device takes nothing that is written to it. */
+Test(http_poll, waits_awake_itself_when_the_device_fails) {
+    start_with(1, WAIT_MS, WAIT_MS, "/dev/full");
+    defer(FROM);
+    answer();
+    expect_news();
+    cr_expect_eq(series("http_keeping_awake"), 0);
+}
